@@ -1,0 +1,1 @@
+//! Who asks: principals, roles, scopes, passwords, tokens, sessions.

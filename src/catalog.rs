@@ -1,0 +1,1 @@
+//! The catalog database: the server's own records, one writer.

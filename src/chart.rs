@@ -1,0 +1,1 @@
+//! Charts: a specification and a frame in, accessible SVG out.

@@ -1,0 +1,1 @@
+//! Settings of a project: one struct per area, unknown keys refused.

@@ -1,0 +1,1 @@
+//! Cubes: wide views, measures, the form of a question and its plan.

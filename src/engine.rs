@@ -1,0 +1,1 @@
+//! Runs checked plans: sessions, scans, budgets.

@@ -1,0 +1,1 @@
+//! Feeds in: checked rows or reasons.

@@ -1,0 +1,268 @@
+//! Dimensions, cubes and measures. Design: `cubes.md`.
+
+use super::table::{DataType, Sensitivity};
+use super::{Label, Located};
+
+/// All definitions of a project's `cubes/` folder, checked against the warehouse tables.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    /// Conformed calendars.
+    pub calendars: Vec<Calendar>,
+    /// Conformed dimensions.
+    pub dimensions: Vec<Dimension>,
+    /// Cubes, by name.
+    pub cubes: Vec<Cube>,
+}
+
+/// A calendar: one row per day.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    pub name: Located<String>,
+    /// Warehouse table with one row per day.
+    pub table: Located<String>,
+    /// Its Date column.
+    pub day: Located<String>,
+    /// Boolean column: working day.
+    pub business_day: Option<Located<String>>,
+}
+
+/// A conformed dimension.
+#[derive(Debug, Clone)]
+pub struct Dimension {
+    pub name: Located<String>,
+    pub label: Label,
+    pub description: Label,
+    /// Warehouse table.
+    pub table: Located<String>,
+    /// Unique key column that facts hold.
+    pub key: Located<String>,
+    /// Natural key that never changes.
+    pub durable: Option<Located<String>>,
+    /// The dimension that cuts the bank into branches.
+    pub scope: Option<Scope>,
+    pub hierarchies: Vec<Hierarchy>,
+    /// Attributes outside hierarchies.
+    pub attributes: Vec<Attribute>,
+}
+
+/// Which level is the branch, and which column names a branch's files and SQL schema.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub level: Located<String>,
+    pub key: Located<String>,
+}
+
+/// A hierarchy, from the top level down.
+#[derive(Debug, Clone)]
+pub struct Hierarchy {
+    pub name: Located<String>,
+    pub kind: HierarchyKind,
+    pub levels: Vec<Level>,
+}
+
+/// How a hierarchy's levels are found.
+#[derive(Debug, Clone)]
+pub enum HierarchyKind {
+    /// Each level is a column of the dimension table.
+    Levels,
+    /// A parent column forms a tree; a missing level repeats its nearest ancestor (`fill: ancestor`).
+    Ragged {
+        /// Column with the parent's `durable` key; null at the root.
+        parent: Located<String>,
+        /// Column that says which level a row stands on.
+        level_of: Located<String>,
+        /// Column shown as the member's name.
+        member: Located<String>,
+    },
+}
+
+/// One level of a hierarchy; a column of every cube that joins the dimension.
+#[derive(Debug, Clone)]
+pub struct Level {
+    pub name: Located<String>,
+    pub label: Label,
+    /// Column of the dimension table (`HierarchyKind::Levels`).
+    pub column: Option<Located<String>>,
+    /// Values of `level_of` that stand on this level (`HierarchyKind::Ragged`); the level's own name unless stated.
+    pub members: Vec<String>,
+    pub sensitivity: Sensitivity,
+}
+
+/// An attribute: a column of every cube that joins the dimension.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    pub name: Located<String>,
+    pub label: Label,
+    pub column: Located<String>,
+    pub sensitivity: Sensitivity,
+    /// Mask kind.
+    pub kind: Option<String>,
+    /// Not a column of the cube; usable in measures only.
+    pub hidden: bool,
+}
+
+/// A cube.
+#[derive(Debug, Clone)]
+pub struct Cube {
+    pub name: Located<String>,
+    pub label: Label,
+    pub description: Label,
+    pub fact: Fact,
+    pub time: Option<Time>,
+    pub joins: Vec<Join>,
+    pub measures: Vec<Measure>,
+}
+
+/// The cube's fact table.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    pub table: Located<String>,
+    /// SQL condition over fact columns and the cube's levels and attributes.
+    pub filter: Option<Located<String>>,
+    /// Which days have a full set of rows. Needed by time rules other than `all`.
+    pub snapshot: Option<SnapshotDays>,
+}
+
+/// Which days a periodic snapshot fact has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotDays {
+    /// Each calendar day.
+    EveryDay,
+    /// Each working day of the calendar.
+    BusinessDay,
+    /// The last calendar day of each month; a row stands for its month.
+    MonthEnd,
+}
+
+/// The cube's time.
+#[derive(Debug, Clone)]
+pub struct Time {
+    /// Date column of the fact.
+    pub key: Located<String>,
+    pub calendar: Located<String>,
+    /// Time levels offered as columns: the key's own name (day), `month`, `quarter`, `year`: Dates of the first day.
+    pub levels: Vec<Located<String>>,
+}
+
+/// A certified many-to-one join.
+#[derive(Debug, Clone)]
+pub struct Join {
+    pub dimension: Located<String>,
+    /// Column of the fact that holds the dimension's key.
+    pub on: Located<String>,
+    /// Role: columns are named `<role>_<level>`. Without one, by the level's own name.
+    pub role: Option<Located<String>>,
+}
+
+/// A measure: a state and a time rule.
+#[derive(Debug, Clone)]
+pub struct Measure {
+    pub name: Located<String>,
+    pub label: Label,
+    pub description: Label,
+    pub state: State,
+    pub time: TimeRule,
+    pub data_type: DataType,
+    /// `CNY`, `percent`, `customers` ...
+    pub unit: Option<String>,
+    pub good: Good,
+    /// Analysis methods find their inputs by role.
+    pub role: Option<String>,
+    /// Another aggregate by which tools may call it.
+    pub call: Option<Located<String>>,
+}
+
+/// An SQL expression over columns of the fact, or `dimension.attribute`.
+pub type Formula = Located<String>;
+
+/// What a measure stores and how it merges.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Sum of an expression; null when there is no value.
+    Sum { of: Formula },
+    /// Rows, or rows where the expression is not null.
+    Count { of: Option<Formula> },
+    Min { of: Formula },
+    Max { of: Formula },
+    /// Sum divided by count.
+    Average { of: Formula },
+    /// Two additive states, divided once at the end; null when the denominator is zero.
+    Ratio { numerator: Formula, denominator: Formula },
+    /// Exact number of distinct values.
+    Distinct { of: Formula },
+}
+
+/// Along time.
+#[derive(Debug, Clone)]
+pub enum TimeRule {
+    /// Every day of the bucket.
+    All,
+    /// The last snapshot day of the bucket (时点).
+    Close,
+    /// Sum of daily values divided by calendar days (日均). `day_sum` names the column that already holds the sum of the
+    /// days a row stands for.
+    AverageDaily { day_sum: Option<Located<String>> },
+}
+
+/// Which direction is favourable.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Good {
+    Up,
+    Down,
+    #[default]
+    None,
+}
+
+/// Along which dimensions a measure may be summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Additivity {
+    Additive,
+    SemiAdditive,
+    NonAdditive,
+}
+
+impl Measure {
+    /// Additive, semi-additive (all but time) or non-additive.
+    pub fn additivity(&self) -> Additivity {
+        match (&self.state, &self.time) {
+            (State::Sum { .. } | State::Count { .. }, TimeRule::All) => Additivity::Additive,
+            (State::Sum { .. } | State::Count { .. }, TimeRule::Close | TimeRule::AverageDaily { .. }) => {
+                Additivity::SemiAdditive
+            }
+            _ => Additivity::NonAdditive,
+        }
+    }
+
+    /// The ordinary SQL aggregate that calls this measure: its declared one. None: only `MEASURE(m)` does.
+    pub fn declared_aggregate(&self) -> Option<&str> {
+        if let Some(call) = &self.call {
+            return Some(call.as_str());
+        }
+        match (&self.state, &self.time) {
+            (_, TimeRule::AverageDaily { .. }) => None,
+            (State::Sum { .. } | State::Count { .. }, _) => Some("sum"),
+            (State::Min { .. }, _) => Some("min"),
+            (State::Max { .. }, _) => Some("max"),
+            (State::Average { .. }, _) => Some("avg"),
+            (State::Distinct { .. }, _) => Some("count_distinct"),
+            (State::Ratio { .. }, _) => None,
+        }
+    }
+}
+
+impl Model {
+    /// The dimension of this name.
+    pub fn dimension(&self, name: &str) -> Option<&Dimension> {
+        self.dimensions.iter().find(|dimension| *dimension.name == name)
+    }
+
+    /// The cube of this name.
+    pub fn cube(&self, name: &str) -> Option<&Cube> {
+        self.cubes.iter().find(|cube| *cube.name == name)
+    }
+
+    /// The dimension that cuts the organisation into branches, if the project has one.
+    pub fn scope(&self) -> Option<(&Dimension, &Scope)> {
+        self.dimensions.iter().find_map(|dimension| Some((dimension, dimension.scope.as_ref()?)))
+    }
+}

@@ -1,0 +1,133 @@
+//! Reports: parameters, datasets, blocks. Design: `reports.md`.
+
+use super::{Label, Located};
+
+/// `reports/<name>/report.yaml`.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The folder's name.
+    pub name: Located<String>,
+    pub title: Label,
+    pub description: Label,
+    /// Roles that may open it; empty: everyone with a login.
+    pub audience: Vec<String>,
+    /// The cubes its datasets may read.
+    pub cubes: Vec<Located<String>>,
+    pub parameters: Vec<Parameter>,
+    pub datasets: Vec<Dataset>,
+    pub blocks: Vec<Block>,
+}
+
+/// A typed parameter.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    pub name: Located<String>,
+    pub label: Label,
+    /// `as_of_date`, `date`, `month`, `integer`, `decimal`, `boolean`, `text`, `choice`.
+    pub kind: Located<String>,
+    /// A value or a calendar function such as `last_closed(month)`, `months_before(as_of, 12)`, `year_start(as_of)`.
+    pub default: Option<Located<String>>,
+    /// Not a form control.
+    pub hidden: bool,
+    pub min: Option<String>,
+    pub max: Option<String>,
+    pub choices: Vec<(String, Label)>,
+}
+
+/// One SELECT.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    pub name: Located<String>,
+    /// File beside `report.yaml`.
+    pub file: Located<String>,
+    /// Its text. No schema is named in it: the reader's own scope supplies it.
+    pub sql: String,
+    /// Exactly this many rows, or the run fails.
+    pub rows: Option<u64>,
+    /// More rows than this fail the run; nothing is cut.
+    pub max_rows: u64,
+}
+
+/// A block of a page.
+#[derive(Debug, Clone)]
+pub enum Block {
+    /// The sentence that the page says: text with placeholders `{dataset.column:format}`.
+    Message { text: Label },
+    /// Blocks side by side.
+    Row { blocks: Vec<Block> },
+    Kpi(Kpi),
+    Chart(Chart),
+    Table(TableBlock),
+    /// Markdown per language.
+    Text { text: Label },
+}
+
+/// A figure with its changes.
+#[derive(Debug, Clone)]
+pub struct Kpi {
+    pub dataset: Located<String>,
+    /// Column of the (one-row) dataset.
+    pub value: Located<String>,
+    pub title: Label,
+    /// Comparison columns of the same row with what they are: `prior_month`, `prior_year`, `year_start`, `plan`.
+    pub compare: Vec<(Located<String>, Located<String>)>,
+    /// Dataset and column of a sparkline.
+    pub spark: Option<(Located<String>, Located<String>)>,
+    pub format: Format,
+}
+
+/// How numbers are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Format {
+    /// Cube and measure whose unit, type and good direction apply: `deposits.balance`.
+    pub measure: Option<Located<String>>,
+    /// `money`, `count`, `percent`, `points`.
+    pub unit: Option<Located<String>>,
+    /// Digits after the point.
+    pub decimals: Option<u8>,
+}
+
+/// A chart.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    pub id: Located<String>,
+    /// A kind of `chart::KINDS`.
+    pub kind: Located<String>,
+    pub dataset: Located<String>,
+    pub title: Label,
+    /// What the chart says, with placeholders like a message.
+    pub message: Label,
+    pub x: Located<String>,
+    pub y: Vec<Series>,
+    pub format: Format,
+}
+
+/// One series of a chart.
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub column: Located<String>,
+    pub label: Label,
+    /// `actual`, `prior`, `plan`, `forecast`; actual unless stated.
+    pub scenario: Option<Located<String>>,
+}
+
+/// A table.
+#[derive(Debug, Clone)]
+pub struct TableBlock {
+    pub id: Located<String>,
+    pub dataset: Located<String>,
+    pub title: Label,
+    pub columns: Vec<TableColumn>,
+}
+
+/// A column of a table block.
+#[derive(Debug, Clone)]
+pub struct TableColumn {
+    pub column: Located<String>,
+    pub label: Label,
+    pub format: Format,
+    /// Draw an in-cell bar.
+    pub bar: bool,
+    /// Draw a signed change in the good or bad colour.
+    pub variance: bool,
+}

@@ -1,0 +1,1 @@
+//! Reports: definition, run, document, formats.
