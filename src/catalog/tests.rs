@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -157,9 +156,7 @@ async fn one_writer_at_a_time_and_the_fence_rises() {
 #[tokio::test]
 async fn a_dead_or_silent_holder_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let now = Arc::new(Mutex::new(noon()));
-    let clock = Clock::fixed(noon());
-    let catalog = Catalog::open(dir.path(), clock).await.unwrap();
+    let catalog = Catalog::open(dir.path(), Clock::fixed(noon())).await.unwrap();
     let me = catalog.inner.process.clone();
     let hold = async |process: String, expires: Timestamp| {
         sqlx::query("UPDATE writer_lease SET token = 't', holder = 'h', process = $1, expires_at = $2")
@@ -170,7 +167,6 @@ async fn a_dead_or_silent_holder_is_replaced() {
             .unwrap();
     };
     let later = noon() + SignedDuration::from_secs(20);
-    *now.lock().unwrap() = later;
 
     let mut child = std::process::Command::new("true").spawn().unwrap();
     let dead = me.to_text().replace(&format!("\"pid\":{}", me.pid), &format!("\"pid\":{}", child.id()));
