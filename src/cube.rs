@@ -31,7 +31,7 @@ use crate::model::{Label, Located};
 use crate::warehouse::{Snapshot, Warehouse, arrow_type};
 
 pub use days::Coverage;
-pub use rewrite::rewrite;
+pub use rewrite::{DetailLimit, rewrite};
 pub use view::{CubeTable, detail};
 
 /// Alias of the fact scan in the plans made here.

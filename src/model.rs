@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod feed;
 pub mod report;
 pub mod table;
+pub mod time;
 
 use std::collections::BTreeMap;
 

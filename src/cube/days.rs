@@ -22,6 +22,7 @@ use jiff::civil::Date;
 use super::{CompiledCube, LEAF};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Model, SnapshotDays, Time};
+use crate::model::time::{civil as date, days as number};
 use crate::warehouse::{Snapshot, Warehouse};
 
 /// Alias of the map in plans.
@@ -36,7 +37,9 @@ pub struct Coverage {
     first: i32,
     /// Last snapshot day on or before the as-of date; the as-of date itself for a cube of events.
     last: i32,
-    /// Whether each day from `first` on is a snapshot day.
+    /// Last day of any fact. Normally the same; later when the newest period is not complete.
+    until: i32,
+    /// Whether each day from `first` to `until` is a snapshot day; none after `last` is.
     snapshot_days: Vec<bool>,
     rule: Option<SnapshotDays>,
 }
@@ -58,15 +61,6 @@ pub(super) fn weight_column(n: usize) -> String {
 }
 pub(super) fn length_column(n: usize) -> String {
     format!("length_{n}")
-}
-
-/// Days since 1970-01-01 as a civil date.
-pub(super) fn date(days: i32) -> Date {
-    jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(i64::from(days)))
-}
-
-fn number(date: Date) -> i32 {
-    (date - jiff::civil::date(1970, 1, 1)).get_days()
 }
 
 /// What the facts cover: from the log's bounds of the fact's date over the whole bank, so that a branch divides by the
@@ -108,7 +102,9 @@ pub(super) async fn coverage(
         return Ok(None);
     }
     let last = first + i32::try_from(snapshot_days.len()).unwrap_or(i32::MAX) - 1;
-    Ok(Some(Coverage { first, last, snapshot_days, rule: cube.cube.fact.snapshot }))
+    let until = bounds(|file| &file.max).max().unwrap_or(last).max(last);
+    snapshot_days.resize(usize::try_from(until - first + 1).unwrap_or(0), false);
+    Ok(Some(Coverage { first, last, until, snapshot_days, rule: cube.cube.fact.snapshot }))
 }
 
 /// Which days are working days, by the project's calendar.
@@ -152,7 +148,7 @@ async fn business_days(
 impl Coverage {
     /// The days as a batch with one column per time level, named as in the cube.
     fn batch(&self, levels: &[(String, &'static str)]) -> Result<(RecordBatch, DFSchema)> {
-        let days: Vec<Date> = (self.first..=self.last).map(date).collect();
+        let days: Vec<Date> = (self.first..=self.until).map(date).collect();
         let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for (name, unit) in levels {
@@ -183,34 +179,20 @@ impl Coverage {
         maps: &[DayMap],
         session: &SessionState,
     ) -> Result<Arc<dyn TableProvider>> {
-        let plan_fault = |error: datafusion::error::DataFusionError| {
-            Error::new(Code::TimeContext, format!("the time condition cannot be used: {}", error.strip_backtrace()))
-        };
         let (batch, schema) = self.batch(levels)?;
         let rows = batch.num_rows();
-        let evaluate = |expr: &Expr| -> Result<ArrayRef> {
-            let physical = session.create_physical_expr(expr.clone(), &schema).map_err(plan_fault)?;
-            let value = physical.evaluate(&batch).map_err(plan_fault)?;
-            match value {
-                ColumnarValue::Array(array) => Ok(array),
-                ColumnarValue::Scalar(value) => value.to_array_of_size(rows).map_err(plan_fault),
-            }
-        };
+        let evaluate = |expr: &Expr| evaluate(expr, &batch, &schema, session);
         let buckets = buckets(&keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?, rows)?;
 
         let mut fields = vec![Field::new(DAY, DataType::Date32, false)];
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new((self.first..=self.last).map(Some).collect::<Date32Array>())];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new((self.first..=self.until).map(Some).collect::<Date32Array>())];
+        let complete = usize::try_from(self.last - self.first + 1).unwrap_or(0);
         for (n, map) in maps.iter().enumerate() {
-            let inside: Vec<bool> = match conjunction(map.conditions.clone()) {
+            let mut inside = match conjunction(map.conditions.clone()) {
                 None => vec![true; rows],
-                Some(condition) => {
-                    let array = evaluate(&condition)?;
-                    let array = array.as_any().downcast_ref::<BooleanArray>().ok_or_else(|| {
-                        Error::new(Code::TimeContext, "the time condition does not say yes or no".to_owned())
-                    })?;
-                    array.iter().map(|value| value == Some(true)).collect()
-                }
+                Some(condition) => truths(&evaluate(&condition)?)?,
             };
+            inside[complete..].fill(false);
             let mut close: HashMap<usize, usize> = HashMap::new();
             let mut length: HashMap<usize, i64> = HashMap::new();
             for row in (0..rows).filter(|row| inside[*row]) {
@@ -233,6 +215,21 @@ impl Coverage {
         let table = MemTable::try_new(batch.schema(), vec![vec![batch]])
             .map_err(|error| Error::internal("cannot build a date map", error))?;
         Ok(Arc::new(table))
+    }
+
+    /// First and last day on which conditions over time levels hold: what the scan needs to skip files, whose bounds are
+    /// in days. `None` when no covered day fits.
+    pub(super) fn range(
+        &self,
+        levels: &[(String, &'static str)],
+        conditions: Vec<Expr>,
+        session: &SessionState,
+    ) -> Result<Option<(i32, i32)>> {
+        let (batch, schema) = self.batch(levels)?;
+        let Some(condition) = conjunction(conditions) else { return Ok(Some((self.first, self.until))) };
+        let fits = truths(&evaluate(&condition, &batch, &schema, session)?)?;
+        let day = |row: usize| self.first + i32::try_from(row).unwrap_or(0);
+        Ok(fits.iter().position(|fit| *fit).zip(fits.iter().rposition(|fit| *fit)).map(|(a, b)| (day(a), day(b))))
     }
 
     /// How many days of its bucket each snapshot day stands for; an error where a period would be cut.
@@ -281,6 +278,24 @@ impl Coverage {
         }
         Ok(weights)
     }
+}
+
+fn evaluate(expr: &Expr, batch: &RecordBatch, schema: &DFSchema, session: &SessionState) -> Result<ArrayRef> {
+    let fault = |error: datafusion::error::DataFusionError| {
+        Error::new(Code::TimeContext, format!("the time condition cannot be used: {}", error.strip_backtrace()))
+    };
+    let physical = session.create_physical_expr(expr.clone(), schema).map_err(fault)?;
+    match physical.evaluate(batch).map_err(fault)? {
+        ColumnarValue::Array(array) => Ok(array),
+        ColumnarValue::Scalar(value) => value.to_array_of_size(batch.num_rows()).map_err(fault),
+    }
+}
+
+fn truths(array: &ArrayRef) -> Result<Vec<bool>> {
+    let array = cast(array, &DataType::Boolean)
+        .map_err(|error| Error::new(Code::TimeContext, "the time condition does not say yes or no").caused_by(error))?;
+    let array = array.as_any().downcast_ref::<BooleanArray>().expect("just cast");
+    Ok(array.iter().map(|value| value == Some(true)).collect())
 }
 
 /// A number for each distinct combination of key values.

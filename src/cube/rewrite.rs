@@ -428,7 +428,8 @@ impl Question<'_> {
         };
 
         let base = |expr: &Expr| chain.base(expr.clone()).map_err(internal);
-        let conditions = chain.conditions.iter().map(base).collect::<Result<Vec<_>>>()?;
+        let mut conditions = chain.conditions.iter().map(base).collect::<Result<Vec<_>>>()?;
+        conditions.extend(self.range(session)?);
         let keys = set.iter().map(|index| base(&self.keys[*index])).collect::<Result<Vec<_>>>()?;
         let used = conditions.iter().chain(&keys).chain(&states.calls);
         let mut plan = binding.source(used, days).map_err(internal)?;
@@ -455,6 +456,24 @@ impl Question<'_> {
             outputs.push(value.alias_qualified(relation.clone(), name));
         }
         plan.project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+
+    /// Conditions on time levels once more as a range of the fact's date, by which files are skipped. It follows from
+    /// them and changes no result.
+    fn range(&self, session: &SessionState) -> Result<Option<Expr>> {
+        let (chain, cube) = (self.chain, &self.chain.binding.cube);
+        let (Some(coverage), Some(time)) = (&chain.binding.coverage, &cube.cube.time) else { return Ok(None) };
+        let conditions: Vec<Expr> =
+            chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true)).cloned().collect();
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let key = super::fact_column(&time.key);
+        let day = |days: i32| lit(ScalarValue::Date32(Some(days)));
+        Ok(Some(match coverage.range(&cube.time_levels(), conditions, session)? {
+            Some((first, last)) => key.between(day(first), day(last)),
+            None => lit(false),
+        }))
     }
 
     /// A key that a grouping set leaves out: a null of the key's type.
