@@ -80,7 +80,8 @@ fn file_fields(table: &Table) -> Vec<Field> {
     columns.map(|column| Field::new(column.name.value.as_str(), arrow_type(column.data_type), true)).collect()
 }
 
-fn arrow_type(data_type: DataType) -> Arrow {
+/// The Arrow type that holds a declared type.
+pub fn arrow_type(data_type: DataType) -> Arrow {
     match data_type {
         DataType::Text => Arrow::Utf8,
         DataType::Integer => Arrow::Int64,
