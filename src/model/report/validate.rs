@@ -252,43 +252,21 @@ fn place(block: &Block) -> Option<&Place> {
     }
 }
 
-/// Placeholders of messages, read from the tree because a [`crate::model::Label`] does not keep its places; and then, with
-/// all uses known, parameters that nothing uses.
-pub(super) fn messages(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
-    let mut used = BTreeSet::new();
-    check_messages(report, node, &mut used, faults);
-    for dataset in &report.datasets {
-        if dataset.sql.is_empty() {
-            return; // The file is missing, and with it the uses.
-        }
-        used.extend(bound_names(&dataset.sql).into_iter().map(|(name, ..)| name));
-    }
-    for default in report.parameters.iter().filter_map(|parameter| parameter.default.as_ref()) {
-        used.extend(call(default).into_iter().flat_map(|(_, arguments)| arguments.map(str::to_owned)));
-    }
-    for parameter in &report.parameters {
-        // Every report has an as-of date; it is printed even where no query asks for it.
-        if !used.contains(parameter.name.as_str()) && *parameter.name != "as_of" {
-            let message = format!("parameter `{}`: nothing uses it", *parameter.name);
-            faults.push(Diagnostic::new(&parameter.name.place, message));
-        }
-    }
-}
-
-fn check_messages(report: &Report, node: &Node, used: &mut BTreeSet<String>, faults: &mut Vec<Diagnostic>) {
+/// Placeholders of messages, read from the tree because a [`crate::model::Label`] does not keep its places.
+pub(super) fn placeholders(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
     match &node.value {
-        Value::List(items) => items.iter().for_each(|item| check_messages(report, item, used, faults)),
+        Value::List(items) => items.iter().for_each(|item| placeholders(report, item, faults)),
         Value::Map(entries) => {
             for entry in entries {
                 match (&entry.node.value, entry.key.as_str()) {
                     (Value::Map(texts), "message") => {
                         for text in texts {
                             if let Value::Scalar { text: words, .. } = &text.node.value {
-                                check_message(report, words, &text.node.place, used, faults);
+                                check_message(report, words, &text.node.place, faults);
                             }
                         }
                     }
-                    _ => check_messages(report, &entry.node, used, faults),
+                    _ => placeholders(report, &entry.node, faults),
                 }
             }
         }
@@ -296,13 +274,7 @@ fn check_messages(report: &Report, node: &Node, used: &mut BTreeSet<String>, fau
     }
 }
 
-fn check_message(
-    report: &Report,
-    text: &str,
-    place: &Place,
-    used: &mut BTreeSet<String>,
-    faults: &mut Vec<Diagnostic>,
-) {
+fn check_message(report: &Report, text: &str, place: &Place, faults: &mut Vec<Diagnostic>) {
     let mut fault = |message: String| faults.push(Diagnostic::new(place, message));
     for piece in text.split('{').skip(1) {
         let Some((inner, _)) = piece.split_once('}') else {
@@ -310,7 +282,6 @@ fn check_message(
             continue;
         };
         let name = inner.split(':').next().unwrap_or(inner);
-        used.insert(name.to_owned());
         match name.split_once('.') {
             Some((dataset, _)) if !report.datasets.iter().any(|known| *known.name == dataset) => {
                 let hint = did_you_mean(dataset, report.datasets.iter().map(|known| known.name.as_str()));
@@ -367,5 +338,40 @@ fn check_format(report: &Report, model: &Model, format: &Format, faults: &mut Ve
     {
         let hint = did_you_mean(measure, cube.measures.iter().map(|known| known.name.as_str()));
         fault(format!("cube `{cube_name}` has no measure `{measure}`{hint}"));
+    }
+}
+
+/// Parameters that no query, default or placeholder uses: a control that changes nothing misleads its reader.
+pub(super) fn unused(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
+    let mut used = BTreeSet::new();
+    for dataset in &report.datasets {
+        if dataset.sql.is_empty() {
+            return; // The file is missing, and with it the uses.
+        }
+        used.extend(bound_names(&dataset.sql).into_iter().map(|(name, ..)| name));
+    }
+    for default in report.parameters.iter().filter_map(|parameter| parameter.default.as_ref()) {
+        used.extend(call(default).into_iter().flat_map(|(_, arguments)| arguments.map(str::to_owned)));
+    }
+    names_in_texts(node, &mut used);
+    for parameter in &report.parameters {
+        // Every report has an as-of date; it is printed even where no query asks for it.
+        if !used.contains(parameter.name.as_str()) && *parameter.name != "as_of" {
+            let message = format!("parameter `{}`: nothing uses it", *parameter.name);
+            faults.push(Diagnostic::new(&parameter.name.place, message));
+        }
+    }
+}
+
+/// Names in placeholders, whichever text they stand in.
+fn names_in_texts(node: &Node, names: &mut BTreeSet<String>) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| names_in_texts(item, names)),
+        Value::Map(entries) => entries.iter().for_each(|entry| names_in_texts(&entry.node, names)),
+        Value::Scalar { text, .. } => {
+            let pieces = text.split('{').skip(1);
+            names.extend(pieces.filter_map(|piece| piece.split([':', '}']).next()).map(str::to_owned));
+        }
+        Value::Null | Value::Refused => {}
     }
 }
