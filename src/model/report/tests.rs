@@ -157,7 +157,7 @@ fn defaults_call_known_functions() {
     let text = REPORT.replace("months_before(as_of, 12)", "month_before(as_of, 12)");
     let found = parse("reports/overview/report.yaml", &text, &sql).unwrap_err();
     let [fault] = found.as_slice() else { panic!("one fault: {found:?}") };
-    assert_eq!(fault.place.to_string(), "reports/overview/report.yaml:7:30");
+    assert_eq!(fault.place.to_string(), "reports/overview/report.yaml:7:31");
     assert!(fault.message.starts_with("parameter `from`: `month_before` is not one of `last_closed`,"), "{fault}");
     assert!(fault.message.ends_with("; did you mean `months_before`?"), "{fault}");
 }
