@@ -1,6 +1,16 @@
 //! Reports: parameters, datasets, blocks. Design: `reports.md`.
 
+mod decode;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use super::{Label, Located};
+
+pub use decode::parse;
+pub(crate) use keys::REPORT;
+pub use validate::check;
 
 /// `reports/<name>/report.yaml`.
 #[derive(Debug, Clone)]
