@@ -1,1 +1,42 @@
-# Reports.
+# Words of reports that are not in a report's own definition.
+
+report-as-of = 数据截至
+report-scope = 机构
+report-language = 语言
+report-head-office = 全行
+report-show = 查看
+report-yes = 是
+report-no = 否
+report-figures = 关键指标
+report-changes = 变动
+report-data = 数据表
+report-against-prior-month = 较上月
+report-against-prior-year = 较上年同期
+report-against-year-start = 较年初
+report-against-prior-period = 较上期
+report-against-plan = 较计划
+report-word-up = 增加
+report-word-down = 减少
+report-word-flat = 持平
+report-favourable = 有利
+report-unfavourable = 不利
+report-preliminary = 初步数据。
+report-lineage = 数据来源
+report-closed = 结账 { $closed }/{ $of } 家分行
+report-closed-but = 结账 { $closed }/{ $of } 家分行（未结：{ $open }）
+report-snapshot = 快照
+report-rows = { $datasets } 个数据集 { $rows } 行
+report-sources = 汇总表 { $rollups } 张，明细 { $facts } 个数据集
+report-tie-out-none = 总分核对未进行
+report-tie-out-agrees = 总分核对一致（{ $figures } 项）
+report-tie-out-differs = 总分核对有差异：{ $names }
+report-rights = 权限
+report-engine = 引擎
+report-evidence = 依据
+report-dataset = 数据集
+report-row-count = 行数
+report-source = 来源
+report-facts = 明细
+report-sql-hash = SQL 的 SHA-256
+report-rows-hash = 数据的 SHA-256
+report-sentence-separator = ；
