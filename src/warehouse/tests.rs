@@ -435,6 +435,29 @@ async fn large_files_are_written_in_parts() {
     assert_eq!(files.files[0].min["product_sk"], (0..8).flat_map(keys).min().unwrap());
 }
 
+/// By hand, as it needs a server: `AWS_ENDPOINT`, `AWS_ALLOW_HTTP`, keys, and `COUNTINGHOUSE_TEST_S3=s3://bucket/prefix`.
+#[tokio::test]
+#[ignore = "needs an S3 server"]
+async fn the_same_over_s3() {
+    let url = std::env::var("COUNTINGHOUSE_TEST_S3").unwrap();
+    let place = Place::new();
+    let catalog = Catalog::open(&place.folder.path().join("state"), place.clock.clone()).await.unwrap();
+    let mut config = config(place.folder.path());
+    config.warehouse.url = format!("{url}/{}", uuid::Uuid::now_v7());
+    let warehouse = Warehouse::open(&config, catalog, place.clock.clone()).await.unwrap();
+    let first = first_load(&warehouse, 1).await.unwrap();
+    let second = second_load(&warehouse, 2).await.unwrap();
+    assert_eq!(names(&warehouse, &first).await, ["loan", "card"]);
+    assert_eq!(names(&warehouse, &second).await, ["loan", "credit card", "fund"]);
+    assert_eq!(rows(&warehouse, &second, "fact_balance").await, 4);
+    assert_eq!(warehouse.sweep().await.unwrap(), Swept::default());
+    for number in 3..=22 {
+        second_load(&warehouse, number).await.unwrap();
+    }
+    let head = warehouse.head().await.unwrap().unwrap();
+    assert_eq!(rows(&warehouse, &head, "fact_balance").await, 24);
+}
+
 /// The process dies at each step; the next one finds the old snapshot whole and brings the load to its end once.
 #[cfg(feature = "failpoints")]
 mod crashes {
