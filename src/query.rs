@@ -138,6 +138,19 @@ pub struct HeadInfo {
     pub completeness: Completeness,
     /// When it was published.
     pub created_at: jiff::Timestamp,
+    /// Head office against the sum of branches, per additive measure.
+    pub tie_out: Vec<TieOut>,
+}
+
+/// One comparison of head office with the sum of its branches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TieOut {
+    /// The cube.
+    pub cube: String,
+    /// The measure.
+    pub measure: String,
+    /// Whether both are the same to the fen.
+    pub equal: bool,
 }
 
 /// A branch of the organisation.
@@ -482,6 +495,7 @@ impl Door {
             as_of: snapshot.as_of,
             completeness,
             created_at: snapshot.created_at,
+            tie_out: Vec::new(),
         })
     }
 

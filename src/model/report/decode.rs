@@ -1,7 +1,7 @@
 //! From a checked tree and the SQL files to a report.
 
 use super::keys::{BLOCK, CHART, COLUMN, KPI, REPORT, SERIES, TABLE};
-use super::{Block, Chart, Dataset, Format, Kpi, Parameter, Report, Series, TableBlock, TableColumn, validate};
+use super::{Beside, Block, Chart, Dataset, Format, Kpi, Parameter, Report, Series, TableBlock, TableColumn, validate};
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::yaml::{self, Node, Value};
 use crate::model::{Diagnostic, Located, Place};
@@ -64,6 +64,7 @@ fn parameter(name: &Located<String>, fields: &Fields<'_>, faults: &mut Vec<Diagn
         label: fields.label("label"),
         kind,
         default: fields.text("default"),
+        every: fields.text("every"),
         hidden: fields.boolean("hidden"),
         min: fields.text("min").map(|bound| bound.value),
         max: fields.text("max").map(|bound| bound.value),
@@ -125,6 +126,7 @@ fn kpi(fields: &Fields<'_>) -> Kpi {
         value: fields.needed("value"),
         title: fields.label("title"),
         compare: fields.text_pairs("compare"),
+        beside: fields.map("beside").map(|fields| Beside { value: fields.needed("value"), title: fields.label("title") }),
         spark,
         format: format(fields),
     }
@@ -146,6 +148,7 @@ fn chart(fields: &Fields<'_>) -> Chart {
         title: fields.label("title"),
         message: fields.label("message"),
         x: fields.needed("x"),
+        x_label: fields.label("x_label"),
         y: fields.items("y").iter().filter_map(series).collect(),
         format: format(fields),
     }
@@ -165,6 +168,9 @@ fn table(fields: &Fields<'_>) -> TableBlock {
         id: fields.needed("id"),
         dataset: fields.needed("dataset"),
         title: fields.label("title"),
+        message: fields.label("message"),
+        total: fields.text("total"),
+        drill_scope: fields.text("drill_scope"),
         columns: fields.items("columns").iter().filter_map(table_column).collect(),
     }
 }

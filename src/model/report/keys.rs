@@ -30,6 +30,11 @@ static PARAMETER: Shape = Shape {
         ),
         may("label", Kind::Label, "Name shown to people."),
         may("default", Kind::Text, "A value, or a calendar function such as `months_before(as_of, 12)`."),
+        may(
+            "every",
+            Kind::OneOf(&["month", "quarter", "year"]),
+            "For `as_of_date`: its days are the last days of closed periods.",
+        ),
         may("hidden", Kind::Boolean, "Not a form control.").or("false"),
         may("min", Kind::Text, "Least value."),
         may("max", Kind::Text, "Greatest value."),
@@ -76,10 +81,19 @@ pub(super) static KPI: Shape = Shape {
             Kind::Entries(&Kind::Name, &Kind::OneOf(&["prior_month", "prior_year", "year_start", "plan"])),
             "Comparison columns of the same row, and what each is.",
         ),
+        may("beside", Kind::Map(&BESIDE), "A second figure of the same row, printed under the value."),
         may("spark", Kind::Pair("dataset.column"), "Dataset and column of a sparkline."),
         may("measure", MEASURE, MEASURE_DOC),
         may("unit", UNIT, UNIT_DOC),
         may("decimals", DECIMALS, DECIMALS_DOC),
+    ],
+};
+
+pub(super) static BESIDE: Shape = Shape {
+    name: "a figure beside a value",
+    keys: &[
+        need("value", Kind::Name, "Column of the same dataset."),
+        may("title", Kind::Label, "What the figure is."),
     ],
 };
 
@@ -92,6 +106,7 @@ pub(super) static CHART: Shape = Shape {
         may("title", Kind::Label, "Who, what measure and unit, which period."),
         may("message", Kind::Label, "What the chart says, with placeholders."),
         need("x", Kind::Name, "Column of the categories."),
+        may("x_label", Kind::Label, "What the categories are."),
         need("y", Kind::List(&Kind::TextOr(&SERIES)), "Columns of the series."),
         may("measure", MEASURE, MEASURE_DOC),
         may("unit", UNIT, UNIT_DOC),
@@ -118,6 +133,9 @@ pub(super) static TABLE: Shape = Shape {
         need("id", Kind::Name, "Name in the page, unique."),
         need("dataset", Kind::Name, "A dataset."),
         may("title", Kind::Label, "What the table shows."),
+        may("message", Kind::Label, "What the table says, with placeholders."),
+        may("total", Kind::Name, "Boolean column of the dataset: true marks a total row."),
+        may("drill_scope", Kind::Name, "Column with a scope (a branch's schema): a row's first cell links to it."),
         need("columns", Kind::List(&Kind::TextOr(&COLUMN)), "Columns in order."),
     ],
 };
