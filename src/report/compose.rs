@@ -104,6 +104,16 @@ impl Input<'_> {
         Error::new(Code::Definition, format!("report `{}`, {block}: {why}", *self.report.name))
     }
 
+    /// What the author calls a figure, else what its measure is called, else its column.
+    fn label(&self, label: &Label, format: &report::Format, column: &str) -> String {
+        let measure = || format.measure.as_ref().and_then(|path| figure::measure(self.model, path));
+        [self.lang.pick(label), measure().map_or("", |measure| self.lang.pick(&measure.label)), column]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     fn dataset(&self, name: &Located<String>, block: &str) -> Result<&Dataset> {
         self.datasets
             .iter()
@@ -166,7 +176,7 @@ impl Input<'_> {
             let words = locale::message(lang, &format!("report-against-{}", against.replace('_', "-")), &[]);
             changes.push(change(words, value, cell(column)?, unit, meaning.good, lang));
         }
-        let title = lang.pick(&kpi.title).to_owned();
+        let title = self.label(&kpi.title, &kpi.format, &kpi.value);
         let spark = match &kpi.spark {
             Some((of, column)) => {
                 let series = self.dataset(of, &block)?;
@@ -201,8 +211,7 @@ impl Input<'_> {
                 None => Scenario::Actual,
             };
             columns.push(column);
-            let name = Some(lang.pick(&one.label)).filter(|label| !label.is_empty());
-            let name = name.unwrap_or(&one.column).to_owned();
+            let name = self.label(&one.label, &chart.format, &one.column);
             series.push(chart::Series { name, scenario, values: floats(dataset, column) });
         }
         let meaning = Meaning::of(&chart.format, self.model);
@@ -261,7 +270,7 @@ impl Input<'_> {
         let columns = shapes
             .iter()
             .map(|shape| TableColumn {
-                label: lang.pick(&shape.definition.label).to_owned(),
+                label: self.label(&shape.definition.label, &shape.definition.format, &shape.definition.column),
                 unit: if shape.numeric && shape.unit.quantity != Quantity::Percent {
                     shape.unit.label(lang)
                 } else {
