@@ -39,8 +39,8 @@ WITH balances AS (
   LEFT JOIN contributions c ON c.branch_code = b.branch_code
   CROSS JOIN total t
   UNION ALL
-  SELECT TRUE, NULL, NULL, CASE WHEN $lang = 'en' THEN 'Total' ELSE '合计' END,
-         t.balance, t.prior_year, t.daily_average, c.contribution, t.balance
+  SELECT TRUE AS is_total, NULL AS place, NULL AS branch_code, CASE WHEN $lang = 'en' THEN 'Total' ELSE '合计' END AS branch,
+         t.balance, t.prior_year, t.daily_average, c.contribution, t.balance AS whole
   FROM total t CROSS JOIN total_contribution c
 )
 SELECT is_total, place, branch_code, branch, balance,

@@ -1,4 +1,4 @@
--- How concentrated the contribution of the year is. One row. Same order of customers as in customer_groups.sql.
+-- How concentrated the contribution of the year is. One row. The same order of customers as in customer_groups.sql.
 WITH customers AS (
   SELECT customer_id, SUM(contribution) AS contribution
   FROM profit
@@ -11,19 +11,20 @@ WITH customers AS (
          SUM(contribution) OVER (ORDER BY contribution DESC, customer_id
                                  ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS cumulative
   FROM customers
-), whole AS (
-  SELECT COUNT(*) AS customers, SUM(contribution) AS contribution FROM customers
-), figures AS (
-  SELECT MAX(w.customers)                                                      AS customers,
-         MAX(w.contribution)                                                   AS contribution,
-         SUM(CASE WHEN r.tenth = 1 THEN r.contribution END)                    AS best_tenth,
-         MIN(CASE WHEN r.cumulative >= w.contribution * 0.8 THEN r.place END)  AS customers_for_80,
-         COUNT(CASE WHEN r.contribution < 0 THEN 1 END)                        AS losing_customers,
-         SUM(CASE WHEN r.contribution < 0 THEN r.contribution END)             AS losses
-  FROM ranked r CROSS JOIN whole w
+  WHERE contribution > 0
+), earning AS (
+  SELECT COUNT(*) AS customers, SUM(contribution) AS contribution FROM customers WHERE contribution > 0
+), losing AS (
+  SELECT COUNT(*) AS customers, COALESCE(SUM(contribution), 0) AS contribution FROM customers WHERE contribution < 0
+), reached AS (
+  SELECT SUM(CASE WHEN r.tenth = 1 THEN r.contribution END)                   AS best_tenth,
+         MIN(CASE WHEN r.cumulative >= e.contribution * 0.8 THEN r.place END) AS customers_for_80
+  FROM ranked r CROSS JOIN earning e
 )
-SELECT customers, contribution, losing_customers, losses,
-       CASE WHEN contribution > 0 THEN CAST(best_tenth AS DOUBLE) / CAST(contribution AS DOUBLE) END AS best_tenth_share,
-       CASE WHEN contribution > 0 AND customers > 0
-            THEN CAST(customers_for_80 AS DOUBLE) / CAST(customers AS DOUBLE) END                    AS share_for_80
-FROM figures
+SELECT e.customers    AS earning_customers,
+       e.contribution AS earned,
+       l.customers    AS losing_customers,
+       l.contribution AS lost,
+       CASE WHEN e.contribution > 0 THEN CAST(r.best_tenth AS DOUBLE) / CAST(e.contribution AS DOUBLE) END AS best_tenth_share,
+       CASE WHEN e.customers > 0 THEN CAST(r.customers_for_80 AS DOUBLE) / CAST(e.customers AS DOUBLE) END AS share_for_80
+FROM reached r CROSS JOIN earning e CROSS JOIN losing l
