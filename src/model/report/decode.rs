@@ -34,7 +34,6 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
     };
     validate::validate(path, &report, &mut faults);
     validate::placeholders(&report, &node, &mut faults);
-    validate::unused(&report, &node, &mut faults);
     if faults.is_empty() { Ok(report) } else { Err(shape::in_order(faults)) }
 }
 
@@ -50,6 +49,9 @@ fn parameter(name: &Located<String>, fields: &Fields<'_>, faults: &mut Vec<Diagn
         ("choice" | "", _) | (_, None) => {}
         (_, Some(place)) => fault(place, "`choices` is for `type: choice`"),
     }
+    if let (Some(place), true) = (fields.given("every"), *kind != "as_of_date") {
+        fault(place, "`every` is for `type: as_of_date`");
+    }
     for key in ["min", "max"] {
         if let (Some(place), "boolean" | "text" | "choice") = (fields.given(key), kind.as_str()) {
             fault(place, &format!("`{key}` is for numbers and dates"));
@@ -64,10 +66,10 @@ fn parameter(name: &Located<String>, fields: &Fields<'_>, faults: &mut Vec<Diagn
         label: fields.label("label"),
         kind,
         default: fields.text("default"),
-        every: fields.text("every"),
         hidden: fields.boolean("hidden"),
         min: fields.text("min").map(|bound| bound.value),
         max: fields.text("max").map(|bound| bound.value),
+        every: fields.text("every"),
         choices,
     }
 }

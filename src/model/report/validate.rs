@@ -1,6 +1,6 @@
 //! What must hold within a report's folder, and between a report and the cubes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Block, Format, Parameter, Report};
 use crate::model::cube::Model;
@@ -11,8 +11,23 @@ use crate::model::{Diagnostic, Located, Place};
 /// Words that mean something in every report's URL.
 const RESERVED: &[&str] = &["scope", "as_of", "lang", "theme", "unit", "format", "snapshot", "page"];
 
-/// Calendar functions that a default may call, with or without arguments.
-const FUNCTIONS: &[&str] = &["last_closed", "months_before", "year_start", "previous_business_day"];
+/// Of these the ones that a dataset's SQL and a message may name: what the run knows besides its parameters.
+const OF_THE_RUN: &[&str] = &["scope", "lang"];
+
+/// Calendar functions that a default may call. The report module computes them; a test there compares the lists.
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "last_closed",
+    "period_start",
+    "period_end",
+    "months_before",
+    "month_start",
+    "year_start",
+    "prior_month_end",
+    "prior_year_end",
+];
+
+/// Words that mean a period in their arguments.
+const PERIODS: &[&str] = &["month", "quarter", "year", "latest"];
 
 pub(super) fn validate(path: &str, report: &Report, faults: &mut Vec<Diagnostic>) {
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
@@ -59,9 +74,8 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
         } else if !FUNCTIONS.contains(&function) {
             let hint = did_you_mean(function, FUNCTIONS.iter().copied());
             fault(&default.place, &format!("`{function}` is not one of {}{hint}", quoted(FUNCTIONS)));
-            return;
         }
-        for argument in arguments.filter(|word| is_identifier(word) && function != "last_closed") {
+        for argument in arguments.filter(|word| is_identifier(word) && !PERIODS.contains(word)) {
             if !report.parameters.iter().any(|other| *other.name == argument) {
                 let hint = did_you_mean(argument, report.parameters.iter().map(|other| other.name.as_str()));
                 fault(&default.place, &format!("`{argument}` is not a parameter{hint}"));
@@ -71,13 +85,6 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
         let choices: Vec<&str> = parameter.choices.iter().map(|(value, _)| value.as_str()).collect();
         if let Err(expected) = value(&parameter.kind, default, &choices) {
             fault(&default.place, &format!("`default` must be {expected}, not `{}`", **default));
-        } else if let Ok(number) = default.parse::<f64>() {
-            let bound = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
-            if bound(&parameter.min).is_some_and(|min| number < min)
-                || bound(&parameter.max).is_some_and(|max| number > max)
-            {
-                fault(&default.place, "`default` lies outside `min` and `max`");
-            }
         }
     }
 }
@@ -116,7 +123,7 @@ fn call(text: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
 /// Every `$name` in the SQL must be a parameter, and every parameter must be of use.
 fn placeholders_in_sql(path: &str, report: &Report, faults: &mut Vec<Diagnostic>) {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let known = || report.parameters.iter().map(|parameter| parameter.name.as_str());
+    let known = || report.parameters.iter().map(|one| one.name.as_str()).chain(OF_THE_RUN.iter().copied());
     for dataset in &report.datasets {
         for (name, line, column) in bound_names(&dataset.sql) {
             if !known().any(|parameter| parameter == name) {
@@ -259,7 +266,7 @@ pub(super) fn placeholders(report: &Report, node: &Node, faults: &mut Vec<Diagno
         Value::Map(entries) => {
             for entry in entries {
                 match (&entry.node.value, entry.key.as_str()) {
-                    (Value::Map(texts), "message") => {
+                    (Value::Map(texts), "message" | "title") => {
                         for text in texts {
                             if let Value::Scalar { text: words, .. } = &text.node.value {
                                 check_message(report, words, &text.node.place, faults);
@@ -287,7 +294,7 @@ fn check_message(report: &Report, text: &str, place: &Place, faults: &mut Vec<Di
                 let hint = did_you_mean(dataset, report.datasets.iter().map(|known| known.name.as_str()));
                 fault(format!("`{{{inner}}}`: there is no dataset `{dataset}`{hint}"));
             }
-            None if !report.parameters.iter().any(|known| *known.name == name) => {
+            None if !OF_THE_RUN.contains(&name) && !report.parameters.iter().any(|known| *known.name == name) => {
                 let hint = did_you_mean(name, report.parameters.iter().map(|known| known.name.as_str()));
                 fault(format!("`{{{inner}}}`: there is no parameter `{name}`{hint}"));
             }
@@ -338,40 +345,5 @@ fn check_format(report: &Report, model: &Model, format: &Format, faults: &mut Ve
     {
         let hint = did_you_mean(measure, cube.measures.iter().map(|known| known.name.as_str()));
         fault(format!("cube `{cube_name}` has no measure `{measure}`{hint}"));
-    }
-}
-
-/// Parameters that no query, default or placeholder uses: a control that changes nothing misleads its reader.
-pub(super) fn unused(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
-    let mut used = BTreeSet::new();
-    for dataset in &report.datasets {
-        if dataset.sql.is_empty() {
-            return; // The file is missing, and with it the uses.
-        }
-        used.extend(bound_names(&dataset.sql).into_iter().map(|(name, ..)| name));
-    }
-    for default in report.parameters.iter().filter_map(|parameter| parameter.default.as_ref()) {
-        used.extend(call(default).into_iter().flat_map(|(_, arguments)| arguments.map(str::to_owned)));
-    }
-    names_in_texts(node, &mut used);
-    for parameter in &report.parameters {
-        // Every report has an as-of date; it is printed even where no query asks for it.
-        if !used.contains(parameter.name.as_str()) && *parameter.name != "as_of" {
-            let message = format!("parameter `{}`: nothing uses it", *parameter.name);
-            faults.push(Diagnostic::new(&parameter.name.place, message));
-        }
-    }
-}
-
-/// Names in placeholders, whichever text they stand in.
-fn names_in_texts(node: &Node, names: &mut BTreeSet<String>) {
-    match &node.value {
-        Value::List(items) => items.iter().for_each(|item| names_in_texts(item, names)),
-        Value::Map(entries) => entries.iter().for_each(|entry| names_in_texts(&entry.node, names)),
-        Value::Scalar { text, .. } => {
-            let pieces = text.split('{').skip(1);
-            names.extend(pieces.filter_map(|piece| piece.split([':', '}']).next()).map(str::to_owned));
-        }
-        Value::Null | Value::Refused => {}
     }
 }
