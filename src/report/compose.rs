@@ -104,6 +104,16 @@ impl Input<'_> {
         Error::new(Code::Definition, format!("report `{}`, {block}: {why}", *self.report.name))
     }
 
+    /// What the author calls a figure, else what its measure is called, else its column.
+    fn label(&self, label: &Label, format: &report::Format, column: &str) -> String {
+        let measure = || format.measure.as_ref().and_then(|path| figure::measure(self.model, path));
+        [self.lang.pick(label), measure().map_or("", |measure| self.lang.pick(&measure.label)), column]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
     fn dataset(&self, name: &Located<String>, block: &str) -> Result<&Dataset> {
         self.datasets
             .iter()
@@ -166,7 +176,7 @@ impl Input<'_> {
             let words = locale::message(lang, &format!("report-against-{}", against.replace('_', "-")), &[]);
             changes.push(change(words, value, cell(column)?, unit, meaning.good, lang));
         }
-        let title = lang.pick(&kpi.title).to_owned();
+        let title = self.label(&kpi.title, &kpi.format, &kpi.value);
         let spark = match &kpi.spark {
             Some((of, column)) => {
                 let series = self.dataset(of, &block)?;
@@ -201,8 +211,7 @@ impl Input<'_> {
                 None => Scenario::Actual,
             };
             columns.push(column);
-            let name = Some(lang.pick(&one.label)).filter(|label| !label.is_empty());
-            let name = name.unwrap_or(&one.column).to_owned();
+            let name = self.label(&one.label, &chart.format, &one.column);
             series.push(chart::Series { name, scenario, values: floats(dataset, column) });
         }
         let meaning = Meaning::of(&chart.format, self.model);
@@ -254,14 +263,14 @@ impl Input<'_> {
                 dataset.rows.iter().filter(|row| !is_total(row)).filter_map(|row| row[at].number()).collect();
             let numeric = dataset.rows.iter().any(|row| matches!(row[at], Value::Number(_)));
             let meaning = Meaning::of(&column.format, self.model);
-            let unit = meaning.unit(&parts, lang);
             let bars = column.bar.then(|| Bars::over(&parts));
-            shapes.push(Shape { at, definition: column, numeric, good: meaning.good, unit, bars });
+            shapes.push(Shape { at, definition: column, numeric, unit: meaning.unit(&parts, lang), meaning, parts, bars });
         }
+        share_units(&mut shapes, lang);
         let columns = shapes
             .iter()
             .map(|shape| TableColumn {
-                label: lang.pick(&shape.definition.label).to_owned(),
+                label: self.label(&shape.definition.label, &shape.definition.format, &shape.definition.column),
                 unit: if shape.numeric && shape.unit.quantity != Quantity::Percent {
                     shape.unit.label(lang)
                 } else {
@@ -320,15 +329,23 @@ fn change(
         let unit = NumberUnit::plain(Quantity::Percent);
         relative.map_or_else(|| MISSING.to_owned(), |relative| figure::digits(relative, unit, Sign::Both, lang))
     });
+    let amount =
+        difference.map_or_else(|| MISSING.to_owned(), |number| figure::digits(number, amount_unit, Sign::Both, lang));
+    // What prints as zero is no change: an arrow beside 0.00 would contradict it.
+    let shown = difference.filter(|_| has_sign(&amount));
     Change {
         against,
-        amount: difference
-            .map_or_else(|| MISSING.to_owned(), |number| figure::digits(number, amount_unit, Sign::Both, lang)),
         unit: if ratio && difference.is_some() { amount_unit.label(lang) } else { String::new() },
         percent,
-        tone: tone(difference, good),
-        direction: difference.map_or(0, Number::sign),
+        tone: tone(shown, good),
+        direction: shown.map_or(0, Number::sign),
+        amount,
     }
+}
+
+/// A signed number that is not printed as zero.
+fn has_sign(text: &str) -> bool {
+    text.starts_with(['+', '−'])
 }
 
 fn tone(change: Option<Number>, good: Good) -> Tone {
@@ -344,8 +361,10 @@ struct Shape<'a> {
     at: usize,
     definition: &'a report::TableColumn,
     numeric: bool,
-    good: Good,
+    meaning: Meaning,
     unit: NumberUnit,
+    /// Its numbers, without totals.
+    parts: Vec<Number>,
     bars: Option<Bars>,
 }
 
@@ -355,13 +374,13 @@ impl Shape<'_> {
         let mut cell = Cell { text: MISSING.to_owned(), tone: Tone::Neutral, bar: None, link: None };
         match value {
             // The name of a total row may be missing on purpose, a figure is never blank.
-            Value::Null if !self.numeric => cell.text = String::new(),
+            Value::Null if !self.numeric || (total && self.definition.format.measure.is_none()) => cell.text.clear(),
             Value::Null => {}
             Value::Number(number) => {
                 let sign = if variance { Sign::Both } else { Sign::Minus };
                 cell.text = figure::digits(*number, self.unit, sign, lang);
-                if variance {
-                    cell.tone = tone(Some(*number), self.good);
+                if variance && has_sign(&cell.text) {
+                    cell.tone = tone(Some(*number), self.meaning.good);
                 }
                 cell.bar = self.bars.as_ref().filter(|_| !total).map(|bars| bars.bar(*number));
             }
@@ -372,6 +391,23 @@ impl Shape<'_> {
             Value::Text(text) => cell.text.clone_from(text),
         }
         cell
+    }
+}
+
+/// Amounts of one table stand in one unit where the larger of them sets it: a balance in 亿元 and its change in 万元 could
+/// not be compared by eye. Columns of another quantity, and those with digits of their own, keep theirs.
+fn share_units(shapes: &mut [Shape<'_>], lang: Lang) {
+    let measure = |shape: &Shape<'_>| shape.definition.format.measure.as_ref().map(|path| path.value.clone());
+    for at in 0..shapes.len() {
+        if shapes[at].unit.quantity != Quantity::Money || measure(&shapes[at]).is_none() {
+            continue;
+        }
+        let all: Vec<Number> = shapes
+            .iter()
+            .filter(|other| other.unit.quantity == Quantity::Money && measure(other) == measure(&shapes[at]))
+            .flat_map(|other| other.parts.iter().copied())
+            .collect();
+        shapes[at].unit = shapes[at].meaning.unit(&all, lang);
     }
 }
 

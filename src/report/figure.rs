@@ -93,6 +93,21 @@ pub(super) fn digits(number: Number, unit: NumberUnit, sign: Sign, lang: Lang) -
 
 /// A number on its own, in the unit that suits it.
 pub(super) fn alone(number: Number, quantity: Quantity, decimals: Option<u8>, sign: Sign, lang: Lang) -> String {
-    let unit = Meaning { quantity, decimals, good: Good::None }.unit(&[number], lang);
+    let mut unit = Meaning { quantity, decimals, good: Good::None }.unit(&[number], lang);
+    // In a block the larger unit begins at ten of it, so that small parts keep their digits. A sentence has no small parts,
+    // and 1.08 亿元 is read more easily than 10,843 万元.
+    if let Some((power, _)) = SENTENCE_STEPS
+        .iter()
+        .find(|(power, of)| quantity == Quantity::Money && *of == lang && reaches(number, *power) && unit.power < *power)
+    {
+        unit = NumberUnit { quantity, power: *power, decimals: decimals.unwrap_or(2) };
+    }
     amount(number, unit, sign, lang)
+}
+
+/// Powers of ten at which a larger unit begins in a sentence.
+const SENTENCE_STEPS: [(u8, Lang); 2] = [(8, Lang::Zh), (9, Lang::En)];
+
+fn reaches(number: Number, power: u8) -> bool {
+    number.absolute().to_f64() >= 10_f64.powi(power.into())
 }

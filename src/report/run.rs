@@ -159,7 +159,7 @@ async fn collect(
 }
 
 /// `rows` is exact, `max_rows` a promise: nothing is cut in silence.
-fn check_rows(dataset: &model::report::Dataset, found: usize) -> Result<()> {
+pub(super) fn check_rows(dataset: &model::report::Dataset, found: usize) -> Result<()> {
     let found = found as u64;
     match dataset.rows {
         Some(rows) if rows != found => Err(Error::new(
@@ -182,7 +182,7 @@ fn limit_error(dataset: &model::report::Dataset) -> Error {
     )
 }
 
-fn read(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Vec<Value>>> {
+pub(super) fn read(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {

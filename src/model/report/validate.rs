@@ -11,8 +11,23 @@ use crate::model::{Diagnostic, Located, Place};
 /// Words that mean something in every report's URL.
 const RESERVED: &[&str] = &["scope", "as_of", "lang", "theme", "unit", "format", "snapshot", "page"];
 
-/// Calendar functions that a default may call, with or without arguments.
-const FUNCTIONS: &[&str] = &["last_closed", "months_before", "year_start", "previous_business_day"];
+/// Of these the ones that a dataset's SQL and a message may name: what the run knows besides its parameters.
+const OF_THE_RUN: &[&str] = &["scope", "lang"];
+
+/// Calendar functions that a default may call. The report module computes them; a test there compares the lists.
+pub(crate) const FUNCTIONS: &[&str] = &[
+    "last_closed",
+    "period_start",
+    "period_end",
+    "months_before",
+    "month_start",
+    "year_start",
+    "prior_month_end",
+    "prior_year_end",
+];
+
+/// Words that mean a period in their arguments.
+const PERIODS: &[&str] = &["month", "quarter", "year", "latest"];
 
 pub(super) fn validate(path: &str, report: &Report, faults: &mut Vec<Diagnostic>) {
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
@@ -60,7 +75,7 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
             let hint = did_you_mean(function, FUNCTIONS.iter().copied());
             fault(&default.place, &format!("`{function}` is not one of {}{hint}", quoted(FUNCTIONS)));
         }
-        for argument in arguments.filter(|word| is_identifier(word) && function != "last_closed") {
+        for argument in arguments.filter(|word| is_identifier(word) && !PERIODS.contains(word)) {
             if !report.parameters.iter().any(|other| *other.name == argument) {
                 let hint = did_you_mean(argument, report.parameters.iter().map(|other| other.name.as_str()));
                 fault(&default.place, &format!("`{argument}` is not a parameter{hint}"));
@@ -108,7 +123,7 @@ fn call(text: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
 /// Every `$name` in the SQL must be a parameter, and every parameter must be of use.
 fn placeholders_in_sql(path: &str, report: &Report, faults: &mut Vec<Diagnostic>) {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let known = || report.parameters.iter().map(|parameter| parameter.name.as_str());
+    let known = || report.parameters.iter().map(|one| one.name.as_str()).chain(OF_THE_RUN.iter().copied());
     for dataset in &report.datasets {
         for (name, line, column) in bound_names(&dataset.sql) {
             if !known().any(|parameter| parameter == name) {
@@ -251,7 +266,7 @@ pub(super) fn placeholders(report: &Report, node: &Node, faults: &mut Vec<Diagno
         Value::Map(entries) => {
             for entry in entries {
                 match (&entry.node.value, entry.key.as_str()) {
-                    (Value::Map(texts), "message") => {
+                    (Value::Map(texts), "message" | "title") => {
                         for text in texts {
                             if let Value::Scalar { text: words, .. } = &text.node.value {
                                 check_message(report, words, &text.node.place, faults);
@@ -279,7 +294,7 @@ fn check_message(report: &Report, text: &str, place: &Place, faults: &mut Vec<Di
                 let hint = did_you_mean(dataset, report.datasets.iter().map(|known| known.name.as_str()));
                 fault(format!("`{{{inner}}}`: there is no dataset `{dataset}`{hint}"));
             }
-            None if !report.parameters.iter().any(|known| *known.name == name) => {
+            None if !OF_THE_RUN.contains(&name) && !report.parameters.iter().any(|known| *known.name == name) => {
                 let hint = did_you_mean(name, report.parameters.iter().map(|known| known.name.as_str()));
                 fault(format!("`{{{inner}}}`: there is no parameter `{name}`{hint}"));
             }
