@@ -373,7 +373,7 @@ impl Door {
     }
 
     /// Runs a planned statement. The record that it began is durable before a row can be read.
-    pub async fn run(&self, prepared: &Prepared) -> Result<Answer> {
+    pub async fn run(&self, prepared: Prepared) -> Result<Answer> {
         let inner = &*prepared.0;
         let Some(plan) = &inner.plan else {
             let names = inner.parameters.fields().iter().map(|field| format!("`{}`", field.name()));
@@ -439,7 +439,7 @@ impl Door {
     /// Plans and runs a statement.
     pub async fn query(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Answer> {
         let prepared = self.prepare(principal, face, statement).await?;
-        self.run(&prepared).await
+        self.run(prepared).await
     }
 
     /// All rows of a statement; an error when there are more than `max_rows`, never a part of them.

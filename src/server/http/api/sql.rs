@@ -58,7 +58,7 @@ pub(in crate::server::http) async fn run(
     let prepared = door.prepare(&caller.principal, Face::Http, statement).await?;
     let expected = prepared.parameter_schema();
     let prepared = match bind(&expected, &request.parameters)? {
-        Some(values) => prepared.bind(values)?,
+        Some(values) => prepared.bind(values).await?,
         None => prepared,
     };
     let mut answer = door.run(prepared).await?;
