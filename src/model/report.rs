@@ -1,6 +1,16 @@
 //! Reports: parameters, datasets, blocks. Design: `reports.md`.
 
+mod decode;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use super::{Label, Located};
+
+pub use decode::parse;
+pub(crate) use keys::REPORT;
+pub use validate::check;
 
 /// `reports/<name>/report.yaml`.
 #[derive(Debug, Clone)]
@@ -52,14 +62,20 @@ pub struct Dataset {
 #[derive(Debug, Clone)]
 pub enum Block {
     /// The sentence that the page says: text with placeholders `{dataset.column:format}`.
-    Message { text: Label },
+    Message {
+        text: Label,
+    },
     /// Blocks side by side.
-    Row { blocks: Vec<Block> },
+    Row {
+        blocks: Vec<Block>,
+    },
     Kpi(Kpi),
     Chart(Chart),
     Table(TableBlock),
     /// Markdown per language.
-    Text { text: Label },
+    Text {
+        text: Label,
+    },
 }
 
 /// A figure with its changes.
