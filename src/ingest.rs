@@ -284,8 +284,15 @@ pub async fn load_with(
     outcome.snapshot = Some(snapshot.id);
     outcome.seconds = started.elapsed().as_secs_f64();
     tracing::info!(
-        node, number, snapshot = snapshot.id, rows = outcome.rows_delivered, loaded = outcome.rows_loaded,
-        unchanged = outcome.rows_unchanged, rejected = outcome.rows_rejected, seconds = outcome.seconds, "batch loaded"
+        node,
+        number,
+        snapshot = snapshot.id,
+        rows = outcome.rows_delivered,
+        loaded = outcome.rows_loaded,
+        unchanged = outcome.rows_unchanged,
+        rejected = outcome.rows_rejected,
+        seconds = outcome.seconds,
+        "batch loaded"
     );
     Ok(outcome)
 }
@@ -368,7 +375,7 @@ impl Loader {
                     lookups.insert(reference.dimension.clone(), Arc::new(members));
                 }
             }
-            let files: Vec<_> = self.files.iter().cloned().enumerate();
+            let files = self.files.iter().cloned().enumerate();
             let files = files.filter(|(_, file)| *file.feed.table == *target.table.name).collect::<Vec<_>>();
             let task = Task {
                 target: Arc::clone(target),
@@ -416,7 +423,11 @@ impl Loader {
 
     /// How the feed's own tables refer to a dimension, if any does.
     fn reference(&self, dimension: &str) -> Option<Reference> {
-        self.order.iter().flat_map(|target| target.references()).find(|reference| reference.dimension == dimension).cloned()
+        self.order
+            .iter()
+            .flat_map(|target| target.references())
+            .find(|reference| reference.dimension == dimension)
+            .cloned()
     }
 }
 
@@ -458,7 +469,9 @@ impl Loaded {
                 let name = &*file.feed.path;
                 return Err(Error::new(
                     Code::TieOut,
-                    format!("{name}: {delivered} rows delivered, but {loaded} loaded, {unchanged} unchanged, {rejected} rejected"),
+                    format!(
+                        "{name}: {delivered} rows delivered, but {loaded} loaded, {unchanged} unchanged, {rejected} rejected"
+                    ),
                 ));
             }
         }

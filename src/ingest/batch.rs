@@ -63,7 +63,10 @@ impl Delivery {
         let wrong = |what: &str| Error::new(Code::Feed, format!("{shown}: {what}"));
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(path).map_err(|error| wrong("cannot be opened").caused_by(error))?;
-        opened.take(FEED_BYTES + 1).read_to_end(&mut bytes).map_err(|error| wrong("cannot be read").caused_by(error))?;
+        opened
+            .take(FEED_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| wrong("cannot be read").caused_by(error))?;
         if bytes.len() as u64 > FEED_BYTES {
             return Err(wrong("is larger than 1 MiB, which no feed file needs"));
         }
@@ -81,7 +84,8 @@ impl Delivery {
             let wrong = |what: &str| Error::new(Code::Feed, format!("{}: `{}` {what}", at.place, at.value));
             // Links are followed first: a name inside the folder may point outside it.
             let path = folder.join(&at.value).canonicalize();
-            let path = path.map_err(|error| wrong("cannot be opened: deliver it beside the feed file").caused_by(error))?;
+            let path =
+                path.map_err(|error| wrong("cannot be opened: deliver it beside the feed file").caused_by(error))?;
             if !path.starts_with(&folder) || !path.is_file() {
                 return Err(wrong("is not a file inside the feed's folder"));
             }
@@ -142,7 +146,9 @@ impl Delivery {
             let BatchKey { node, number } = &self.key;
             Error::new(
                 Code::Conflict,
-                format!("batch {number} of `{node}` is {what}: correct it in a later batch; the next number is {expected}"),
+                format!(
+                    "batch {number} of `{node}` is {what}: correct it in a later batch; the next number is {expected}"
+                ),
             )
         };
         match catalog.batch(&self.key).await? {

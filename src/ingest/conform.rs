@@ -72,9 +72,13 @@ impl Target {
         let mut references = HashMap::new();
         for column in &table.columns {
             let Some(dimension) = &column.references else { continue };
-            let reference = Reference::new(dimension, tables).map_err(|what| wrong(format!("column `{}` {what}", *column.name)))?;
+            let reference =
+                Reference::new(dimension, tables).map_err(|what| wrong(format!("column `{}` {what}", *column.name)))?;
             if reference.cut && branch.is_none() {
-                let named = tables.iter().find(|table| *table.name == **dimension).and_then(|table| table.partition.branch.as_ref());
+                let named = tables
+                    .iter()
+                    .find(|table| *table.name == **dimension)
+                    .and_then(|table| table.partition.branch.as_ref());
                 let named = named.map(|column| column.value.clone()).unwrap_or_default();
                 if table.column(&named).is_none() {
                     return Err(wrong(format!(
@@ -144,14 +148,19 @@ impl Reference {
         use arrow::array::{Array, AsArray};
         use arrow::datatypes::{Date32Type, Int64Type};
         let column = |name: &str| {
-            rows.column_by_name(name).ok_or_else(|| Error::internal("members are looked up", format!("no column {name}")))
+            rows.column_by_name(name)
+                .ok_or_else(|| Error::internal("members are looked up", format!("no column {name}")))
         };
         let (keys, surrogates) = (column(&self.key)?, column(surrogate)?.as_primitive::<Int64Type>());
         for row in (0..rows.num_rows()).filter(|row| keys.is_valid(*row)) {
             let surrogate = surrogates.value(row);
             match self.key_type {
-                DataType::Integer => members.insert(&keys.as_primitive::<Int64Type>().value(row).to_le_bytes(), surrogate),
-                DataType::Date => members.insert(&keys.as_primitive::<Date32Type>().value(row).to_le_bytes(), surrogate),
+                DataType::Integer => {
+                    members.insert(&keys.as_primitive::<Int64Type>().value(row).to_le_bytes(), surrogate)
+                }
+                DataType::Date => {
+                    members.insert(&keys.as_primitive::<Date32Type>().value(row).to_le_bytes(), surrogate)
+                }
                 _ => members.insert(keys.as_string::<i32>().value(row).as_bytes(), surrogate),
             }
         }
@@ -196,11 +205,16 @@ pub(super) fn conform(task: &Task, quarantine: &mut Quarantine, stage: &Stage) -
     for (index, file) in &task.files {
         let started = std::time::Instant::now();
         let mut conformer = Conformer::new(task, *index, file)?;
-        let source = source(&file.feed.format).ok_or_else(|| file.error(format!("no format `{}`", *file.feed.format)))?;
+        let source =
+            source(&file.feed.format).ok_or_else(|| file.error(format!("no format `{}`", *file.feed.format)))?;
         read(file, source, stage, |raw| {
             stage.proceed()?;
             conformer.batch(raw, &mut buffer, quarantine)?;
-            stage.step(&file.feed.path, quarantine.file(*index).delivered, file.feed.control.rows.as_ref().map(|rows| **rows));
+            stage.step(
+                &file.feed.path,
+                quarantine.file(*index).delivered,
+                file.feed.control.rows.as_ref().map(|rows| **rows),
+            );
             Ok(())
         })?;
         let counts = quarantine.file(*index);
@@ -214,6 +228,9 @@ pub(super) fn conform(task: &Task, quarantine: &mut Quarantine, stage: &Stage) -
         held.extend(too_many_rejects(file, quarantine.file(*index), task.max_reject_share));
     }
     buffer.seal()?;
+    if buffer.has_spilled() {
+        tracing::info!(table = %*task.target.table.name, "rows were put aside in a temporary file");
+    }
     let verdict = match (refused.is_empty(), held.is_empty()) {
         (false, _) => Verdict::Refused(refused.join("; ")),
         (true, false) => Verdict::Held(held.join("; ")),
@@ -223,7 +240,11 @@ pub(super) fn conform(task: &Task, quarantine: &mut Quarantine, stage: &Stage) -
 }
 
 /// Why a batch is held for this file's rejected rows, if it is.
-pub(super) fn too_many_rejects(file: &SourceFile, counts: &super::quarantine::FileCounts, share: f64) -> Option<String> {
+pub(super) fn too_many_rejects(
+    file: &SourceFile,
+    counts: &super::quarantine::FileCounts,
+    share: f64,
+) -> Option<String> {
     // Counts are far below 2^53: the comparison is exact enough for a threshold.
     let limit = share * counts.delivered as f64;
     (counts.rejected as f64 > limit).then(|| {
@@ -257,14 +278,15 @@ fn read(
         });
         let taken = receive.iter().try_for_each(|batch| take(&batch));
         drop(receive);
-        let read = reader.join().unwrap_or_else(|_| Err(file.error("cannot be read: its reader failed; deliver it again")));
+        let read =
+            reader.join().unwrap_or_else(|_| Err(file.error("cannot be read: its reader failed; deliver it again")));
         taken.and(read).and_then(|()| stage.proceed())
     })
 }
 
 /// Where a column's cells come from.
 #[derive(Debug)]
-enum From<'a> {
+enum Origin<'a> {
     /// A column of the file, by the feed's index.
     File(usize),
     /// A constant of the feed.
@@ -276,7 +298,7 @@ enum From<'a> {
 /// Cells of one column, without the texts that mean "no value", mapped to stored codes.
 #[derive(Debug)]
 struct Cells<'a> {
-    from: From<'a>,
+    from: Origin<'a>,
     nulls: &'a [String],
     codes: Option<HashMap<&'a [u8], &'a [u8]>>,
     format: Option<&'a str>,
@@ -291,7 +313,7 @@ impl<'a> Cells<'a> {
         let named = feed.columns.iter().position(|named| !named.ignore && *named.to == column);
         let Some(index) = named else {
             let constant = feed.constants.iter().find(|(name, _)| **name == column);
-            return plain(constant.map_or(From::Nothing, |(_, text)| From::Constant(text.as_bytes())));
+            return plain(constant.map_or(Origin::Nothing, |(_, text)| Origin::Constant(text.as_bytes())));
         };
         let named = &feed.columns[index];
         let codes = named.codes.as_ref();
@@ -299,15 +321,15 @@ impl<'a> Cells<'a> {
             codes: codes.map(|codes| codes.iter().map(|(from, to)| (from.as_bytes(), to.as_bytes())).collect()),
             format: named.format.as_deref(),
             delivered: named.data_type.as_ref().map(|data_type| data_type.value),
-            ..plain(From::File(index))
+            ..plain(Origin::File(index))
         }
     }
 
     fn get<'b>(&'b self, raw: &'b RawBatch, row: usize) -> Result<Option<&'b [u8]>, Fault> {
         let cell = match self.from {
-            From::File(column) => raw.cell(row, column),
-            From::Constant(text) => Some(text),
-            From::Nothing => None,
+            Origin::File(column) => raw.cell(row, column),
+            Origin::Constant(text) => Some(text),
+            Origin::Nothing => None,
         };
         let Some(cell) = cell.filter(|cell| !self.nulls.iter().any(|null| null.as_bytes() == *cell)) else {
             return Ok(None);
@@ -351,7 +373,8 @@ impl<'a> Conformer<'a> {
         let fields = target.rows.fields();
         let columns = fields[..fields.len() - PLACE.len()].iter().map(|field| {
             let column = target.table.column(field.name());
-            let column = column.ok_or_else(|| Error::internal("rows are conformed", format!("no column {}", field.name())))?;
+            let column =
+                column.ok_or_else(|| Error::internal("rows are conformed", format!("no column {}", field.name())))?;
             Ok((column, Cells::new(&file.feed, field.name())))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -389,7 +412,8 @@ impl<'a> Conformer<'a> {
             arrays.push(self.column(column, cells, raw, &branches, &mut faults));
         }
         let months = self.months(&arrays, &mut faults);
-        let place = |value: &dyn Fn(usize) -> i64| -> ArrayRef { Arc::new((0..rows).map(value).collect::<Int64Array>()) };
+        let place =
+            |value: &dyn Fn(usize) -> i64| -> ArrayRef { Arc::new((0..rows).map(value).collect::<Int64Array>()) };
         // Lines and offsets beyond 2^63 do not exist.
         arrays.push(place(&|_| self.index as i64));
         arrays.push(place(&|row| raw.rows()[row].line.cast_signed()));
@@ -408,7 +432,8 @@ impl<'a> Conformer<'a> {
         }
         for (row, fault) in faults.rows.into_iter().enumerate() {
             if let Some((column, fault)) = fault {
-                let branch = self.task.target.table.partition.branch.is_some().then(|| self.names.get(branches[row] as usize));
+                let branch =
+                    self.task.target.table.partition.branch.is_some().then(|| self.names.get(branches[row] as usize));
                 quarantine.push(Reject {
                     file: self.index,
                     line: raw.rows()[row].line,
@@ -427,7 +452,8 @@ impl<'a> Conformer<'a> {
         for (column, sum, open) in &mut self.sums {
             for row in 0..raw.len() {
                 let Some(cell) = raw.cell(row, *column) else { continue };
-                let null = *self.file.feed.format != "parquet" && self.file.feed.null_values.iter().any(|null| null.as_bytes() == cell);
+                let null = *self.file.feed.format != "parquet"
+                    && self.file.feed.null_values.iter().any(|null| null.as_bytes() == cell);
                 if !null && !sum.add(cell) {
                     open.get_or_insert(raw.rows()[row].line);
                 }
@@ -494,7 +520,11 @@ impl<'a> Conformer<'a> {
             }
             let day = days.value(row);
             if table.kind == TableKind::Fact && day > self.task.business_date {
-                faults.put(row, Some(&column.name), Fault::new(Reason::FutureDate, "is later than the feed's business date"));
+                faults.put(
+                    row,
+                    Some(&column.name),
+                    Fault::new(Reason::FutureDate, "is later than the feed's business date"),
+                );
             }
             period(day, table.partition.period)
         };
@@ -521,7 +551,14 @@ impl<'a> Conformer<'a> {
         branches: &[u32],
         faults: &mut Faults<'a>,
     ) -> ArrayRef {
-        let required = column.required || self.task.target.table.key.iter().any(|key| *key.value == *column.name.value && self.task.target.table.kind == TableKind::Dimension);
+        let required = column.required
+            || self
+                .task
+                .target
+                .table
+                .key
+                .iter()
+                .any(|key| *key.value == *column.name.value && self.task.target.table.kind == TableKind::Dimension);
         let mut typed = Typed { name: &column.name, required, cells, raw, faults };
         let rows = raw.len();
         if let Some(reference) = self.task.target.references.get(&column.name.value) {
@@ -532,9 +569,9 @@ impl<'a> Conformer<'a> {
             let shared = lookup.and_then(|lookup| lookup.members(SHARED));
             let find = |row: usize, key: &[u8]| {
                 let own = if reference.cut { own.get(branches[row] as usize).copied().flatten() } else { None };
-                own.and_then(|own| own.get(key)).or_else(|| shared.and_then(|shared| shared.get(key))).ok_or_else(|| {
-                    Fault::new(Reason::UnknownKey, format!("names no member of `{}`", reference.dimension))
-                })
+                own.and_then(|own| own.get(key)).or_else(|| shared.and_then(|shared| shared.get(key))).ok_or_else(
+                    || Fault::new(Reason::UnknownKey, format!("names no member of `{}`", reference.dimension)),
+                )
             };
             let format = cells.format;
             match reference.key_type {
@@ -605,7 +642,10 @@ impl<'a> Conformer<'a> {
             }
             DataType::Float => {
                 let mut values = Float64Builder::with_capacity(rows);
-                typed.each(|_, cell| stated(cell).and_then(|()| parse::float(cell)), |value| values.append_option(value));
+                typed.each(
+                    |_, cell| stated(cell).and_then(|()| parse::float(cell)),
+                    |value| values.append_option(value),
+                );
                 Arc::new(values.finish())
             }
         }
@@ -689,11 +729,7 @@ struct Typed<'a, 'b> {
 
 impl<'b> Typed<'_, 'b> {
     /// Parses every cell and hands over one value per row: null where there is none or the row is rejected.
-    fn each<T>(
-        &mut self,
-        parse: impl Fn(usize, &'b [u8]) -> Result<T, Fault>,
-        mut put: impl FnMut(Option<T>),
-    ) {
+    fn each<T>(&mut self, parse: impl Fn(usize, &'b [u8]) -> Result<T, Fault>, mut put: impl FnMut(Option<T>)) {
         for row in 0..self.raw.len() {
             if self.faults.rows[row].is_some() {
                 put(None);

@@ -192,7 +192,8 @@ impl Merger<'_> {
                     reference.add_members(&after, surrogate, lookup.members_mut(branch))?;
                 }
                 if changed || unknown {
-                    *merger.growth.entry(table.name.value.clone()).or_default() += after.num_rows() as i64 - count as i64;
+                    *merger.growth.entry(table.name.value.clone()).or_default() +=
+                        after.num_rows() as i64 - count as i64;
                     let replaces = Replaces::Partition;
                     send.send(File { key: key.clone(), rows: after, replaces }).map_err(|_| gone())?;
                 }
@@ -460,7 +461,8 @@ impl Seen {
             match inserted {
                 Ok(_) => {
                     fresh.rows.push(row);
-                    self.places.push((u32::try_from(files.value(row)).unwrap_or_default(), lines.value(row).cast_unsigned()));
+                    self.places
+                        .push((u32::try_from(files.value(row)).unwrap_or_default(), lines.value(row).cast_unsigned()));
                 }
                 Err(earlier) => *fate = Fate::Duplicate(earlier),
             }

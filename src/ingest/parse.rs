@@ -185,8 +185,9 @@ fn in_range(days: i32) -> Parsed<i32> {
 pub(super) fn timestamp(cell: &[u8], format: Option<&str>) -> Parsed<i64> {
     let cell = trim(cell);
     let micros = match format {
-        None => iso_timestamp(cell)
-            .ok_or_else(|| Fault::new(Reason::BadDate, "is not a time as 2025-11-30T08:15:00Z or 2025-11-30 08:15:00"))?,
+        None => iso_timestamp(cell).ok_or_else(|| {
+            Fault::new(Reason::BadDate, "is not a time as 2025-11-30T08:15:00Z or 2025-11-30 08:15:00")
+        })?,
         Some(format) => broken_down(cell, format)
             .and_then(|time| match time.offset() {
                 Some(_) => time.to_timestamp().ok(),

@@ -200,4 +200,3 @@ impl Quarantine {
         Ok((self.counts, self.buffer))
     }
 }
-

@@ -80,7 +80,10 @@ impl SourceFile {
             let number = position + 1;
             match self.column(name) {
                 None => {
-                    let _ = write!(faults, "; column {number} `{name}` is not named in the feed: add it, or `ignore: true`");
+                    let _ = write!(
+                        faults,
+                        "; column {number} `{name}` is not named in the feed: add it, or `ignore: true`"
+                    );
                 }
                 Some(index) if indices.contains(&index) => {
                     let _ = write!(faults, "; column {number} `{name}` stands twice");
@@ -93,7 +96,11 @@ impl SourceFile {
                 let _ = write!(faults, "; the column `{}` that the feed names is missing", *column.name);
             }
         }
-        if faults.is_empty() { Ok(indices) } else { Err(self.error(format!("{place}{}", faults.replacen(';', ":", 1)))) }
+        if faults.is_empty() {
+            Ok(indices)
+        } else {
+            Err(self.error(format!("{place}{}", faults.replacen(';', ":", 1))))
+        }
     }
 }
 
@@ -168,7 +175,8 @@ impl RawBatch {
     /// The row as delivered, or as JSON when the form has no text.
     pub(super) fn raw(&self, row: usize, file: &SourceFile) -> String {
         if let Some(start) = self.starts.get(row) {
-            return String::from_utf8_lossy(&self.data[*start as usize..][..self.rows[row].length as usize]).into_owned();
+            return String::from_utf8_lossy(&self.data[*start as usize..][..self.rows[row].length as usize])
+                .into_owned();
         }
         let cells = file.feed.columns.iter().enumerate().map(|(index, column)| {
             let value = self.cell(row, index).map(|cell| String::from_utf8_lossy(cell).into_owned());

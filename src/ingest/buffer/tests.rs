@@ -23,7 +23,10 @@ fn filled(limit: usize) -> Buffer {
         let texts = numbers.iter().map(|number| (number % 7 != 0).then(|| format!("row {number}")));
         let texts = Arc::new(texts.collect::<StringArray>());
         buffer
-            .push(RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(numbers)), texts]).unwrap(), ids)
+            .push(
+                RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(numbers)), texts]).unwrap(),
+                ids,
+            )
             .unwrap();
     }
     buffer.seal().unwrap();

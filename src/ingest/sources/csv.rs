@@ -259,7 +259,8 @@ fn cut(text: &[u8], delimiter: u8, ended: bool, record: &mut Record) -> Cut {
             while text.get(at).is_some_and(|byte| *byte != delimiter && *byte != b'\n') {
                 at += 1;
             }
-            let end = if text.get(at) != Some(&delimiter) && at > field.start && text[at - 1] == b'\r' { at - 1 } else { at };
+            let end =
+                if text.get(at) != Some(&delimiter) && at > field.start && text[at - 1] == b'\r' { at - 1 } else { at };
             field.length = end - field.start;
         }
         record.fields.push(field);

@@ -43,7 +43,9 @@ impl Source for Ndjson {
                     break;
                 }
                 if read == RECORD_BYTES && text.last() != Some(&b'\n') {
-                    return Err(file.error(format!("line {line} is longer than 16 MiB: one object per line is expected")));
+                    return Err(
+                        file.error(format!("line {line} is longer than 16 MiB: one object per line is expected"))
+                    );
                 }
                 let place = offset;
                 offset += read as u64;
@@ -109,7 +111,6 @@ impl Source for Ndjson {
 
 /// The members of one line's object by the feed's column, as they are written. The inner error is the row's, the outer
 /// one the file's: a member that the feed does not name.
-#[expect(clippy::type_complexity, reason = "two kinds of error, used in one place")]
 fn object<'a>(
     record: &'a [u8],
     file: &SourceFile,

@@ -71,13 +71,15 @@ impl Source for Parquet {
 /// The reader of the columns that the feed loads, and the feed's index of each of them.
 fn open(file: &SourceFile) -> Result<(ParquetRecordBatchReaderBuilder<File>, Vec<usize>)> {
     let opened = File::open(&file.path).map_err(|error| file.unreadable(error))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(opened)
-        .map_err(|error| file.error("is no readable Parquet file; it may be cut short: deliver it again").caused_by(error))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| {
+        file.error("is no readable Parquet file; it may be cut short: deliver it again").caused_by(error)
+    })?;
     let schema: Arc<Schema> = Arc::clone(builder.schema());
     if schema.fields().len() > COLUMNS {
         return Err(file.error(format!("has more than {COLUMNS} columns")));
     }
-    if let Some(group) = builder.metadata().row_groups().iter().position(|group| group.total_byte_size() > GROUP_BYTES) {
+    if let Some(group) = builder.metadata().row_groups().iter().position(|group| group.total_byte_size() > GROUP_BYTES)
+    {
         return Err(file.error(format!("row group {group} unpacks to more than 1 GiB: write smaller row groups")));
     }
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -122,8 +124,7 @@ fn cells(file: &SourceFile, columns: &[usize], batch: &RecordBatch, line: impl F
     let width = file.feed.columns.len();
     let mut raw = RawBatch::new(width);
     raw.cells = vec![Cell::NONE; batch.num_rows() * width];
-    raw.rows =
-        (0..batch.num_rows() as u64).map(|row| RowPlace { line: line(row), offset: 0, length: 0 }).collect();
+    raw.rows = (0..batch.num_rows() as u64).map(|row| RowPlace { line: line(row), offset: 0, length: 0 }).collect();
     for (array, column) in batch.columns().iter().zip(columns) {
         let texts = bytes(array).map_err(|error| broken(file, raw.rows.first().map_or(0, |row| row.line), error))?;
         let texts = texts.as_binary::<i32>();
