@@ -64,13 +64,7 @@ pub struct Snapshot {
 
 impl From<SnapshotRow> for Snapshot {
     fn from(row: SnapshotRow) -> Self {
-        Self {
-            id: row.id,
-            as_of: row.business_date,
-            tables: row.tables,
-            facts: row.facts,
-            created_at: row.created_at,
-        }
+        Self { id: row.id, as_of: row.business_date, tables: row.tables, facts: row.facts, created_at: row.created_at }
     }
 }
 
