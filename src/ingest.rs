@@ -518,5 +518,3 @@ impl Loaded {
     }
 }
 
-#[cfg(test)]
-mod tests;
