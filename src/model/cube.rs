@@ -11,7 +11,6 @@ use super::table::{DataType, Sensitivity};
 use super::{Label, Located};
 
 pub use decode::parse;
-pub(crate) use describe::describe;
 pub use describe::describe_cube;
 pub(crate) use keys::FILE;
 

@@ -2,7 +2,7 @@
 
 mod decode;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::str::FromStr;

@@ -33,7 +33,7 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
         blocks: fields.items("blocks").iter().filter_map(block).collect(),
     };
     validate::validate(path, &report, &mut faults);
-    validate::placeholders(&report, &node, &mut faults);
+    validate::messages(&report, &node, &mut faults);
     if faults.is_empty() { Ok(report) } else { Err(shape::in_order(faults)) }
 }
 
