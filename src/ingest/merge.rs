@@ -439,12 +439,8 @@ impl Seen {
         Ok(Self { columns, converter, keys: KeyIndex::default(), places: Vec::new() })
     }
 
-    /// Encoded keys; none when the branch alone is the key, so that a partition holds one row.
-    fn encode(&self, rows: &RecordBatch) -> Result<Option<Rows>> {
-        if self.columns.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(self.converter.convert_columns(&columns(rows, &self.columns)?).map_err(failed)?))
+    fn encode(&self, rows: &RecordBatch) -> Result<Rows> {
+        self.converter.convert_columns(&columns(rows, &self.columns)?).map_err(failed)
     }
 
     /// Takes the keys of rows in and marks duplicates.
@@ -454,11 +450,7 @@ impl Seen {
         let keys = self.encode(rows)?;
         let mut fresh = Fresh { first: self.keys.len(), rows: Vec::with_capacity(rows.num_rows()) };
         for (row, fate) in fates.iter_mut().enumerate() {
-            let inserted = match &keys {
-                Some(keys) => self.keys.insert(keys.row(row).as_ref()),
-                None => self.keys.insert(&[]),
-            };
-            match inserted {
+            match self.keys.insert(keys.row(row).as_ref()) {
                 Ok(_) => {
                     fresh.rows.push(row);
                     self.places
@@ -488,10 +480,7 @@ impl Seen {
         let comparators = new.iter().zip(&old).map(|(new, old)| make_comparator(new, old, SortOptions::default()));
         let comparators = comparators.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         for old in 0..before.num_rows() {
-            let position = match &keys {
-                Some(keys) => self.keys.get(keys.row(old).as_ref()),
-                None => self.keys.get(&[]),
-            };
+            let position = self.keys.get(keys.row(old).as_ref());
             if let Some(row) = position.and_then(|position| fresh.row(position)) {
                 found(row, old, comparators.iter().all(|compare| compare(row, old).is_eq()));
             }
