@@ -186,6 +186,16 @@ impl Warehouse {
         Ok(batches)
     }
 
+    /// Reads one data file whole, without partition columns: what a load compares a partition with.
+    pub async fn read_file(&self, file: &DataFile) -> Result<Vec<RecordBatch>> {
+        file::read(self.storage.store(), file).await
+    }
+
+    /// The clock that publications are stamped by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     pub(crate) async fn files_at(&self, table: &str, version: i64) -> Result<Arc<TableFiles>> {
         if let Some(files) = self.cache().get(table).and_then(|versions| versions.get(&version)) {
             return Ok(Arc::clone(files));
