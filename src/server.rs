@@ -1,1 +1,2 @@
 //! Listeners and the order of shutdown.
+pub mod flight;
