@@ -179,17 +179,32 @@ pub type Formula = Located<String>;
 #[derive(Debug, Clone)]
 pub enum State {
     /// Sum of an expression; null when there is no value.
-    Sum { of: Formula },
+    Sum {
+        of: Formula,
+    },
     /// Rows, or rows where the expression is not null.
-    Count { of: Option<Formula> },
-    Min { of: Formula },
-    Max { of: Formula },
+    Count {
+        of: Option<Formula>,
+    },
+    Min {
+        of: Formula,
+    },
+    Max {
+        of: Formula,
+    },
     /// Sum divided by count.
-    Average { of: Formula },
+    Average {
+        of: Formula,
+    },
     /// Two additive states, divided once at the end; null when the denominator is zero.
-    Ratio { numerator: Formula, denominator: Formula },
+    Ratio {
+        numerator: Formula,
+        denominator: Formula,
+    },
     /// Exact number of distinct values.
-    Distinct { of: Formula },
+    Distinct {
+        of: Formula,
+    },
 }
 
 /// Along time.

@@ -52,14 +52,20 @@ pub struct Dataset {
 #[derive(Debug, Clone)]
 pub enum Block {
     /// The sentence that the page says: text with placeholders `{dataset.column:format}`.
-    Message { text: Label },
+    Message {
+        text: Label,
+    },
     /// Blocks side by side.
-    Row { blocks: Vec<Block> },
+    Row {
+        blocks: Vec<Block>,
+    },
     Kpi(Kpi),
     Chart(Chart),
     Table(TableBlock),
     /// Markdown per language.
-    Text { text: Label },
+    Text {
+        text: Label,
+    },
 }
 
 /// A figure with its changes.
