@@ -85,10 +85,12 @@ pub fn service(services: Services) -> FlightServiceServer<Flight> {
     if languages.is_empty() {
         languages.push("en".to_owned());
     }
+    let keys = services.auth.clone();
+    let keys = move |day: i64| keys.derive_key(&format!("flight handles, day {day}"));
     let flight = Flight(Arc::new(Parts {
         auth: services.auth,
         door: services.door,
-        sealer: Sealer::new(services.clock.clone()),
+        sealer: Sealer::new(keys, services.clock.clone()),
         clock: services.clock,
         languages,
         sessions: Sessions::default(),
@@ -96,7 +98,9 @@ pub fn service(services: Services) -> FlightServiceServer<Flight> {
         running: Arc::default(),
         plans: Plans::default(),
     }));
-    FlightServiceServer::new(flight).max_decoding_message_size(MAX_INBOUND).max_encoding_message_size(encode::MAX_MESSAGE)
+    FlightServiceServer::new(flight)
+        .max_decoding_message_size(MAX_INBOUND)
+        .max_encoding_message_size(encode::MAX_MESSAGE)
 }
 
 /// Serves Flight SQL on `listener` until `shutdown` is ready and the open calls have ended.
@@ -156,7 +160,12 @@ impl FlightService for Flight {
         let caller = self.caller(&request).await?;
         // The statement is planned, so its one endpoint can be read: nothing is left to poll for.
         let info = self.info(&caller, request.into_inner()).await?;
-        Ok(Response::new(PollInfo { info: Some(info), flight_descriptor: None, progress: Some(1.0), expiration_time: None }))
+        Ok(Response::new(PollInfo {
+            info: Some(info),
+            flight_descriptor: None,
+            progress: Some(1.0),
+            expiration_time: None,
+        }))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
@@ -274,9 +283,7 @@ impl Flight {
                 let result = self.cancel_query(caller, &proto::unpack(body)?)?.into();
                 Some(ActionCancelQueryResult { result }.as_any().encode_to_vec())
             }
-            "RenewFlightEndpoint" => {
-                Some(self.renew(caller, proto::decode(body, "action's body")?)?.encode_to_vec())
-            }
+            "RenewFlightEndpoint" => Some(self.renew(caller, proto::decode(body, "action's body")?)?.encode_to_vec()),
             "SetSessionOptions" => {
                 let request = proto::decode(body, "action's body")?;
                 Some(self.set_session_options(caller, request).await.encode_to_vec())
@@ -351,11 +358,12 @@ fn command(descriptor: &FlightDescriptor) -> Result<Command> {
 fn not_a_query(command: &Command) -> Status {
     match command {
         Command::CommandStatementUpdate(_) | Command::CommandPreparedStatementUpdate(_) => {
-            Error::new(Code::ReadOnly, "This server reads only: send a query, and load data with `countinghouse load`").into()
+            Error::new(Code::ReadOnly, "This server reads only: send a query, and load data with `countinghouse load`")
+                .into()
         }
-        Command::CommandStatementIngest(_) => {
-            status::unimplemented("Data enters through feeds: see `countinghouse load` and the action's ingest documentation")
-        }
+        Command::CommandStatementIngest(_) => status::unimplemented(
+            "Data enters through feeds: see `countinghouse load` and the action's ingest documentation",
+        ),
         Command::CommandStatementSubstraitPlan(_) => no_substrait(),
         other => {
             let name = other.type_url().rsplit('.').next().unwrap_or_default();

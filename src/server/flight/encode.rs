@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tonic::Status;
 
 use super::status;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 
 /// Batches are gathered up to this size before they are encoded: small ones cost too much each.
 const GATHER: usize = 1 << 20;
@@ -180,10 +180,10 @@ impl Encoder {
 
     /// Encodes a batch, in halves while its message is too large: sizes before encoding are estimates.
     fn encode(&mut self, batch: RecordBatch, messages: &mut Vec<FlightData>) -> Result<(), Status> {
-        let (dictionaries, data) = self
-            .generator
-            .encode(&batch, &mut self.tracker, &self.options, &mut self.context)
-            .map_err(|fault| Status::from(Error::internal("Cannot encode a batch", arrow_fault(fault))))?;
+        let (dictionaries, data) =
+            self.generator
+                .encode(&batch, &mut self.tracker, &self.options, &mut self.context)
+                .map_err(|fault| Status::from(Error::internal("Cannot encode a batch", arrow_fault(fault))))?;
         debug_assert!(dictionaries.is_empty(), "the door casts dictionaries to their values");
         let message = FlightData::from(data);
         let length = message.data_header.len() + message.data_body.len();
@@ -253,8 +253,22 @@ fn size(batch: &RecordBatch) -> usize {
 }
 
 fn column_size(column: &dyn Array) -> usize {
-    let data = column.to_data();
-    data.get_slice_memory_size().unwrap_or_else(|_| data.get_array_memory_size())
+    // The size that arrow gives for a slice of a list is that of all its values.
+    let nested = |values: &dyn Array, offsets: &[i32]| {
+        let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
+        let (first, last) = (usize::try_from(first).unwrap_or(0), usize::try_from(last).unwrap_or(0));
+        size_of_val(offsets) + column_size(values.slice(first, last.saturating_sub(first)).as_ref())
+    };
+    match column.data_type() {
+        DataType::List(_) => nested(column.as_list::<i32>().values(), column.as_list::<i32>().value_offsets()),
+        DataType::Map(_, _) => nested(column.as_map().entries(), column.as_map().value_offsets()),
+        DataType::FixedSizeList(_, _) => column_size(column.as_fixed_size_list().values()),
+        DataType::Struct(_) => column.as_struct().columns().iter().map(|column| column_size(column)).sum(),
+        _ => {
+            let data = column.to_data();
+            data.get_slice_memory_size().unwrap_or_else(|_| data.get_array_memory_size())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -79,9 +79,9 @@ impl Flight {
         let build = |columns: Vec<ArrayRef>| RecordBatch::try_new(Arc::clone(&schema), columns).map_err(broken);
         let batch = match command {
             Command::CommandGetSqlInfo(command) => sql_info::batch(&command.info)?,
-            Command::CommandGetXdbcTypeInfo(command) => XDBC_TYPES.record_batch(command.data_type).map_err(|fault| {
-                Error::internal("Cannot build the answer to GetXdbcTypeInfo", fault)
-            })?,
+            Command::CommandGetXdbcTypeInfo(command) => XDBC_TYPES
+                .record_batch(command.data_type)
+                .map_err(|fault| Error::internal("Cannot build the answer to GetXdbcTypeInfo", fault))?,
             Command::CommandGetCatalogs(_) => build(vec![texts([CATALOG])])?,
             Command::CommandGetTableTypes(_) => build(vec![texts(TABLE_TYPES)])?,
             Command::CommandGetDbSchemas(command) => {
@@ -153,8 +153,7 @@ fn select(tables: &mut Vec<TableInfo>, command: &CommandGetTables) {
         .map(|kind| kind.trim().to_ascii_uppercase())
         .map(|kind| if kind == "BASE TABLE" { "TABLE".to_owned() } else { kind })
         .collect();
-    let (schema, name) =
-        (command.db_schema_filter_pattern.as_deref(), command.table_name_filter_pattern.as_deref());
+    let (schema, name) = (command.db_schema_filter_pattern.as_deref(), command.table_name_filter_pattern.as_deref());
     let in_catalog = in_catalog(command.catalog.as_deref());
     tables.retain(|table| {
         in_catalog
@@ -269,7 +268,10 @@ static XDBC_TYPES: LazyLock<XdbcTypeInfoData> = LazyLock::new(|| {
         ..number(name, kind, size, 10)
     };
     let quoted = |info: XdbcTypeInfo| XdbcTypeInfo {
-        literal_prefix: Some(format!("{}'", if info.case_sensitive { String::new() } else { format!("{} ", info.type_name) })),
+        literal_prefix: Some(format!(
+            "{}'",
+            if info.case_sensitive { String::new() } else { format!("{} ", info.type_name) }
+        )),
         literal_suffix: Some("'".to_owned()),
         ..info
     };
@@ -309,7 +311,13 @@ static XDBC_TYPES: LazyLock<XdbcTypeInfoData> = LazyLock::new(|| {
     // The protocol's code for a date is the one it also calls year.
     types.append(moment("DATE", XdbcDataType::XdbcDate, 10, None, XdbcDatetimeSubcode::XdbcSubcodeYear));
     types.append(moment("TIME", XdbcDataType::XdbcTime, 15, Some(6), XdbcDatetimeSubcode::XdbcSubcodeTime));
-    types.append(moment("TIMESTAMP", XdbcDataType::XdbcTimestamp, 26, Some(6), XdbcDatetimeSubcode::XdbcSubcodeTimestamp));
+    types.append(moment(
+        "TIMESTAMP",
+        XdbcDataType::XdbcTimestamp,
+        26,
+        Some(6),
+        XdbcDatetimeSubcode::XdbcSubcodeTimestamp,
+    ));
     types.build().expect("the rows above are complete and of the right types")
 });
 

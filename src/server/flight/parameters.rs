@@ -190,7 +190,8 @@ fn plain(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     let exact = CastOptions { safe: false, ..CastOptions::default() };
     let cast = |array: &ArrayRef| cast_with_options(array, field.data_type(), &exact);
     let Some(union) = column.as_any().downcast_ref::<UnionArray>() else { return cast(column).map_err(bad) };
-    let values: Vec<ArrayRef> = (0..union.len()).map(|row| cast(&union.value(row))).collect::<Result<_, _>>().map_err(bad)?;
+    let values: Vec<ArrayRef> =
+        (0..union.len()).map(|row| cast(&union.value(row))).collect::<Result<_, _>>().map_err(bad)?;
     concat(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()).map_err(bad)
 }
 

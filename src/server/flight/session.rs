@@ -122,7 +122,9 @@ impl Flight {
             let Some(name) = name.as_str().strip_prefix(OPTION_HEADER) else { continue };
             if let Ok(value) = value.to_str() {
                 let value = SessionOptionValue::text(value);
-                if let Err(SessionOptionErrorValue::InvalidValue) = self.set(&principal, &mut options, name, &value).await {
+                if let Err(SessionOptionErrorValue::InvalidValue) =
+                    self.set(&principal, &mut options, name, &value).await
+                {
                     return Err(Error::new(
                         Code::BadRequest,
                         format!("The header `{OPTION_HEADER}{name}` has a value that this option does not take"),

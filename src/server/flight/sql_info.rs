@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringBuilder, UInt32Array,
-    UnionArray,
+    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringBuilder,
+    UInt32Array, UnionArray,
 };
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UnionFields};
@@ -31,14 +31,36 @@ enum Value {
 const KEYWORDS: &[&str] = &["ANTI", "EXPLAIN", "ILIKE", "LIMIT", "OFFSET", "QUALIFY", "SEMI"];
 
 const STRING_FUNCTIONS: &[&str] = &[
-    "ascii", "btrim", "character_length", "chr", "concat", "concat_ws", "ends_with", "left", "lower", "lpad", "ltrim",
-    "octet_length", "repeat", "replace", "reverse", "right", "rpad", "rtrim", "split_part", "starts_with", "strpos",
-    "substr", "translate", "upper",
+    "ascii",
+    "btrim",
+    "character_length",
+    "chr",
+    "concat",
+    "concat_ws",
+    "ends_with",
+    "left",
+    "lower",
+    "lpad",
+    "ltrim",
+    "octet_length",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "translate",
+    "upper",
 ];
 
 const SYSTEM_FUNCTIONS: &[&str] = &["coalesce", "nullif"];
 
-const DATETIME_FUNCTIONS: &[&str] = &["date_bin", "date_part", "date_trunc", "make_date", "to_char", "to_date", "to_timestamp"];
+const DATETIME_FUNCTIONS: &[&str] =
+    &["date_bin", "date_part", "date_trunc", "make_date", "to_char", "to_date", "to_timestamp"];
 
 /// The types of `SqlSupportsConvert` that the wire has, and what stands for each.
 fn convertible() -> Vec<(i32, DataType)> {

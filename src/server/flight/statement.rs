@@ -161,7 +161,8 @@ impl Flight {
     fn endpoint(&self, principal: &Principal, content: Sealed) -> Result<FlightEndpoint, Status> {
         let statement_handle = self.sealer.seal(Kind::Ticket, principal, content)?;
         let ticket = TicketStatementQuery { statement_handle }.as_any().encode_to_vec();
-        let mut endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket)).with_expiration_time(Default::default());
+        let mut endpoint =
+            FlightEndpoint::new().with_ticket(Ticket::new(ticket)).with_expiration_time(Default::default());
         if let Some(time) = &mut endpoint.expiration_time {
             time.seconds = self.sealer.expiry(Kind::Ticket);
         }
@@ -174,7 +175,7 @@ impl Flight {
         let mut provenance = serde_json::json!({
             "v": 1,
             "snapshot": snapshot,
-            "statement": format!("sha256:{:x}", Sha256::digest(ask.sql.as_bytes())),
+            "statement": format!("sha256:{}", hash(&ask.sql)),
             "rights": caller.principal.fingerprint(),
         });
         if let Ok(head) = self.door.head().await
@@ -251,7 +252,11 @@ impl Flight {
     }
 
     /// The older form, whose information is nested as bytes.
-    pub(super) fn cancel_query(&self, caller: &Caller, request: &ActionCancelQueryRequest) -> Result<CancelStatus, Status> {
+    pub(super) fn cancel_query(
+        &self,
+        caller: &Caller,
+        request: &ActionCancelQueryRequest,
+    ) -> Result<CancelStatus, Status> {
         self.cancel(caller, &proto::decode(&request.info, "flight information")?)
     }
 
@@ -449,6 +454,11 @@ fn insert(headers: &mut MetadataMap, name: &'static str, value: &str) {
     if let (false, Ok(value)) = (value.is_empty(), value.parse()) {
         headers.insert(name, value);
     }
+}
+
+/// SHA-256 in hex.
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An ISO date of days since 1970-01-01.

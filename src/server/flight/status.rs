@@ -59,7 +59,11 @@ pub(super) fn expired(text: &str) -> Status {
 
 /// A handle that was planned under other rights.
 pub(super) fn rights_changed() -> Status {
-    refuse(Grpc::FailedPrecondition, "RIGHTS_CHANGED", "Your rights have changed since this statement was planned: run it again")
+    refuse(
+        Grpc::FailedPrecondition,
+        "RIGHTS_CHANGED",
+        "Your rights have changed since this statement was planned: run it again",
+    )
 }
 
 /// 64 random bits in hex.

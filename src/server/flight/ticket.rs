@@ -4,6 +4,8 @@
 //! kind is authenticated), for this principal, and not too long ago. All of it stands inside, so closing or losing a handle
 //! costs the server nothing.
 
+use std::sync::Arc;
+
 use aes_gcm::aead::{Aead, OsRng, Payload};
 use aes_gcm::{AeadCore, Aes256Gcm, KeyInit, Nonce};
 use bytes::Bytes;
@@ -20,6 +22,9 @@ const VERSION: u8 = 1;
 
 /// Bytes of an AES-GCM nonce.
 const NONCE: usize = 12;
+
+/// Seconds.
+const DAY: i64 = 86_400;
 
 /// What a sealed text is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +96,11 @@ pub(super) struct Sealed {
     pub transaction: Option<String>,
 }
 
-/// Seals and opens, with a key of this process.
+/// Seals and opens. The key changes daily and follows from the server's secret, so that every process of the server and the
+/// next start know it.
 #[derive(Clone)]
 pub(super) struct Sealer {
-    cipher: Aes256Gcm,
+    keys: Arc<dyn Fn(i64) -> [u8; 32] + Send + Sync>,
     clock: Clock,
 }
 
@@ -105,9 +111,17 @@ impl std::fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// A new random key.
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { cipher: Aes256Gcm::new(&Aes256Gcm::generate_key(OsRng)), clock }
+    /// `keys` gives the key of a day, counted from 1970-01-01.
+    pub(super) fn new(keys: impl Fn(i64) -> [u8; 32] + Send + Sync + 'static, clock: Clock) -> Self {
+        Self { keys: Arc::new(keys), clock }
+    }
+
+    fn cipher(&self, day: i64) -> Aes256Gcm {
+        Aes256Gcm::new(&(self.keys)(day).into())
+    }
+
+    fn today(&self) -> i64 {
+        self.clock.now().as_second().div_euclid(DAY)
     }
 
     /// Seals `content` for `principal`; its expiry and the principal's rights are filled in.
@@ -118,7 +132,7 @@ impl Sealer {
         let nonce = Aes256Gcm::generate_nonce(&mut OsRng);
         let text = content.encode_to_vec();
         let sealed = self
-            .cipher
+            .cipher(self.today())
             .encrypt(&nonce, Payload { msg: &text, aad: &[VERSION, kind.tag()] })
             .map_err(|_| Status::from(Error::new(Code::Internal, "Cannot seal a handle")))?;
         let mut bytes = Vec::with_capacity(1 + NONCE + sealed.len());
@@ -154,9 +168,12 @@ impl Sealer {
         if *version != VERSION {
             return None;
         }
-        let payload = Payload { msg: sealed, aad: &[VERSION, kind.tag()] };
-        let text = self.cipher.decrypt(Nonce::from_slice(nonce), payload).ok()?;
-        Sealed::decode(text.as_slice()).ok()
+        let aad = [VERSION, kind.tag()];
+        let payload = || Payload { msg: sealed, aad: &aad };
+        // Nothing lives longer than a day, so the previous key is enough.
+        let today = self.today();
+        let open = |day| self.cipher(day).decrypt(Nonce::from_slice(nonce), payload()).ok();
+        Sealed::decode(open(today).or_else(|| open(today - 1))?.as_slice()).ok()
     }
 }
 
