@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
 use super::compose;
@@ -58,7 +58,11 @@ pub async fn run(
 
     let mut bound = values.clone();
     bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
-    let runs = report.datasets.iter().map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound));
+    // Boxed, because the compiler cannot see that borrowing futures made by a closure may move between threads.
+    let mut runs = Vec::with_capacity(report.datasets.len());
+    for dataset in &report.datasets {
+        runs.push(collect(door, principal, &head, &scope.value, dataset, &bound).boxed());
+    }
     let loaded: Vec<(Dataset, DatasetEvidence)> =
         futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
     let (datasets, of_datasets): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
