@@ -1,7 +1,18 @@
 //! Dimensions, cubes and measures. Design: `cubes.md`.
 
+mod decode;
+mod describe;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use super::table::{DataType, Sensitivity};
 use super::{Label, Located};
+
+pub use decode::parse;
+pub use describe::describe_cube;
+pub(crate) use keys::FILE;
 
 /// All definitions of a project's `cubes/` folder, checked against the warehouse tables.
 #[derive(Debug, Clone, Default)]
@@ -110,6 +121,8 @@ pub struct Cube {
     pub fact: Fact,
     pub time: Option<Time>,
     pub joins: Vec<Join>,
+    /// Attributes that stand in the fact itself (degenerate dimensions).
+    pub attributes: Vec<Attribute>,
     pub measures: Vec<Measure>,
 }
 
@@ -179,17 +192,32 @@ pub type Formula = Located<String>;
 #[derive(Debug, Clone)]
 pub enum State {
     /// Sum of an expression; null when there is no value.
-    Sum { of: Formula },
+    Sum {
+        of: Formula,
+    },
     /// Rows, or rows where the expression is not null.
-    Count { of: Option<Formula> },
-    Min { of: Formula },
-    Max { of: Formula },
+    Count {
+        of: Option<Formula>,
+    },
+    Min {
+        of: Formula,
+    },
+    Max {
+        of: Formula,
+    },
     /// Sum divided by count.
-    Average { of: Formula },
+    Average {
+        of: Formula,
+    },
     /// Two additive states, divided once at the end; null when the denominator is zero.
-    Ratio { numerator: Formula, denominator: Formula },
+    Ratio {
+        numerator: Formula,
+        denominator: Formula,
+    },
     /// Exact number of distinct values.
-    Distinct { of: Formula },
+    Distinct {
+        of: Formula,
+    },
 }
 
 /// Along time.
@@ -247,6 +275,22 @@ impl Measure {
             (State::Distinct { .. }, _) => Some("count_distinct"),
             (State::Ratio { .. }, _) => None,
         }
+    }
+}
+
+impl Dimension {
+    /// Names of the columns that a join gives to a cube, without its role: levels (each once), then visible attributes.
+    pub fn columns(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for level in self.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels) {
+            if !names.contains(&level.name.as_str()) {
+                names.push(&level.name);
+            }
+        }
+        names.extend(
+            self.attributes.iter().filter(|attribute| !attribute.hidden).map(|attribute| attribute.name.as_str()),
+        );
+        names
     }
 }
 
