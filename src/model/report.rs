@@ -10,8 +10,8 @@ use super::{Label, Located};
 
 pub use decode::parse;
 pub(crate) use keys::REPORT;
-pub use validate::check;
 pub(crate) use validate::FUNCTIONS;
+pub use validate::check;
 
 /// `reports/<name>/report.yaml`.
 #[derive(Debug, Clone)]

@@ -72,7 +72,10 @@ fn check_snapshot(parameters: &BTreeMap<String, Vec<String>>, head: &HeadInfo) -
     match parameters.get("snapshot").and_then(|values| values.first()) {
         Some(asked) if *asked != head.snapshot_id.to_string() => Err(Error::new(
             Code::BadRequest,
-            format!("parameter `snapshot`: `{asked}` is not allowed; live reports read snapshot `{}`", head.snapshot_id),
+            format!(
+                "parameter `snapshot`: `{asked}` is not allowed; live reports read snapshot `{}`",
+                head.snapshot_id
+            ),
         )),
         _ => Ok(()),
     }
@@ -132,17 +135,19 @@ async fn collect(
         ..Statement::new(dataset.sql.clone())
     };
     let limit = dataset.rows.unwrap_or(dataset.max_rows);
-    let collected = door.collect(principal, Face::Report, statement, limit).await.map_err(|error| match error.code() {
-        Code::Limit => limit_error(dataset).caused_by(error),
-        code => Error::new(code, format!("dataset `{name}` ({}): {}", *dataset.file, error.message())).caused_by(error),
-    })?;
+    let collected =
+        door.collect(principal, Face::Report, statement, limit).await.map_err(|error| match error.code() {
+            Code::Limit => limit_error(dataset).caused_by(error),
+            code => {
+                Error::new(code, format!("dataset `{name}` ({}): {}", *dataset.file, error.message())).caused_by(error)
+            }
+        })?;
     let rows = read(&collected.batches)?;
     check_rows(dataset, rows.len())?;
     let columns = collected.schema.fields().iter().map(|field| field.name().clone()).collect();
     let read = Dataset { name: name.to_owned(), columns, rows };
-    let texts = |value: &serde_json::Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().map(text).collect()
-    };
+    let texts =
+        |value: &serde_json::Value| -> Vec<String> { value.as_array().into_iter().flatten().map(text).collect() };
     let evidence = DatasetEvidence {
         name: name.to_owned(),
         query_id: collected.query_id,
@@ -229,12 +234,8 @@ fn tie_out(head: &HeadInfo, whole_bank: bool) -> TieOut {
     if !whole_bank || head.tie_out.is_empty() {
         return TieOut::NotChecked;
     }
-    let differing: Vec<String> = head
-        .tie_out
-        .iter()
-        .filter(|one| !one.equal)
-        .map(|one| format!("{}.{}", one.cube, one.measure))
-        .collect();
+    let differing: Vec<String> =
+        head.tie_out.iter().filter(|one| !one.equal).map(|one| format!("{}.{}", one.cube, one.measure)).collect();
     if differing.is_empty() { TieOut::Agrees(head.tie_out.len()) } else { TieOut::Differs(differing) }
 }
 
@@ -252,6 +253,3 @@ fn sha256(bytes: &[u8]) -> String {
         text
     })
 }
-
-#[cfg(test)]
-mod tests;
