@@ -20,6 +20,11 @@ impl Clock {
         Self(Arc::new(move || at))
     }
 
+    /// A clock that asks `read`: for tests in which time passes.
+    pub fn from_fn(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
     /// Now, in UTC.
     pub fn now(&self) -> Timestamp {
         (self.0)()

@@ -10,6 +10,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
+use crate::model::cube::{self, Model};
 use crate::model::settings::SETTINGS;
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{self, Table};
@@ -106,6 +107,12 @@ pub fn load(project: &Path, state: &Path) -> Result<Config> {
 /// Every key of the settings file with its type, default and meaning: `describe config`.
 pub fn describe() -> String {
     schema::text("config").expect("`config` is a kind of file")
+}
+
+/// Every cube with its time, dimensions and measures: `describe cubes`.
+pub fn describe_model(model: &Model) -> String {
+    let cubes = model.cubes.iter().map(|cube| cube::describe_cube(model, cube));
+    cubes.collect::<Vec<_>>().join("\n")
 }
 
 /// The settings as far as they can be read, and every fault.

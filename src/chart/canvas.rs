@@ -154,6 +154,8 @@ impl Canvas {
             Scenario::Prior => self.rect(area, Token::Prior),
             Scenario::Plan => self.outline(area, Token::Ink, 1.25),
             Scenario::Forecast => {
+                // Nothing behind it shows through the hatch.
+                self.rect(area, Token::Background);
                 self.hatch(area, token);
                 self.outline(area, token, 1.25);
             }

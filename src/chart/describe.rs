@@ -31,10 +31,10 @@ pub(super) fn no_data(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     canvas.label((area.x + area.w / 2.0, (top + bottom) / 2.0), BODY, Token::Muted, Anchor::Middle, text);
 }
 
-/// Kind, title, range; then highest, lowest and last value of each series; then the difference from plan or prior.
+/// Kind, title, range; then what the kind has to say of its values.
 pub(super) fn words(spec: &ChartSpec, kind: &dyn Kind) -> String {
     let lang = spec.lang;
-    let kind = message(lang, &format!("chart-kind-{}", kind.name()), &[]);
+    let name = message(lang, &format!("chart-kind-{}", kind.name()), &[]);
     let title = title_with_unit(spec);
     let mut sentences = Vec::new();
     let empty = String::new();
@@ -44,22 +44,26 @@ pub(super) fn words(spec: &ChartSpec, kind: &dyn Kind) -> String {
         lang,
         if spec.time.is_some() { "chart-desc-time" } else { "chart-desc-structure" },
         &[
-            ("kind", (&kind).into()),
+            ("kind", (&name).into()),
             ("title", (&title).into()),
             ("first", first.into()),
             ("last", last.into()),
             ("count", count.into()),
         ],
     ));
-    if !spec.has_data() {
+    if spec.has_data() {
+        sentences.extend(kind.words(spec));
+    } else {
         sentences.push(message(lang, "chart-desc-no-data", &[]));
     }
-    // Beyond these nobody listens; the table has them all.
-    for (index, series) in spec.series.iter().enumerate().take(6) {
-        sentences.extend(series_words(spec, index, series));
-    }
-    sentences.extend(difference_words(spec));
     sentences.join(if lang == crate::locale::Lang::Zh { "" } else { " " })
+}
+
+/// Highest, lowest and last value of each series; the difference from plan or prior.
+pub(super) fn values(spec: &ChartSpec) -> Vec<String> {
+    // Beyond these nobody listens; the table has them all.
+    let series = spec.series.iter().enumerate().take(6).filter_map(|(index, series)| series_words(spec, index, series));
+    series.chain(difference_words(spec)).collect()
 }
 
 fn series_words(spec: &ChartSpec, index: usize, series: &Series) -> Option<String> {
@@ -175,29 +179,26 @@ impl Reference {
 /// The table of most kinds: a row per category, a column per series, then the difference where there is one.
 pub(super) fn table(spec: &ChartSpec) -> DataTable {
     let lang = spec.lang;
-    let first = spec.x_label.clone().unwrap_or_else(|| message(lang, "chart-table-category", &[]));
-    let mut headers = vec![first];
-    headers.extend(spec.series.iter().map(|series| series.name.clone()));
-    let reference = Reference::of(spec);
-    if let Some(reference) = reference {
-        let against = &spec.series[reference.series].name;
-        headers.push(message(lang, "chart-against", &[("against", against.into())]));
+    let mut table = plain_table(spec);
+    let Some(reference) = Reference::of(spec) else { return table };
+    let against = &spec.series[reference.series].name;
+    table.headers.push(message(lang, "chart-against", &[("against", against.into())]));
+    for (category, row) in table.rows.iter_mut().enumerate() {
+        let difference = reference.difference(spec, category);
+        row.push(difference.map_or_else(|| MISSING.to_owned(), |difference| spec.difference(difference)));
     }
-    let rows = (0..spec.categories.len())
-        .map(|category| {
-            let mut row = vec![spec.categories[category].clone()];
-            row.extend((0..spec.series.len()).map(|series| spec.value_text(series, category)));
-            if let Some(reference) = reference {
-                row.push(
-                    reference
-                        .difference(spec, category)
-                        .map_or_else(|| MISSING.to_owned(), |difference| spec.difference(difference)),
-                );
-            }
-            row
-        })
-        .collect();
-    DataTable { caption: String::new(), headers, rows }
+    table
+}
+
+/// A row per category, a column per series.
+pub(super) fn plain_table(spec: &ChartSpec) -> DataTable {
+    let first = spec.x_label.clone().unwrap_or_else(|| message(spec.lang, "chart-table-category", &[]));
+    let headers = std::iter::once(first).chain(spec.series.iter().map(|series| series.name.clone())).collect();
+    let row = |category: usize| {
+        let values = (0..spec.series.len()).map(|series| spec.value_text(series, category));
+        std::iter::once(spec.categories[category].clone()).chain(values).collect()
+    };
+    DataTable { caption: String::new(), headers, rows: (0..spec.categories.len()).map(row).collect() }
 }
 
 /// The values of a category in words, for its mark.

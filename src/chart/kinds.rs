@@ -45,6 +45,11 @@ pub trait Kind: Debug + Sync {
     /// Draws into `area`.
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError>;
 
+    /// What there is to say of the values, in sentences of the page's language.
+    fn words(&self, spec: &ChartSpec) -> Vec<String> {
+        describe::values(spec)
+    }
+
     /// The numbers; the caption is filled in by the caller.
     fn table(&self, spec: &ChartSpec) -> DataTable {
         describe::table(spec)

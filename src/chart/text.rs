@@ -1,7 +1,7 @@
 //! Widths of text, measured by ourselves.
 //!
-//! Drawings are read with the reader's own fonts, so no measure is exact. Widths come from a table per em: Latin as in
-//! Helvetica and Arial, which the common sans faces follow closely, Chinese one em. Layout leaves 5 % slack. plotters is never
+//! Drawings are read with the reader's own fonts, so no measure is exact. Widths come from a table per em: for Latin the
+//! wider of Helvetica (which Arial and most others follow) and Noto Sans CJK, for Chinese one em. Layout leaves 5 % slack. plotters is never
 //! asked: its measures are wrong for Chinese with and without a font (see `reports.md`).
 
 /// Secondary text in px.
@@ -14,12 +14,12 @@ const SLACK: f64 = 1.05;
 /// Widths of U+0020 to U+007E in thousandths of an em.
 #[rustfmt::skip]
 const LATIN: [u16; 95] = [
-    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,
+    278, 323, 474, 556, 556, 921, 680, 278, 338, 338, 467, 584, 278, 347, 278, 392,
     556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,
-    1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,
-    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,
-    333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,
-    556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
+    1015, 667, 667, 722, 722, 667, 611, 778, 728, 293, 535, 667, 556, 833, 723, 778,
+    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 338, 392, 338, 555, 559,
+    606, 563, 618, 510, 620, 556, 325, 564, 607, 275, 275, 552, 284, 926, 610, 606,
+    620, 620, 388, 500, 377, 607, 521, 802, 500, 521, 500, 338, 270, 338, 584,
 ];
 
 /// Width in px of text at a font size in px, with slack.
@@ -39,7 +39,8 @@ fn em(char: char) -> f64 {
         // Combining marks and zero-width characters.
         0x300..=0x36F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0.0,
         // Minus sign and en dash are as wide as in Latin faces; other general punctuation may come from the Chinese face.
-        0x2212 | 0x2013 => 0.584,
+        0x2212 | 0x2013 | 0x2002 => 0.584,
+        0xB7 | 0xD7 | 0x2003 => 1.0,
         0x2014..=0x2026 | 0x1100..=0x11FF | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF => 1.0,
         0xFE30..=0xFE4F | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F000..=0x3FFFF => 1.0,
         _ => 0.65,

@@ -67,9 +67,16 @@ pub fn check(project: &Path) -> Result<Vec<Diagnostic>> {
 
 fn read_model(config: &Config, faults: &mut Vec<Diagnostic>) -> Model {
     let mut files = Vec::new();
-    for name in entries(&config.project, "cubes", faults).into_iter().filter(|name| name.ends_with(".yaml")) {
+    for name in entries(&config.project, "cubes", faults) {
         let path = format!("cubes/{name}");
-        if let Some(text) = text(&config.project, &path, faults) {
+        if name.ends_with(".yml") {
+            faults.push(Diagnostic::new(
+                &start_of(&path),
+                "it is not read: the names of definition files end in `.yaml`",
+            ));
+        } else if name.ends_with(".yaml")
+            && let Some(text) = text(&config.project, &path, faults)
+        {
             files.push((path, text));
         }
     }

@@ -11,7 +11,6 @@ use super::table::{DataType, Sensitivity};
 use super::{Label, Located};
 
 pub use decode::parse;
-pub(crate) use describe::describe;
 pub use describe::describe_cube;
 pub(crate) use keys::FILE;
 
@@ -122,6 +121,8 @@ pub struct Cube {
     pub fact: Fact,
     pub time: Option<Time>,
     pub joins: Vec<Join>,
+    /// Attributes that stand in the fact itself (degenerate dimensions).
+    pub attributes: Vec<Attribute>,
     pub measures: Vec<Measure>,
 }
 

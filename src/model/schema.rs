@@ -1,13 +1,15 @@
 //! JSON Schemas of the definition files and the text of `describe`, both made from the key tables that the decoder uses.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::cube::{self, Model};
 use super::shape::{Kind, Shape};
 use super::table::DataType;
-use super::{feed, report, settings, yaml};
+use super::{cube, feed, report, settings, yaml};
 
 /// Kinds of files that have a schema.
 pub const KINDS: &[&str] = &["config", "cubes", "feed", "report"];
@@ -30,11 +32,6 @@ pub fn text(kind: &str) -> Option<String> {
     let mut out = String::new();
     describe_keys(shape(kind)?, "", &mut Vec::new(), &mut out);
     Some(out)
-}
-
-/// What a model holds, for `describe cubes`.
-pub fn describe(model: &Model) -> String {
-    cube::describe(model)
 }
 
 fn shape(kind: &str) -> Option<&'static Shape> {

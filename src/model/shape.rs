@@ -109,7 +109,6 @@ impl Kind {
             Self::Text => "text".into(),
             Self::Name => "a name of lower-case letters, digits and `_` that begins with a letter".into(),
             Self::Boolean => "true or false".into(),
-            Self::Integer(0, i64::MAX) => "a whole number".into(),
             Self::Integer(from, i64::MAX) => format!("a whole number from {from}"),
             Self::Integer(from, to) => format!("a whole number from {from} to {to}"),
             Self::Share => "a number from 0 to 1".into(),
@@ -204,6 +203,8 @@ pub(crate) fn check(node: &Node, kind: Kind, what: &str, faults: &mut Vec<Diagno
                     let mark = if *quoted { "\"" } else { "" };
                     let hint = match kind {
                         Kind::OneOf(words) => did_you_mean(text, words.iter().copied()),
+                        // The comma ends the value inside braces.
+                        Kind::DataType if text.starts_with("decimal(") => "; inside { } it stands in quotes".into(),
                         Kind::DataType => did_you_mean(text, DataType::WORDS.iter().copied()),
                         _ => String::new(),
                     };
@@ -416,7 +417,12 @@ pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = 
         0..=2 => return String::new(),
         length => 1 + length / 4,
     };
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&word.to_lowercase(), candidate);
+    let word = word.to_lowercase();
+    let distance = |candidate: &str| match candidate.len() > 2 && word.starts_with(candidate) {
+        // A longer form of the word: `maximum`, `dimension_name`.
+        true => 1,
+        false => strsim::damerau_levenshtein(&word, candidate),
+    };
     let near = candidates.into_iter().map(|candidate| (distance(candidate), candidate)).min();
     match near {
         Some((distance, candidate)) if distance <= allowed && distance < candidate.chars().count() => {

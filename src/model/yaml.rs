@@ -5,6 +5,9 @@
 //! them types. Anchors, aliases and tags are refused: a definition says where each of its values stands, and an alias
 //! stands in two places.
 
+#[cfg(test)]
+mod tests;
+
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, options};
 
 use super::{Diagnostic, Located, Place};

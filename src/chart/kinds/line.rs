@@ -48,7 +48,7 @@ impl Kind for Line {
         let margin = tick_texts.iter().map(|tick| text::width(tick, SMALL)).fold(0.0, f64::max) + 8.0;
         let ends = ends(spec, area.w);
         let right = ends.iter().map(|end| end.width).fold(0.0, f64::max) + 12.0;
-        let note = if cut { 16.0 } else { 0.0 };
+        let note = if cut { 20.0 } else { 0.0 };
         let plot = Area {
             x: area.x + margin,
             y: area.y + 10.0 + note,
@@ -80,6 +80,9 @@ impl Kind for Line {
         order.sort_by_key(|series| (spec.series[*series].scenario == Scenario::Actual, std::cmp::Reverse(*series)));
         for series in order {
             draw_line(spec, canvas, series, &position, &scale);
+        }
+        if let [only] = &spec.series[..] {
+            draw_extremes(spec, canvas, &only.values, &position, &scale);
         }
         for category in 0..count {
             let mark = Area { x: position(category) - band / 2.0, y: plot.y, w: band, h: area.bottom() - plot.y };
@@ -142,6 +145,28 @@ fn draw_line(spec: &ChartSpec, canvas: &mut Canvas, series: usize, position: &dy
             }
             Scenario::Forecast => canvas.dashes(&points, colour, 2.0),
         }
+    }
+}
+
+/// The highest and the lowest value of the only line, where they are not its last.
+fn draw_extremes(
+    spec: &ChartSpec,
+    canvas: &mut Canvas,
+    values: &[Option<f64>],
+    position: &dyn Fn(usize) -> f64,
+    scale: &Linear,
+) {
+    let known = || values.iter().enumerate().filter_map(|(index, value)| value.map(|value| (index, value)));
+    let highest = known().reduce(|best, next| if next.1 > best.1 { next } else { best });
+    let lowest = known().reduce(|best, next| if next.1 < best.1 { next } else { best });
+    let last = known().last();
+    for (found, side) in [(highest, -10.0), (lowest, 10.0)] {
+        let Some((index, value)) = found.filter(|found| Some(*found) != last && highest != lowest) else { continue };
+        let (x, y) = (position(index), scale.at(value));
+        let content = spec.value_text(0, index);
+        canvas.disc((x, y), 2.0, Token::Ink);
+        let x = axis::clamp_middle(x, text::width(&content, SMALL), canvas.width());
+        canvas.label((x, y + side), SMALL, Token::Ink, Anchor::Middle, content);
     }
 }
 

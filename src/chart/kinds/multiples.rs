@@ -4,19 +4,19 @@
 //! their last values, the best first; without anything to compare they keep their order. Links belong to panels.
 
 use super::{Kind, limit, link};
-use crate::chart::axis::{Linear, clamp_middle};
+use crate::chart::axis::Linear;
 use crate::chart::canvas::{Anchor, Area, Canvas, Text};
 use crate::chart::sparkline::runs;
 use crate::chart::text::{self, BODY, SMALL};
 use crate::chart::theme::{self, Token};
-use crate::chart::{ChartError, ChartSpec, Good, Scenario};
+use crate::chart::{ChartError, ChartSpec, DataTable, Good, Scenario, describe};
 use crate::locale::message;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Multiples;
 
-const PANEL: f64 = 84.0;
+const PANEL: f64 = 88.0;
 const GAP: f64 = 18.0;
 
 impl Kind for Multiples {
@@ -43,6 +43,46 @@ impl Kind for Multiples {
     fn height(&self, spec: &ChartSpec, width: f64, _wish: f64) -> f64 {
         let rows = panels(spec).len().div_ceil(per_row(width));
         rows as f64 * (PANEL + GAP) + 18.0
+    }
+
+    /// The first and the last panel; the rest is in the table.
+    fn words(&self, spec: &ChartSpec) -> Vec<String> {
+        let panels = panels(spec);
+        let text = |panel: &Panel<'_>| {
+            let (at, _) = panel.last(spec)?;
+            let difference = panel.difference(spec).map(|difference| spec.difference(difference));
+            let value = spec.value_text(panel.main?, at);
+            Some(difference.map_or_else(|| value.clone(), |change| format!("{value} ({change})")))
+        };
+        let (Some(first), Some(last)) = (panels.first(), panels.last()) else { return Vec::new() };
+        let (first_text, last_text) = (text(first).unwrap_or_default(), text(last).unwrap_or_default());
+        vec![message(
+            spec.lang,
+            "chart-desc-multiples",
+            &[
+                ("count", i64::try_from(panels.len()).unwrap_or(i64::MAX).into()),
+                ("first", first.name.into()),
+                ("first-value", (&first_text).into()),
+                ("last", last.name.into()),
+                ("last-value", (&last_text).into()),
+            ],
+        )]
+    }
+
+    /// A column per series: names repeat, so the scenario is said.
+    fn table(&self, spec: &ChartSpec) -> DataTable {
+        let mut table = describe::plain_table(spec);
+        for (head, series) in table.headers.iter_mut().skip(1).zip(&spec.series) {
+            let scenario = match series.scenario {
+                Scenario::Actual => continue,
+                Scenario::Prior => "scenario-prior",
+                Scenario::Plan => "scenario-plan",
+                Scenario::Forecast => "scenario-forecast",
+            };
+            let scenario = message(spec.lang, scenario, &[]);
+            *head = message(spec.lang, "chart-title-unit", &[("title", (&series.name).into()), ("unit", (&scenario).into())]);
+        }
+        table
     }
 
     fn needs_key(&self, _spec: &ChartSpec) -> bool {
@@ -117,14 +157,15 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         let y = area.y + (index / columns) as f64 * (PANEL + GAP);
         draw_panel(spec, canvas, panel, Area { x, y, w: width, h: PANEL }, (low, high));
     }
+    let low_text = if low == 0.0 { "0".to_owned() } else { spec.number(low) };
     let scale = message(
         spec.lang,
         "chart-shared-scale",
-        &[("low", (&spec.number(low)).into()), ("high", (&spec.number(high)).into())],
+        &[("low", (&low_text).into()), ("high", (&spec.number(high)).into())],
     );
     let (from, to) = (spec.categories.first(), spec.categories.last());
     let range = from.zip(to).map_or_else(String::new, |(from, to)| format!("{from} – {to}"));
-    let note = format!("{range}   {scale}");
+    let note = format!("{range}\u{2003}{scale}");
     canvas.label((area.x, area.bottom() - 8.0), SMALL, Token::Muted, Anchor::Start, text::fit(&note, SMALL, area.w));
 }
 
@@ -133,7 +174,6 @@ fn draw_panel(spec: &ChartSpec, canvas: &mut Canvas, panel: &Panel<'_>, area: Ar
     let difference = panel.difference(spec);
     let value = panel.last(spec).map(|(at, _)| spec.value_text(main, at)).unwrap_or_default();
     let change = difference.map(|difference| spec.difference(difference)).unwrap_or_default();
-    let change_width = text::width(&change, SMALL);
     canvas.text(Text {
         x: area.x,
         y: area.y + 7.0,
@@ -141,23 +181,36 @@ fn draw_panel(spec: &ChartSpec, canvas: &mut Canvas, panel: &Panel<'_>, area: Ar
         token: Token::Ink,
         anchor: Anchor::Start,
         bold: true,
-        content: text::fit(panel.name, BODY, (area.w - change_width - 8.0) / 1.06),
+        content: text::fit(panel.name, BODY, area.w / 1.06),
     });
+    canvas.label((area.x, area.y + 23.0), SMALL, Token::Ink, Anchor::Start, value.clone());
     if let Some(difference) = difference {
         let token = theme::variance_text(spec.good, difference);
-        canvas.label((area.right(), area.y + 7.0), SMALL, token, Anchor::End, change);
+        canvas.label((area.right(), area.y + 23.0), SMALL, token, Anchor::End, change.clone());
     }
-    let plot = Area { x: area.x, y: area.y + 32.0, w: area.w - 6.0, h: area.h - 34.0 };
+    let plot = Area { x: area.x, y: area.y + 36.0, w: area.w - 3.0, h: area.h - 36.0 };
     let scale = Linear { low, high, from: plot.bottom(), to: plot.y };
-    let count = spec.categories.len();
-    let step = plot.w / count.saturating_sub(1).max(1) as f64;
-    let position = |index: usize| plot.x + 2.0 + index as f64 * step;
-    canvas.line((area.x, scale.at(0.0)), (area.right(), scale.at(0.0)), Token::Grid, 1.0);
+    let zero = scale.at(0.0);
+    let step = plot.w / spec.categories.len().saturating_sub(1).max(1) as f64;
+    let position = |index: usize| plot.x + index as f64 * step;
+    let points = |run: &[(usize, f64)]| -> Vec<(f64, f64)> {
+        run.iter().map(|(index, value)| (position(*index), scale.at(*value))).collect()
+    };
+    // The area down to zero gives the panels the weight of their branches.
+    for run in runs(&spec.series[main].values) {
+        let mut outline = points(&run);
+        if let [first, .., last] = outline[..] {
+            outline.extend([(last.0, zero), (first.0, zero)]);
+            canvas.polygon(outline, Token::Grid);
+        }
+    }
+    canvas.line((area.x, zero), (area.right(), zero), Token::Prior, 1.0);
     for series in panel.others.iter().copied().chain([main]) {
+        let scenario = spec.series[series].scenario;
+        let token = theme::scenario(scenario);
         for run in runs(&spec.series[series].values) {
-            let points: Vec<(f64, f64)> = run.iter().map(|(index, value)| (position(*index), scale.at(*value))).collect();
-            let token = theme::scenario(spec.series[series].scenario);
-            match spec.series[series].scenario {
+            let points = points(&run);
+            match scenario {
                 _ if points.len() == 1 => canvas.disc(points[0], 1.5, token),
                 Scenario::Actual => canvas.polyline(points, token, 1.75),
                 Scenario::Prior => canvas.polyline(points, token, 1.25),
@@ -166,16 +219,10 @@ fn draw_panel(spec: &ChartSpec, canvas: &mut Canvas, panel: &Panel<'_>, area: Ar
         }
     }
     if let Some((at, last)) = panel.last(spec) {
-        let point = (position(at), scale.at(last));
-        canvas.disc(point, 2.5, difference.map_or(Token::Ink, |difference| theme::variance(spec.good, difference)));
-        // Above its point, and never over the name.
-        let y = (point.1 - 10.0).max(area.y + 23.0);
-        let width = text::width(&value, SMALL);
-        let x = clamp_middle(point.0.min(area.right() - width / 2.0), width, canvas.width());
-        canvas.label((x, y), SMALL, Token::Ink, Anchor::Middle, value.clone());
+        let token = difference.map_or(Token::Ink, |difference| theme::variance(spec.good, difference));
+        canvas.disc((position(at), scale.at(last)), 2.5, token);
     }
-    let mut values = vec![value];
-    values.extend(difference.map(|difference| spec.difference(difference)));
+    let values = if change.is_empty() { vec![value] } else { vec![value, change] };
     let values = values.join(&message(spec.lang, "list-separator", &[]));
     let label = message(spec.lang, "chart-mark", &[("category", panel.name.into()), ("values", (&values).into())]);
     canvas.mark(area, label, link(spec, panel.place));

@@ -16,7 +16,7 @@ use crate::locale::message;
 pub(super) struct Pareto;
 
 const MARK: f64 = 0.8;
-const STEP: f64 = 23.0;
+const STEP: f64 = 24.0;
 const HEAD: f64 = 20.0;
 
 impl Kind for Pareto {
@@ -50,6 +50,25 @@ impl Kind for Pareto {
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError> {
         draw(spec, canvas, area);
         Ok(())
+    }
+
+    fn words(&self, spec: &ChartSpec) -> Vec<String> {
+        let ranking = Ranking::of(spec);
+        let [first, ..] = ranking.shown[..] else { return Vec::new() };
+        let (reach, all) = (i64::try_from(ranking.reach), i64::try_from(ranking.order.len()));
+        let total = describe::amount(spec, ranking.total);
+        let share = describe::percent(spec, first.2, false);
+        vec![message(
+            spec.lang,
+            "chart-desc-pareto",
+            &[
+                ("total", (&total).into()),
+                ("first", (&spec.categories[first.0]).into()),
+                ("share", (&share).into()),
+                ("reach", reach.unwrap_or(i64::MAX).into()),
+                ("all", all.unwrap_or(i64::MAX).into()),
+            ],
+        )]
     }
 
     /// All rows, sorted, with share and running share.
@@ -92,22 +111,21 @@ impl Ranking {
         let mut order: Vec<usize> = (0..spec.categories.len()).collect();
         order.sort_by(|a, b| value(*b).total_cmp(&value(*a)));
         let total: f64 = order.iter().map(|category| value(*category)).sum();
+        let running: Vec<f64> = order
+            .iter()
+            .scan(0.0, |sum, category| {
+                *sum += value(*category);
+                Some(*sum)
+            })
+            .collect();
+        // Shares are sums of floats: the mark is reached a hair early rather than late.
+        let reach = running.iter().position(|sum| *sum >= total * (MARK - 1e-12)).map(|rank| rank + 1);
+        // The place where the mark is reached is what the chart is about, so it is shown unless it is very far down.
         let most = if spec.is_compact() { 12 } else { 20 };
+        let most = most.max(reach.filter(|reach| *reach < 40).map_or(0, |reach| reach + 1));
         // A last row for a single one would say less than its own row.
         let kept = if order.len() <= most + 1 { order.len() } else { most };
-        let mut sum = 0.0;
-        let mut reach = None;
-        let mut shown = Vec::new();
-        for (rank, category) in order.iter().enumerate() {
-            sum += value(*category);
-            // Shares are sums of floats: the mark is reached a hair early rather than late.
-            if reach.is_none() && sum >= total * (MARK - 1e-12) {
-                reach = Some(rank + 1);
-            }
-            if rank < kept {
-                shown.push((*category, value(*category), sum / total));
-            }
-        }
+        let shown = order[..kept].iter().zip(&running).map(|(category, sum)| (*category, value(*category), sum / total)).collect();
         let rest = order[kept..].iter().map(|category| value(*category)).sum();
         Self { others: order.len() - kept, rest, reach: reach.unwrap_or(order.len()), order, shown, total }
     }
@@ -144,14 +162,26 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     let share = Linear { low: 0.0, high: 1.0, from: shares.x, to: shares.right() - percent_width };
 
     let head = |key: &str| message(spec.lang, key, &[]);
-    canvas.label((shares.x, area.y + 8.0), SMALL, Token::Muted, Anchor::Start, head("chart-cumulative"));
     let bottom = shares.y + STEP * (ranking.shown.len() + usize::from(ranking.others > 0)) as f64;
     canvas.line((share.at(0.0), shares.y), (share.at(0.0), bottom), Token::Grid, 1.0);
     canvas.line((share.at(1.0), shares.y), (share.at(1.0), bottom), Token::Grid, 1.0);
     canvas.dashes(&[(share.at(MARK), shares.y - 4.0), (share.at(MARK), bottom)], Token::Good, 1.0);
-    let mark = text::fit("80%", SMALL, 60.0);
+    let reach = i64::try_from(ranking.reach).unwrap_or(i64::MAX);
+    let mark = message(spec.lang, "chart-pareto-reach", &[("count", reach.into())]);
+    let taken = text::width(&head("chart-cumulative"), SMALL) + 10.0;
+    let mark_width = text::bold_width(&mark, SMALL);
+    let middle = share.at(MARK).min(area.right() - mark_width / 2.0);
+    let fits = middle - mark_width / 2.0 > shares.x + taken;
+    let (mark, middle) = if fits {
+        canvas.label((shares.x, area.y + 8.0), SMALL, Token::Muted, Anchor::Start, head("chart-cumulative"));
+        (mark, middle)
+    } else {
+        let mark = format!("{} 80%", head("chart-cumulative"));
+        let half = text::bold_width(&mark, SMALL) / 2.0;
+        (mark, share.at(MARK).min(area.right() - half))
+    };
     canvas.text(Text {
-        x: share.at(MARK),
+        x: middle,
         y: area.y + 8.0,
         size: SMALL,
         token: Token::Good,

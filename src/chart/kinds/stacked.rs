@@ -41,7 +41,7 @@ impl Kind for Stacked {
     }
 
     fn height(&self, spec: &ChartSpec, _width: f64, wish: f64) -> f64 {
-        if spec.time.is_some() { wished(wish, 250.0, 160.0) } else { 23.0 * spec.categories.len() as f64 + 4.0 }
+        if spec.time.is_some() { wished(wish, 250.0, 160.0) } else { 24.0 * spec.categories.len() as f64 + 4.0 }
     }
 
     /// Columns name their parts beside the last one.
@@ -152,7 +152,7 @@ fn side_labels(spec: &ChartSpec, last: usize, room: f64) -> Vec<(usize, [String;
             let value = spec.series[series].values[last].filter(|value| *value > 0.0)?;
             let name = text::fit(&spec.series[series].name, SMALL, room);
             let share = describe::percent(spec, value / whole, false);
-            let value = format!("{}  {share}", spec.value_text(series, last));
+            let value = format!("{}\u{2002}{share}", spec.value_text(series, last));
             let width = text::width(&name, SMALL).max(text::width(&value, SMALL));
             Some((series, [name, value], width))
         })
@@ -192,7 +192,7 @@ fn rows(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     let left = area.x + names + 10.0;
     let high = totals.iter().copied().fold(0.0, f64::max);
     let scale = Linear { low: 0.0, high, from: left, to: area.right() - widest };
-    let step = 23.0;
+    let step = 24.0;
     for (category, total) in totals.iter().enumerate() {
         let row = Area { x: area.x, y: area.y + step * category as f64, w: area.w, h: step };
         let middle = row.y + step / 2.0;

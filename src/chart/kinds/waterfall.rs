@@ -7,6 +7,7 @@ use crate::chart::canvas::{Anchor, Area, Canvas, Text};
 use crate::chart::text::{self, BODY, SMALL};
 use crate::chart::theme::{self, Token};
 use crate::chart::{ChartError, ChartSpec, describe};
+use crate::locale::message;
 
 /// See the module.
 #[derive(Debug)]
@@ -55,6 +56,34 @@ impl Kind for Waterfall {
         } else {
             STEP * spec.categories.len() as f64 + 6.0
         }
+    }
+
+    fn words(&self, spec: &ChartSpec) -> Vec<String> {
+        let values: Vec<f64> = spec.series[0].values.iter().map(|value| value.unwrap_or(0.0)).collect();
+        let last = values.len() - 1;
+        let steps = || (1..last).map(|index| (index, values[index]));
+        let up = steps().reduce(|best, next| if next.1 > best.1 { next } else { best }).filter(|(_, value)| *value > 0.0);
+        let down = steps().reduce(|best, next| if next.1 < best.1 { next } else { best }).filter(|(_, value)| *value < 0.0);
+        let text = |index: usize| value_text(spec, index, Bar { from: 0.0, to: 0.0, level: false, token: Token::Ink });
+        let level = |index: usize| spec.value_text(0, index);
+        let mut words = vec![message(
+            spec.lang,
+            "chart-desc-waterfall",
+            &[
+                ("opening", (&spec.categories[0]).into()),
+                ("from", (&level(0)).into()),
+                ("closing", (&spec.categories[last]).into()),
+                ("to", (&level(last)).into()),
+                ("change", (&spec.difference(values[last] - values[0])).into()),
+            ],
+        )];
+        for (key, found) in [("chart-desc-waterfall-up", up), ("chart-desc-waterfall-down", down)] {
+            let Some((index, _)) = found else { continue };
+            let amount = text(index);
+            let args = [("step", (&spec.categories[index]).into()), ("amount", (&amount).into())];
+            words.push(message(spec.lang, key, &args));
+        }
+        words
     }
 
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError> {
@@ -108,8 +137,7 @@ fn text_token(spec: &ChartSpec, index: usize, bar: Bar) -> Token {
     if bar.level { Token::Ink } else { theme::variance_text(spec.good, spec.series[0].values[index].unwrap_or(0.0)) }
 }
 
-/// The range of values: from zero, unless all levels lie far above their differences. Levels then lose their feet, which a
-/// gap near the axis shows.
+/// The range of values, zero included: levels are bars, and bars stand on their axis.
 fn extent(bars: &[Bar]) -> (f64, f64) {
     bars.iter().fold((0.0, 0.0), |(low, high): (f64, f64), bar| {
         (low.min(bar.from).min(bar.to), high.max(bar.from).max(bar.to))

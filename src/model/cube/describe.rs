@@ -1,14 +1,9 @@
-//! A model as text, for `describe cubes` and `describe cube NAME`.
+//! A cube as text, for `describe cube NAME`.
 
 use std::fmt::Write;
 
 use super::{Additivity, Cube, Model, State, TimeRule};
 use crate::model::Label;
-
-/// Every cube with its time, dimensions and measures.
-pub(crate) fn describe(model: &Model) -> String {
-    model.cubes.iter().map(|cube| describe_cube(model, cube)).collect::<Vec<_>>().join("\n")
-}
 
 /// One cube with its time, dimensions and measures.
 pub fn describe_cube(model: &Model, cube: &Cube) -> String {
@@ -30,6 +25,10 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
             .map(|column| role.map_or_else(|| column.to_owned(), |role| format!("{role}_{column}")))
             .collect();
         let _ = writeln!(out, "  dimension {name}{}: {}", words(&dimension.label), columns.join(", "));
+    }
+    if !cube.attributes.is_empty() {
+        let names: Vec<&str> = cube.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+        let _ = writeln!(out, "  attributes {}", names.join(", "));
     }
     for measure in &cube.measures {
         let additivity = match measure.additivity() {
@@ -53,10 +52,10 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
             TimeRule::AverageDaily { .. } => ", daily average",
         };
         let unit = measure.unit.as_ref().map(|unit| format!(" in {unit}")).unwrap_or_default();
-        let call = measure.declared_aggregate().map(|name| format!(", call it by {name}")).unwrap_or_default();
+        let call = measure.declared_aggregate().map(|name| format!("{name} or ")).unwrap_or_default();
         let _ = writeln!(
             out,
-            "  measure {}{}: {}{unit}, {additivity}, {formula}{time}{call} or MEASURE",
+            "  measure {}{}: {}{unit}, {additivity}, {formula}{time}, call it by {call}MEASURE",
             *measure.name,
             words(&measure.label),
             measure.data_type

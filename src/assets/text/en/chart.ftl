@@ -40,3 +40,15 @@ chart-desc-series-time = { $name }: highest { $high } ({ $high-at }), lowest { $
 chart-desc-series = { $name }: highest { $high } ({ $high-at }), lowest { $low } ({ $low-at }).
 chart-desc-difference-time = { $at } vs { $against }: { $amount } ({ $relative }).
 chart-desc-difference = vs { $against }: largest { $most } ({ $most-at }), smallest { $least } ({ $least-at }).
+
+chart-pareto-reach = top { $count } reach 80%
+chart-desc-pareto = Total { $total }; { $first } leads with { $share }; the top { $reach } of { $all } reach 80%.
+chart-desc-waterfall = From { $opening } { $from } to { $closing } { $to }, a change of { $change }.
+chart-desc-waterfall-up = Largest increase: { $step } { $amount }.
+chart-desc-waterfall-down = Largest decrease: { $step } { $amount }.
+chart-desc-multiples = { $count } panels, the first { $first } { $first-value }, the last { $last } { $last-value }.
+
+scenario-actual = Actual
+scenario-prior = Prior period
+scenario-plan = Plan
+scenario-forecast = Forecast

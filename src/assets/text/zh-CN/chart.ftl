@@ -31,3 +31,15 @@ chart-desc-series-time = { $name }：最高 { $high }（{ $high-at }），最低
 chart-desc-series = { $name }：最高 { $high }（{ $high-at }），最低 { $low }（{ $low-at }）。
 chart-desc-difference-time = { $at }较{ $against } { $amount }（{ $relative }）。
 chart-desc-difference = 较{ $against }：最大 { $most }（{ $most-at }），最小 { $least }（{ $least-at }）。
+
+chart-pareto-reach = 前 { $count } 项达 80%
+chart-desc-pareto = 合计 { $total }，首位{ $first }占 { $share }；{ $all } 项中前 { $reach } 项累计达到 80%。
+chart-desc-waterfall = 从{ $opening } { $from } 到{ $closing } { $to }，变动 { $change }。
+chart-desc-waterfall-up = 增加最多：{ $step } { $amount }。
+chart-desc-waterfall-down = 减少最多：{ $step } { $amount }。
+chart-desc-multiples = { $count } 张小图，第一张{ $first } { $first-value }，最后一张{ $last } { $last-value }。
+
+scenario-actual = 实际
+scenario-prior = 上期
+scenario-plan = 计划
+scenario-forecast = 预测

@@ -7,11 +7,11 @@ use crate::chart::describe::{self, Reference};
 use crate::chart::kinds::{link, wished};
 use crate::chart::text::{self, SMALL};
 use crate::chart::theme::{self, Token};
-use crate::chart::ChartSpec;
+use crate::chart::{ChartSpec, Scenario};
 use crate::locale::message;
 
 /// Height of the strip of differences above the columns.
-const STRIP: f64 = 78.0;
+const STRIP: f64 = 90.0;
 const LABEL: f64 = 16.0;
 
 pub(super) fn height(spec: &ChartSpec, _width: f64, wish: f64) -> f64 {
@@ -58,7 +58,7 @@ pub(super) fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         Area::between((middle - thickness / 2.0, scale.at(value)), (middle + thickness / 2.0, zero))
     };
 
-    let mut carried: Vec<(usize, f64, f64)> = Vec::new();
+    let mut carried: Vec<Carried> = Vec::new();
     for category in 0..count {
         let middle = position(category);
         let mut extreme = (zero, zero);
@@ -81,12 +81,20 @@ pub(super) fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
             let side = if roles.behind.len() == 1 { shift } else { 0.0 };
             let area = column(middle + side, value, thickness);
             canvas.bar(area, spec.series[series].scenario, roles.token(spec, series));
-            let y = if value < 0.0 {
+            let label = spec.value_text(series, category);
+            // A number above a taller plan would be read as the plan's: it goes into its own column where that has room.
+            let hidden = value > 0.0 && extreme.0 < area.y - 2.0;
+            let solid = spec.series[series].scenario == Scenario::Actual;
+            let inside = hidden && solid && area.h >= LABEL + 2.0 && text::width(&label, SMALL) + 1.0 <= thickness;
+            let y = if inside {
+                area.y + LABEL / 2.0 + 1.0
+            } else if value < 0.0 {
                 area.bottom().max(extreme.1) + LABEL / 2.0
             } else {
                 area.y.min(extreme.0) - LABEL / 2.0
             };
-            carried.push((category, value, y));
+            let x = if inside { middle + side } else { middle };
+            carried.push(Carried { category, value, x, y, inside, label });
         }
         canvas.mark(
             Area { x: middle - band / 2.0, y: area.y, w: band, h: area.h },
@@ -95,42 +103,44 @@ pub(super) fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         );
     }
     canvas.line((left, zero), (area.right(), zero), Token::Ink, 1.0);
-    draw_labels(spec, canvas, &roles, &carried, all, &position);
+    draw_labels(canvas, carried, all);
     axis::draw_categories(spec, canvas, area.bottom() - axis::time_height(spec), band, &position);
     if let Some(reference) = reference {
         draw_strip(spec, canvas, reference, area, band, &position);
     }
 }
 
-/// Numbers above the columns: all, or the last, the highest and the lowest as far as they do not touch.
-fn draw_labels(
-    spec: &ChartSpec,
-    canvas: &mut Canvas,
-    roles: &Roles,
-    carried: &[(usize, f64, f64)],
-    all: bool,
-    position: &dyn Fn(usize) -> f64,
-) {
+/// The number of a column and where it stands.
+struct Carried {
+    category: usize,
+    value: f64,
+    x: f64,
+    y: f64,
+    inside: bool,
+    label: String,
+}
+
+/// Numbers at the columns: all, or the last, the highest and a lowest below zero, as far as they do not touch.
+fn draw_labels(canvas: &mut Canvas, carried: Vec<Carried>, all: bool) {
     let by = |wanted: fn(f64, f64) -> bool| {
-        carried.iter().copied().reduce(|best, next| if wanted(next.1, best.1) { next } else { best })
+        carried.iter().reduce(|best, next| if wanted(next.value, best.value) { next } else { best })
     };
-    let chosen: Vec<(usize, f64, f64)> = if all {
-        carried.to_vec()
-    } else {
-        [carried.last().copied(), by(|next, best| next > best), by(|next, best| next < best)].into_iter().flatten().collect()
-    };
+    let chosen = [carried.last(), by(|next, best| next > best), by(|next, best| next < best).filter(|low| low.value < 0.0)];
+    let chosen: Vec<usize> = chosen.into_iter().flatten().map(|label| label.category).collect();
     let mut taken: Vec<(f64, f64)> = Vec::new();
-    for (category, _, y) in chosen {
-        let Some((series, _)) = roles.main(spec, category) else { continue };
-        let label = spec.value_text(series, category);
+    // In the order of importance; `carried` itself is in the order of time.
+    let rank = |label: &Carried| chosen.iter().position(|category| *category == label.category);
+    let mut carried: Vec<Carried> = carried.into_iter().filter(|label| all || rank(label).is_some()).collect();
+    carried.sort_by_key(rank);
+    for Carried { x, y, inside, label, .. } in carried {
         let width = text::width(&label, SMALL);
-        let x = axis::clamp_middle(position(category), width, canvas.width());
+        let x = axis::clamp_middle(x, width, canvas.width());
         let (from, to) = (x - width / 2.0, x + width / 2.0);
         if !all && taken.iter().any(|(left, right)| from < right + 6.0 && *left < to + 6.0) {
             continue;
         }
         taken.push((from, to));
-        canvas.label((x, y), SMALL, Token::Ink, Anchor::Middle, label);
+        canvas.label((x, y), SMALL, if inside { Token::Background } else { Token::Ink }, Anchor::Middle, label);
     }
 }
 
@@ -160,7 +170,7 @@ fn draw_strip(
     canvas.label((area.x, area.y + 7.0), SMALL, Token::Muted, Anchor::Start, title);
     let low = values.iter().map(|(_, value)| *value).fold(0.0, f64::min);
     let high = values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-    let (top, bottom) = (area.y + 14.0, area.y + STRIP - 8.0);
+    let (top, bottom) = (area.y + 18.0, area.y + STRIP - 10.0);
     let top = top + if high > 0.0 { 13.0 } else { 2.0 };
     let bottom = bottom - if low < 0.0 { 13.0 } else { 2.0 };
     let scale = Linear { low, high, from: bottom, to: top };

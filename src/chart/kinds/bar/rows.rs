@@ -14,7 +14,7 @@ const GAP: f64 = 18.0;
 
 fn row_height(spec: &ChartSpec) -> f64 {
     let mains = Roles::of(spec).mains.len();
-    if mains > 1 { 10.0 + 11.0 * mains as f64 } else { 23.0 }
+    if mains > 1 { 10.0 + 11.0 * mains as f64 } else { 24.0 }
 }
 
 fn head_height(spec: &ChartSpec) -> f64 {
@@ -136,7 +136,14 @@ fn split(spec: &ChartSpec, reference: Option<Reference>, body: Area) -> Columns 
 
 fn draw_heads(spec: &ChartSpec, canvas: &mut Canvas, reference: Reference, columns: &Columns, y: f64) {
     let against = &spec.series[reference.series].name;
-    let plain = message(spec.lang, "chart-against", &[("against", against.into())]);
+    // Differences of ratios have another unit than the ratios, so it is named here.
+    let unit = spec.unit.difference();
+    let plain = if unit == spec.unit {
+        message(spec.lang, "chart-against", &[("against", against.into())])
+    } else {
+        let unit = unit.label(spec.lang);
+        message(spec.lang, "chart-against-unit", &[("against", against.into()), ("unit", (&unit).into())])
+    };
     let percent = message(spec.lang, "chart-against-unit", &[("against", against.into()), ("unit", "%".into())]);
     for (area, title) in [(columns.absolute, plain), (columns.relative, percent)] {
         let Some(area) = area else { continue };
@@ -182,9 +189,9 @@ fn draw_absolute(
         if *value != 0.0 {
             canvas.rect(Area::between((zero, middle - 5.5), (end, middle + 5.5)), theme::variance(spec.good, *value));
         }
-        let token = theme::variance_text(spec.good, *value);
+        let content = spec.difference(*value);
         let (x, anchor) = if *value < 0.0 { (end - 5.0, Anchor::End) } else { (end + 5.0, Anchor::Start) };
-        canvas.label((x, middle), SMALL, token, anchor, spec.difference(*value));
+        canvas.label((x, middle), SMALL, text_token(spec, *value, &content), anchor, content);
     }
 }
 
@@ -214,7 +221,8 @@ fn draw_relative(spec: &ChartSpec, canvas: &mut Canvas, reference: Reference, co
         canvas.line((zero, middle), (end, middle), token, 1.5);
         canvas.rect(Area { x: end - 2.75, y: middle - 2.75, w: 5.5, h: 5.5 }, token);
         let (x, anchor) = if *value < 0.0 { (end - 7.0, Anchor::End) } else { (end + 7.0, Anchor::Start) };
-        canvas.label((x, middle), SMALL, theme::variance_text(spec.good, *value), anchor, label(*value));
+        let content = label(*value);
+        canvas.label((x, middle), SMALL, text_token(spec, *value, &content), anchor, content);
     }
 }
 
@@ -231,8 +239,14 @@ fn draw_texts(
         let middle = top + step * (category as f64 + 0.5);
         let (token, content) = value.map_or_else(
             || (Token::Muted, MISSING.to_owned()),
-            |value| (theme::variance_text(spec.good, value), label(value)),
+            |value| (text_token(spec, value, &label(value)), label(value)),
         );
         canvas.label((area.right(), middle), SMALL, token, Anchor::End, content);
     }
+}
+
+/// The colour of a difference's number. One that is printed as zero is neither good nor bad.
+fn text_token(spec: &ChartSpec, value: f64, printed: &str) -> Token {
+    let signed = printed.starts_with(['+', '−']);
+    theme::variance_text(spec.good, if signed { value } else { 0.0 })
 }

@@ -1,0 +1,200 @@
+//! Statements: the record of who asked what, when, of which snapshot, with which outcome.
+//!
+//! "Begun" is durable before the first byte leaves. Each durable write costs a sync of the disk, so one task writes for all and
+//! commits whatever has gathered meanwhile in one group: under load many statements share a sync, alone one waits for nobody.
+//! The task, not the caller, owns a group, so a caller that gives up takes no neighbour's record with it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{FromRow, Row};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::process::{Life, Process};
+use super::{Catalog, failed, micros, time};
+use crate::error::{Error, Result};
+
+/// Records per commit.
+const GROUP: usize = 64;
+
+/// A statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryRow {
+    pub query_id: String,
+    pub principal: String,
+    /// `flight`, `http`, `report`, `command_line` or `job`.
+    pub face: String,
+    pub sql: String,
+    pub started_at: Timestamp,
+    pub duration_ms: Option<i64>,
+    pub rows: Option<i64>,
+    pub bytes: Option<i64>,
+    pub snapshot_id: Option<i64>,
+    /// The rollup that answered.
+    pub rollup: Option<String>,
+    /// Why others did not.
+    pub reasons: Option<String>,
+    /// `running`, `ok`, `failed`, `cancelled` or `refused`.
+    pub status: String,
+    pub error_code: Option<String>,
+}
+
+impl FromRow<'_, SqliteRow> for QueryRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            query_id: row.try_get("query_id")?,
+            principal: row.try_get("principal")?,
+            face: row.try_get("face")?,
+            sql: row.try_get("sql")?,
+            started_at: time(row, "started_at")?,
+            duration_ms: row.try_get("duration_ms")?,
+            rows: row.try_get("rows")?,
+            bytes: row.try_get("bytes")?,
+            snapshot_id: row.try_get("snapshot_id")?,
+            rollup: row.try_get("rollup")?,
+            reasons: row.try_get("reasons")?,
+            status: row.try_get("status")?,
+            error_code: row.try_get("error_code")?,
+        })
+    }
+}
+
+type Waiting = (QueryRow, oneshot::Sender<Result<(), Arc<sqlx::Error>>>);
+
+/// Writes statement records in groups, and counts outcomes for the metrics.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    queue: mpsc::UnboundedSender<Waiting>,
+    outcomes: Mutex<BTreeMap<String, u64>>,
+    _task: JoinSet<()>,
+}
+
+impl Ledger {
+    pub(super) fn start(writer: SqlitePool, process: String) -> Self {
+        let (queue, mut waiting) = mpsc::unbounded_channel::<Waiting>();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut group = Vec::with_capacity(GROUP);
+            while waiting.recv_many(&mut group, GROUP).await > 0 {
+                let done = write_group(&writer, &process, &group).await.map_err(Arc::new);
+                for (_, caller) in group.drain(..) {
+                    let _ = caller.send(done.clone()); // a caller that left needs no answer; its record stands
+                }
+            }
+        });
+        Self { queue, outcomes: Mutex::default(), _task: task }
+    }
+
+    async fn write(&self, row: &QueryRow) -> Result<()> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Error::internal("The statement record could not be written.", "the ledger has stopped");
+        self.queue.send((row.clone(), answer)).map_err(|_| gone())?;
+        match answered.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(cause)) => Err(Error::internal("The statement record could not be written.", cause)),
+            Err(_) => Err(gone()),
+        }
+    }
+}
+
+async fn write_group(writer: &SqlitePool, process: &str, group: &[Waiting]) -> sqlx::Result<()> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    for (row, _) in group {
+        sqlx::query(
+            "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
+               snapshot_id, rollup, reasons, status, error_code) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+             ON CONFLICT (query_id) DO UPDATE SET duration_ms = excluded.duration_ms, rows = excluded.rows, \
+               bytes = excluded.bytes, snapshot_id = excluded.snapshot_id, rollup = excluded.rollup, \
+               reasons = excluded.reasons, status = excluded.status, error_code = excluded.error_code",
+        )
+        .bind(&row.query_id)
+        .bind(process)
+        .bind(&row.principal)
+        .bind(&row.face)
+        .bind(&row.sql)
+        .bind(micros(row.started_at))
+        .bind(row.duration_ms)
+        .bind(row.rows)
+        .bind(row.bytes)
+        .bind(row.snapshot_id)
+        .bind(&row.rollup)
+        .bind(&row.reasons)
+        .bind(&row.status)
+        .bind(&row.error_code)
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await
+}
+
+impl Catalog {
+    /// Writes the record of a statement that begins (`running`) or was refused before it could. Durable when it returns.
+    pub async fn begin_query(&self, row: &QueryRow) -> Result<()> {
+        self.inner.ledger.write(row).await?;
+        self.count_outcome(&row.status);
+        Ok(())
+    }
+
+    /// Completes a statement's record. What it says of principal, face, text and start stays as it was begun.
+    pub async fn end_query(&self, row: &QueryRow) -> Result<()> {
+        self.inner.ledger.write(row).await?;
+        self.count_outcome(&row.status);
+        Ok(())
+    }
+
+    /// Statements by status since this process opened the catalog; `running` counts all that began.
+    pub fn query_outcomes(&self) -> BTreeMap<String, u64> {
+        self.inner.ledger.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count_outcome(&self, status: &str) {
+        let mut outcomes = self.inner.ledger.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        *outcomes.entry(status.to_owned()).or_default() += 1;
+    }
+
+    /// Statements, newest first: of one principal, or of all.
+    pub async fn queries(&self, principal: Option<&str>, limit: i64) -> Result<Vec<QueryRow>> {
+        // Two texts, so that each uses its index.
+        let query = match principal {
+            Some(name) => sqlx::query_as(
+                "SELECT * FROM statement WHERE principal = $1 ORDER BY started_at DESC, query_id DESC LIMIT $2",
+            )
+            .bind(name),
+            None => sqlx::query_as("SELECT * FROM statement ORDER BY started_at DESC, query_id DESC LIMIT $1"),
+        };
+        query.bind(limit).fetch_all(self.readers()).await.map_err(failed("reading the statements"))
+    }
+
+    /// Statements still `running` though their process died become `failed`. Of a process that cannot be judged (another host
+    /// or container) those older than a day, which is longer than any deadline.
+    pub(super) async fn close_abandoned_queries(&self) -> Result<()> {
+        let doing = failed("closing abandoned statements");
+        let processes: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT process FROM statement WHERE status = 'running'")
+                .fetch_all(self.readers())
+                .await
+                .map_err(&doing)?;
+        for text in processes {
+            let life = Process::parse(&text).map_or(Life::Unknown, |process| self.inner.process.life_of(&process));
+            let started_before = match life {
+                Life::Alive => continue,
+                Life::Dead => i64::MAX,
+                Life::Unknown => micros(self.now() - SignedDuration::from_hours(24)),
+            };
+            sqlx::query(
+                "UPDATE statement SET status = 'failed', error_code = 'INTERNAL' \
+                 WHERE status = 'running' AND process = $1 AND started_at < $2",
+            )
+            .bind(&text)
+            .bind(started_before)
+            .execute(&self.inner.writer)
+            .await
+            .map_err(&doing)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! Sessions: what a login by password leaves behind. Only the hash of the session's secret is kept.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row};
+
+use super::{Catalog, failed, micros, time};
+use crate::error::Result;
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// SHA-256 of its secret, hexadecimal.
+    pub sha256: String,
+    pub user: String,
+    pub created_at: Timestamp,
+    /// To within a minute.
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// It also ends when it was not used for so long.
+    pub idle_seconds: Option<i64>,
+}
+
+impl FromRow<'_, SqliteRow> for SessionRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            sha256: row.try_get("sha256")?,
+            user: row.try_get("login")?,
+            created_at: time(row, "created_at")?,
+            last_seen_at: time(row, "last_seen_at")?,
+            expires_at: time(row, "expires_at")?,
+            idle_seconds: row.try_get("idle_seconds")?,
+        })
+    }
+}
+
+impl Catalog {
+    /// Adds a session, and forgets those that have expired.
+    pub async fn insert_session(&self, row: &SessionRow) -> Result<()> {
+        let doing = failed("opening a session");
+        let mut tx = self.write().await?;
+        sqlx::query("DELETE FROM session WHERE expires_at <= $1")
+            .bind(micros(self.now()))
+            .execute(&mut *tx)
+            .await
+            .map_err(&doing)?;
+        sqlx::query(
+            "INSERT INTO session (sha256, login, created_at, last_seen_at, expires_at, idle_seconds) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(&row.sha256)
+        .bind(&row.user)
+        .bind(micros(row.created_at))
+        .bind(micros(row.last_seen_at))
+        .bind(micros(row.expires_at))
+        .bind(row.idle_seconds)
+        .execute(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        tx.commit().await.map_err(&doing)
+    }
+
+    /// The session of this hash, expired or not.
+    pub async fn session(&self, sha256: &str) -> Result<Option<SessionRow>> {
+        sqlx::query_as("SELECT * FROM session WHERE sha256 = $1")
+            .bind(sha256)
+            .fetch_optional(self.readers())
+            .await
+            .map_err(failed("reading a session"))
+    }
+
+    /// Notes when a session was last used.
+    pub async fn touch_session(&self, sha256: &str, at: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE session SET last_seen_at = $1 WHERE sha256 = $2")
+            .bind(micros(at))
+            .bind(sha256)
+            .execute(&self.inner.writer)
+            .await
+            .map_err(failed("noting a session's use"))?;
+        Ok(())
+    }
+
+    /// Ends a session.
+    pub async fn delete_session(&self, sha256: &str) -> Result<()> {
+        sqlx::query("DELETE FROM session WHERE sha256 = $1")
+            .bind(sha256)
+            .execute(&self.inner.writer)
+            .await
+            .map_err(failed("ending a session"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{BatchKey, BatchRow, Catalog, NewSnapshot, QueryRow, micros};
+use crate::clock::Clock;
+use crate::error::Code;
+
+fn noon() -> Timestamp {
+    "2025-11-30T12:00:00Z".parse().unwrap()
+}
+
+async fn open(dir: &TempDir) -> Catalog {
+    Catalog::open(dir.path(), Clock::system()).await.unwrap()
+}
+
+fn batch(number: i64) -> BatchRow {
+    BatchRow {
+        key: BatchKey { node: "head_office".into(), number },
+        feed_sha256: "f".into(),
+        content_sha256: "c".into(),
+        business_date: 20_000,
+        source: "core".into(),
+        state: "received".into(),
+        message: String::new(),
+        rows_delivered: 3,
+        rows_loaded: 2,
+        rows_unchanged: 0,
+        rows_rejected: 1,
+        snapshot_id: None,
+        received_at: noon(),
+        finished_at: None,
+        files: json!([{"path": "a.csv"}]),
+    }
+}
+
+fn snapshot(batches: &[i64]) -> NewSnapshot {
+    NewSnapshot {
+        business_date: 20_000,
+        tables: BTreeMap::from([("fact".to_owned(), 7), ("dim".to_owned(), 2)]),
+        facts: json!({"rows": {"fact": 2}}),
+        batches: batches.iter().map(|number| batch(*number).key).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_publication_goes_from_prepared_to_head_in_one_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&dir).await;
+    assert_eq!(catalog.head().await.unwrap(), None);
+    let lease = catalog.acquire_lease("load").await.unwrap();
+    catalog.upsert_batch(&batch(1)).await.unwrap();
+    let number = catalog.next_publication_number(&lease).await.unwrap();
+    assert_eq!(number, 1);
+    catalog.prepare_publication(&lease, number, "load", None, "{}").await.unwrap();
+    catalog.prepare_publication(&lease, number, "load", None, "{}").await.unwrap(); // repeated after a lost answer
+    assert_eq!(catalog.open_publication().await.unwrap().unwrap().state, "prepared");
+
+    let id = catalog.publish(&lease, number, snapshot(&[1])).await.unwrap();
+    assert_eq!(catalog.publish(&lease, number, snapshot(&[1])).await.unwrap(), id, "publishing twice gives the same");
+    let head = catalog.head().await.unwrap().unwrap();
+    assert_eq!((head.id, head.publication, head.parent, head.business_date), (id, 1, None, 20_000));
+    assert_eq!(head.tables["fact"], 7);
+    assert_eq!(head.facts["rows"]["fact"], 2);
+    assert_eq!(catalog.snapshot(id).await.unwrap(), Some(head.clone()));
+    assert_eq!(catalog.snapshots().await.unwrap(), vec![head]);
+    assert_eq!(catalog.open_publication().await.unwrap(), None);
+    let loaded = catalog.batch(&batch(1).key).await.unwrap().unwrap();
+    assert_eq!((loaded.state.as_str(), loaded.snapshot_id), ("published", Some(id)));
+    assert_eq!(loaded.rows_rejected, 1);
+    assert!(loaded.finished_at.is_some());
+    assert_eq!(catalog.last_published_batch("head_office").await.unwrap(), Some(1));
+    assert_eq!(catalog.last_published_batch("elsewhere").await.unwrap(), None);
+    let again = catalog.upsert_batch(&batch(1)).await.unwrap_err();
+    assert_eq!(again.code(), Code::Conflict, "a published batch never changes");
+    assert_eq!(catalog.abort_publication(&lease, number).await.unwrap_err().code(), Code::Conflict);
+}
+
+#[tokio::test]
+async fn a_prepared_publication_survives_its_writer_and_is_finished_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let catalog = open(&dir).await;
+        let lease = catalog.acquire_lease("load").await.unwrap();
+        catalog.upsert_batch(&batch(1)).await.unwrap();
+        let number = catalog.next_publication_number(&lease).await.unwrap();
+        catalog.prepare_publication(&lease, number, "load", None, "intent").await.unwrap();
+    } // dies here: nothing released
+    let catalog = open(&dir).await;
+    assert_eq!(catalog.head().await.unwrap(), None);
+    let lease = catalog.acquire_lease("recovery").await.unwrap();
+    assert_eq!(lease.fence, 2);
+    let open = catalog.open_publication().await.unwrap().unwrap();
+    assert_eq!((open.number, open.intent.as_str(), open.fence), (1, "intent", 1));
+    let other = catalog.next_publication_number(&lease).await.unwrap();
+    let early = catalog.prepare_publication(&lease, other, "load", None, "{}").await.unwrap_err();
+    assert_eq!(early.code(), Code::Conflict, "forward only");
+    let first = catalog.publish(&lease, open.number, snapshot(&[1])).await.unwrap();
+
+    // The second one is given up; its number is spent and the head stays.
+    let stale = catalog.prepare_publication(&lease, other, "load", None, "{}").await.unwrap_err();
+    assert_eq!(stale.code(), Code::Conflict, "its parent is no longer the head");
+    catalog.prepare_publication(&lease, other, "load", Some(first), "{}").await.unwrap();
+    catalog.abort_publication(&lease, other).await.unwrap();
+    catalog.abort_publication(&lease, other).await.unwrap();
+    assert_eq!(catalog.publish(&lease, other, snapshot(&[])).await.unwrap_err().code(), Code::Conflict);
+    assert!(catalog.prepare_publication(&lease, other, "load", Some(first), "{}").await.is_err());
+    assert_eq!(catalog.head().await.unwrap().unwrap().id, first);
+    assert_eq!(catalog.next_publication_number(&lease).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_failed_publish_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&dir).await;
+    let lease = catalog.acquire_lease("load").await.unwrap();
+    catalog.upsert_batch(&batch(1)).await.unwrap();
+    let number = catalog.next_publication_number(&lease).await.unwrap();
+    assert_eq!(
+        catalog.publish(&lease, number, snapshot(&[1])).await.unwrap_err().code(),
+        Code::Conflict,
+        "not prepared"
+    );
+    catalog.prepare_publication(&lease, number, "load", None, "{}").await.unwrap();
+    // Batch 1 exists, batch 2 does not: the transaction ends after it has written the snapshot and batch 1.
+    assert_eq!(catalog.publish(&lease, number, snapshot(&[1, 2])).await.unwrap_err().code(), Code::Conflict);
+    assert_eq!(catalog.head().await.unwrap(), None);
+    assert!(catalog.snapshots().await.unwrap().is_empty());
+    assert_eq!(catalog.batch(&batch(1).key).await.unwrap().unwrap().state, "received");
+    catalog.publish(&lease, number, snapshot(&[1])).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_writer_at_a_time_and_the_fence_rises() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (open(&dir).await, open(&dir).await);
+    let lease = one.acquire_lease("load of batch 1").await.unwrap();
+    for catalog in [&one, &two] {
+        let busy = catalog.acquire_lease("refresh").await.unwrap_err();
+        assert_eq!(busy.code(), Code::Busy);
+        assert!(busy.message().contains("load of batch 1"), "{busy}");
+    }
+    one.release_lease(&lease).await.unwrap();
+    let next = two.acquire_lease("refresh").await.unwrap();
+    assert_eq!((lease.fence, next.fence), (1, 2));
+    one.release_lease(&lease).await.unwrap(); // a second time: not the other's
+    assert_eq!(one.next_keys(&lease, "k", 1).await.unwrap_err().code(), Code::Busy, "the old owner is fenced off");
+    assert_eq!(one.prepare_publication(&lease, 1, "load", None, "").await.unwrap_err().code(), Code::Busy);
+    assert_eq!(two.next_keys(&next, "k", 1).await.unwrap(), 1);
+    drop(next);
+    assert_eq!(one.acquire_lease("load").await.unwrap().fence, 3, "a dropped lease is free at once");
+}
+
+#[tokio::test]
+async fn a_dead_or_silent_holder_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(dir.path(), Clock::fixed(noon())).await.unwrap();
+    let me = catalog.inner.process.clone();
+    let hold = async |process: String, expires: Timestamp| {
+        sqlx::query("UPDATE writer_lease SET token = 't', holder = 'h', process = $1, expires_at = $2")
+            .bind(process)
+            .bind(micros(expires))
+            .execute(&catalog.inner.writer)
+            .await
+            .unwrap();
+    };
+    let later = noon() + SignedDuration::from_secs(20);
+
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let dead = me.to_text().replace(&format!("\"pid\":{}", me.pid), &format!("\"pid\":{}", child.id()));
+    child.wait().unwrap();
+    hold(dead, later).await;
+    assert_eq!(catalog.acquire_lease("load").await.unwrap().fence, 1, "killed on this host: no waiting");
+
+    let elsewhere = me.to_text().replace(&format!("\"host\":\"{}\"", me.host), "\"host\":\"elsewhere\"");
+    hold(elsewhere.clone(), later).await;
+    assert_eq!(
+        catalog.acquire_lease("load").await.unwrap_err().code(),
+        Code::Busy,
+        "who cannot be judged is waited for"
+    );
+    hold(elsewhere, noon() - SignedDuration::from_secs(1)).await;
+    assert_eq!(catalog.acquire_lease("load").await.unwrap().fence, 2, "until the lease ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_writers_reserve_disjoint_keys_and_only_one_gets_the_lease() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (open(&dir).await, open(&dir).await);
+    let wins = futures::future::join_all(
+        (0..8).map(|i| if i % 2 == 0 { one.acquire_lease("w") } else { two.acquire_lease("w") }),
+    )
+    .await;
+    let leases: Vec<_> = wins.into_iter().flatten().collect();
+    assert_eq!(leases.len(), 1);
+    let firsts = futures::future::join_all((0..20).map(|i| {
+        let catalog = if i % 2 == 0 { &one } else { &two };
+        catalog.next_keys(&leases[0], "customer", 10)
+    }))
+    .await;
+    let mut firsts: Vec<i64> = firsts.into_iter().map(|first| first.unwrap()).collect();
+    firsts.sort_unstable();
+    assert_eq!(firsts, (0..20).map(|i| 1 + 10 * i).collect::<Vec<_>>());
+    assert_eq!(one.next_keys(&leases[0], "customer", 0).await.unwrap(), 201);
+    assert!(one.next_keys(&leases[0], "customer", -1).await.is_err());
+}
+
+fn statement(id: &str, status: &str) -> QueryRow {
+    QueryRow {
+        query_id: id.into(),
+        principal: "beijing".into(),
+        face: "http".into(),
+        sql: "SELECT 1".into(),
+        started_at: noon(),
+        duration_ms: None,
+        rows: None,
+        bytes: None,
+        snapshot_id: Some(1),
+        rollup: None,
+        reasons: None,
+        status: status.into(),
+        error_code: None,
+    }
+}
+
+#[tokio::test]
+async fn statements_are_recorded_and_abandoned_ones_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&dir).await;
+    let rows: Vec<QueryRow> = (0..100).map(|i| statement(&format!("q{i:03}"), "running")).collect();
+    for begun in futures::future::join_all(rows.iter().map(|row| catalog.begin_query(row))).await {
+        begun.unwrap();
+    }
+    let ended = QueryRow {
+        duration_ms: Some(5),
+        rows: Some(1),
+        status: "ok".into(),
+        principal: "someone else".into(),
+        ..statement("q007", "ok")
+    };
+    catalog.end_query(&ended).await.unwrap();
+    let mine = catalog.queries(Some("beijing"), 1000).await.unwrap();
+    assert_eq!(mine.len(), 100, "an end does not change who asked");
+    assert_eq!(mine[0].query_id, "q099", "newest first");
+    assert_eq!(mine.iter().find(|row| row.query_id == "q007").unwrap().rows, Some(1));
+    assert_eq!(catalog.queries(Some("shanghai"), 10).await.unwrap(), vec![]);
+    assert_eq!(catalog.queries(None, 10).await.unwrap().len(), 10);
+    assert_eq!(catalog.query_outcomes(), BTreeMap::from([("ok".to_owned(), 1), ("running".to_owned(), 100)]));
+
+    // A second process opens the catalog while the first lives: nothing is closed.
+    let second = open(&dir).await;
+    assert_eq!(second.queries(None, 1).await.unwrap()[0].status, "running");
+    let dead = second.inner.process.to_text().replace("\"started\":", "\"started\":1");
+    sqlx::query("UPDATE statement SET process = $1").bind(dead).execute(&second.inner.writer).await.unwrap();
+    let third = open(&dir).await;
+    let rows = third.queries(None, 1000).await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.status == "failed").count(), 99);
+    assert_eq!(rows.iter().filter(|row| row.status == "ok").count(), 1);
+}
+
+#[tokio::test]
+async fn the_file_is_private_durable_and_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("deep/state");
+    let catalog = Catalog::open(&state, Clock::system()).await.unwrap();
+    let mode: String = sqlx::query_scalar("SELECT journal_mode FROM pragma_journal_mode")
+        .fetch_one(&catalog.inner.writer)
+        .await
+        .unwrap();
+    let sync: i64 = sqlx::query_scalar("SELECT synchronous FROM pragma_synchronous")
+        .fetch_one(&catalog.inner.writer)
+        .await
+        .unwrap();
+    assert_eq!((mode.as_str(), sync), ("wal", 2));
+    assert!(sqlx::query("DELETE FROM setting").execute(&catalog.inner.readers).await.is_err(), "readers cannot write");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+    assert_eq!(catalog.keep_setting("a", "1").await.unwrap(), "1");
+    assert_eq!(catalog.keep_setting("a", "2").await.unwrap(), "1");
+
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&catalog.inner.writer).await.unwrap();
+    let newer = Catalog::open(&state, Clock::system()).await.unwrap_err();
+    assert!(newer.message().contains("newer program"), "{newer}");
+    sqlx::raw_sql("PRAGMA application_id = 1").execute(&catalog.inner.writer).await.unwrap();
+    let foreign = Catalog::open(&state, Clock::system()).await.unwrap_err();
+    assert!(foreign.message().contains("not a Countinghouse catalog"), "{foreign}");
+}
+
+#[tokio::test]
+async fn a_batch_becomes_published_only_with_its_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&dir).await;
+    let published = BatchRow { state: "published".into(), snapshot_id: Some(1), ..batch(1) };
+    assert_eq!(catalog.upsert_batch(&published).await.unwrap_err().code(), Code::Internal);
+    catalog.upsert_batch(&batch(1)).await.unwrap();
+    catalog
+        .upsert_batch(&BatchRow { state: "held".into(), message: "too many rejects".into(), ..batch(1) })
+        .await
+        .unwrap();
+    let rows = catalog.batches().await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].state.as_str(), rows[0].message.as_str()), ("held", "too many rejects"));
+    assert!(catalog.upsert_batch(&BatchRow { state: "unheard of".into(), ..batch(2) }).await.is_err());
+}
