@@ -13,6 +13,7 @@ pub mod schema;
 pub(crate) mod settings;
 pub(crate) mod shape;
 pub mod table;
+pub mod time;
 pub(crate) mod yaml;
 
 use std::collections::BTreeMap;

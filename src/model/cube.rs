@@ -121,6 +121,8 @@ pub struct Cube {
     pub fact: Fact,
     pub time: Option<Time>,
     pub joins: Vec<Join>,
+    /// Attributes that stand in the fact itself (degenerate dimensions).
+    pub attributes: Vec<Attribute>,
     pub measures: Vec<Measure>,
 }
 

@@ -82,7 +82,8 @@ fn file_fields(table: &Table) -> Vec<Field> {
     surrogate.chain(columns).collect()
 }
 
-fn arrow_type(data_type: DataType) -> Arrow {
+/// The Arrow type that holds a declared type.
+pub fn arrow_type(data_type: DataType) -> Arrow {
     match data_type {
         DataType::Text => Arrow::Utf8,
         DataType::Integer => Arrow::Int64,

@@ -147,6 +147,7 @@ fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
         ),
         time: fields.map("time").map(|fields| time(&fields)),
         joins: fields.maps("joins").iter().map(join).collect(),
+        attributes: fields.maps("attributes").iter().map(attribute).collect(),
         measures: measures.iter().map(|fields| measure(fields, faults)).collect(),
         name,
     }

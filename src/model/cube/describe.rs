@@ -26,6 +26,10 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
             .collect();
         let _ = writeln!(out, "  dimension {name}{}: {}", words(&dimension.label), columns.join(", "));
     }
+    if !cube.attributes.is_empty() {
+        let names: Vec<&str> = cube.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+        let _ = writeln!(out, "  attributes {}", names.join(", "));
+    }
     for measure in &cube.measures {
         let additivity = match measure.additivity() {
             Additivity::Additive => "additive",

@@ -82,7 +82,7 @@ static ATTRIBUTE: Shape = Shape {
     keys: &[
         need("name", Kind::Name, "Name of the attribute and of its column in cubes."),
         may("label", Kind::Label, "Name shown to people."),
-        may("column", Kind::Name, "Column of the dimension's table; the attribute's own name unless stated."),
+        may("column", Kind::Name, "Column of the table; the attribute's own name unless stated."),
         may("sensitivity", SENSITIVITY, "C1 internal, C2 identifies a person or shows a financial state.").or("C1"),
         may("kind", Kind::Name, "Which mask fits: `name`, `phone`, `account` ..."),
         may("hidden", Kind::Boolean, "For measures only, not a column of cubes.").or("false"),
@@ -98,6 +98,7 @@ pub(super) static CUBE: Shape = Shape {
         need("fact", Kind::Map(&FACT), "The fact table."),
         may("time", Kind::Map(&TIME), "The time of the facts."),
         may("joins", Kind::List(&Kind::Map(&JOIN)), "Dimensions; many facts to one member, always."),
+        may("attributes", Kind::List(&Kind::Map(&ATTRIBUTE)), "Attributes that stand in the fact itself."),
         need("measures", Kind::List(&Kind::Map(&MEASURE)), "What is measured."),
     ],
 };

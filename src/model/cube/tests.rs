@@ -99,6 +99,7 @@ cube:
     - {dimension: product, on: product_sk}
     - {dimension: employee, on: owner_id, as: owner}
     - {dimension: employee, on: opener_id, as: opener}
+  attributes: [{name: account, column: account_id}]
   measures:
     - {name: interest, state: sum, of: interest_amount, type: money, unit: CNY, good: down}
     - {name: balance, state: sum, of: end_balance, time: close, unit: CNY, good: up, role: balance}
@@ -157,7 +158,7 @@ fn a_model_holds_what_is_written() {
     assert_eq!(measure("accounts").declared_aggregate(), Some("count"));
     let State::Ratio { numerator, denominator } = &measure("cost_rate").state else { panic!("a ratio") };
     assert_eq!((numerator.as_str(), denominator.as_str()), ("interest_amount * 365", "balance_day_sum"));
-    assert_eq!(numerator.place.to_string(), "cubes/deposits.yaml:23:36");
+    assert_eq!(numerator.place.to_string(), "cubes/deposits.yaml:24:36");
     let average = measure("balance_daily_average");
     assert!(matches!(&average.time, TimeRule::AverageDaily { day_sum: Some(column) } if **column == "balance_day_sum"));
     assert!(matches!(&average.state, State::Sum { of } if **of == "balance_day_sum"));
@@ -175,6 +176,7 @@ fn a_cube_describes_itself() {
   dimension product: product_family, product_line, product
   dimension owner: owner_employee_name
   dimension opener: opener_employee_name
+  attributes account
   measure interest: money in CNY, additive, sum of interest_amount, call it by sum or MEASURE
   measure balance: money in CNY, semi-additive, sum of end_balance, at the close, call it by sum or MEASURE
   measure balance_daily_average: money, semi-additive, sum of balance_day_sum, daily average, call it by MEASURE
@@ -241,8 +243,8 @@ fn unknown_measure_class() {
             ("state: sum, of: end_balance, time: close", "state: sum, of: end_balance, time: closing"),
         ],
         &[
-            "cubes/deposits.yaml:17:58: `time` must be one of `all`, `close`, `average_daily`, not `closing`",
-            "cubes/deposits.yaml:21:27: `state` must be one of `sum`, `count`, `min`, `max`, `avg`, `ratio`, `distinct`, not `maximum`; did you mean `max`?",
+            "cubes/deposits.yaml:18:58: `time` must be one of `all`, `close`, `average_daily`, not `closing`",
+            "cubes/deposits.yaml:22:27: `state` must be one of `sum`, `count`, `min`, `max`, `avg`, `ratio`, `distinct`, not `maximum`; did you mean `max`?",
         ],
     );
 }
@@ -263,11 +265,11 @@ fn several_faults_of_one_file_come_together() {
             "cubes/deposits.yaml:3:3: a cube has no key `lable`; did you mean `label`?",
             "cubes/deposits.yaml:9:40: cube `deposits`: there is no calendar `banks`; did you mean `bank`?",
             "cubes/deposits.yaml:13:47: `as` must be a name of lower-case letters, digits and `_` that begins with a letter, not `Owner`",
-            "cubes/deposits.yaml:16:40: `of` must be text, not a list",
-            "cubes/deposits.yaml:19:57: `call` must be one of `sum`, `count`, `min`, `max`, `avg`, `count_distinct`, not `5`",
-            "cubes/deposits.yaml:21:14: cube `deposits`: measure `balance` has the name of another measure",
-            "cubes/deposits.yaml:22:54: measure `cost_rate`: `of` is not for a ratio, which has `numerator` and `denominator`",
-            "cubes/deposits.yaml:22:67: `good` must be one of `up`, `down`, `none`, not `yes`",
+            "cubes/deposits.yaml:17:40: `of` must be text, not a list",
+            "cubes/deposits.yaml:20:57: `call` must be one of `sum`, `count`, `min`, `max`, `avg`, `count_distinct`, not `5`",
+            "cubes/deposits.yaml:22:14: cube `deposits`: measure `balance` has the name of another measure",
+            "cubes/deposits.yaml:23:54: measure `cost_rate`: `of` is not for a ratio, which has `numerator` and `denominator`",
+            "cubes/deposits.yaml:23:67: `good` must be one of `up`, `down`, `none`, not `yes`",
         ],
     );
 }
@@ -289,6 +291,7 @@ fn names_are_columns_of_one_view() {
             ("name: interest,", "name: branch,"),
             ("name: balance,", "name: month,"),
             ("levels: [business_date, month,", "levels: [week, month, month,"),
+            ("{name: account, column: account_id}", "{name: product, column: accont_id}"),
             ("{name: employee_name, sensitivity", "{name: product_line, column: employee_name, sensitivity"),
         ],
         &[
@@ -296,8 +299,10 @@ fn names_are_columns_of_one_view() {
             "cubes/deposits.yaml:9:68: cube `deposits`: time level `month` is named twice",
             "cubes/deposits.yaml:13:19: cube `deposits`: `product_line`, a column of dimension `employee`, is already a column of dimension `product`; give the join a role with `as`",
             "cubes/deposits.yaml:14:19: cube `deposits`: dimension `employee` is joined twice; give each join a role of its own with `as`",
-            "cubes/deposits.yaml:16:14: cube `deposits`: measure `branch` has the name of a column of dimension `organisation`",
-            "cubes/deposits.yaml:17:14: cube `deposits`: measure `month` has the name of a time level",
+            "cubes/deposits.yaml:15:23: cube `deposits`: attribute `product` has the name of a column of dimension `product`",
+            "cubes/deposits.yaml:15:40: cube `deposits`: table `fact_balance_monthly` has no column `accont_id`; did you mean `account_id`?",
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `branch` has the name of a column of dimension `organisation`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `month` has the name of a time level",
         ],
     );
 }
@@ -330,7 +335,7 @@ fn columns_and_tables_must_exist() {
             "cubes/deposits.yaml:11:37: cube `deposits`: column `product_sk` references `dim_product`, but dimension `organisation` is in `dim_org`",
             "cubes/deposits.yaml:12:32: cube `deposits`: table `fact_balance_monthly` has no column `org_id`; did you mean `org_sk`?",
             "cubes/deposits.yaml:13:33: cube `deposits`: column `end_balance` is of type money, but the key of dimension `employee` is of type text",
-            "cubes/deposits.yaml:18:79: cube `deposits`: table `fact_balance_monthly` has no column `balance_day_sums`; did you mean `balance_day_sum`?",
+            "cubes/deposits.yaml:19:79: cube `deposits`: table `fact_balance_monthly` has no column `balance_day_sums`; did you mean `balance_day_sum`?",
             "cubes/dimensions.yaml:2:25: calendar `bank`: `fact_balance_monthly` is a fact table; a dimension table is needed here",
             "cubes/dimensions.yaml:7:10: dimension `organisation`: `branch_code` does not identify a row of `dim_org`; its surrogate is `org_sk`",
             "cubes/dimensions.yaml:8:14: dimension `organisation`: table `dim_org` has no column `org_ids`; did you mean `org_id`?",
@@ -375,17 +380,17 @@ fn time_rules_need_a_snapshot() {
     check(
         &[("    snapshot: month_end\n", "")],
         &[
-            "cubes/deposits.yaml:16:14: cube `deposits`: measure `balance` with `time: close` needs `fact.snapshot`",
-            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs `fact.snapshot`",
-            "cubes/deposits.yaml:18:14: cube `deposits`: measure `accounts` with `time: close` needs `fact.snapshot`",
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance` with `time: close` needs `fact.snapshot`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs `fact.snapshot`",
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `accounts` with `time: close` needs `fact.snapshot`",
         ],
     );
     check(
         &[("  time: {key: business_date, calendar: bank, levels: [business_date, month, quarter, year]}\n", "")],
         &[
-            "cubes/deposits.yaml:16:14: cube `deposits`: measure `balance` with `time: close` needs the cube's `time`",
-            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs the cube's `time`",
-            "cubes/deposits.yaml:18:14: cube `deposits`: measure `accounts` with `time: close` needs the cube's `time`",
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance` with `time: close` needs the cube's `time`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs the cube's `time`",
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `accounts` with `time: close` needs the cube's `time`",
         ],
     );
     check(
@@ -394,7 +399,7 @@ fn time_rules_need_a_snapshot() {
             "state: sum, of: end_balance, time: average_daily",
         )],
         &[
-            "cubes/deposits.yaml:18:14: cube `deposits`: measure `balance_daily_average` needs `day_sum`, the column with the sum over the days that a row stands for: the fact does not have a row for every day",
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `balance_daily_average` needs `day_sum`, the column with the sum over the days that a row stands for: the fact does not have a row for every day",
         ],
     );
     check(
@@ -413,9 +418,9 @@ fn time_rules_need_a_snapshot() {
             ("of: interest_amount, type", "of: interest_amount, day_sum: end_balance, type"),
         ],
         &[
-            "cubes/deposits.yaml:16:57: measure `interest`: `day_sum` is for `time: average_daily`",
-            "cubes/deposits.yaml:21:49: measure `peak`: state `max` has no daily average; only `sum` and `count` do",
-            "cubes/deposits.yaml:21:79: cube `deposits`: column `account_id` must be a number, not text",
+            "cubes/deposits.yaml:17:57: measure `interest`: `day_sum` is for `time: average_daily`",
+            "cubes/deposits.yaml:22:49: measure `peak`: state `max` has no daily average; only `sum` and `count` do",
+            "cubes/deposits.yaml:22:79: cube `deposits`: column `account_id` must be a number, not text",
         ],
     );
     check(
@@ -436,13 +441,13 @@ fn states_need_their_keys_and_types() {
             ("numerator: {state: sum,", "numerator: {state: min,"),
         ],
         &[
-            "cubes/deposits.yaml:16:7: measure `interest`: state `sum` needs the key `of`",
-            "cubes/deposits.yaml:16:36: measure `interest`: `numerator` is for `state: ratio`",
-            "cubes/deposits.yaml:16:56: measure `interest`: state `sum` gives a number, not text",
-            "cubes/deposits.yaml:20:73: measure `products`: state `distinct` counts, so its type is integer, not money",
-            "cubes/deposits.yaml:22:7: measure `cost_rate`: a ratio needs the key `denominator`",
-            "cubes/deposits.yaml:23:27: `state` must be one of `sum`, not `min`",
-            "cubes/deposits.yaml:23:60: a measure has no key `denominatr`; did you mean `denominator`?",
+            "cubes/deposits.yaml:17:7: measure `interest`: state `sum` needs the key `of`",
+            "cubes/deposits.yaml:17:36: measure `interest`: `numerator` is for `state: ratio`",
+            "cubes/deposits.yaml:17:56: measure `interest`: state `sum` gives a number, not text",
+            "cubes/deposits.yaml:21:73: measure `products`: state `distinct` counts, so its type is integer, not money",
+            "cubes/deposits.yaml:23:7: measure `cost_rate`: a ratio needs the key `denominator`",
+            "cubes/deposits.yaml:24:27: `state` must be one of `sum`, not `min`",
+            "cubes/deposits.yaml:24:60: a measure has no key `denominatr`; did you mean `denominator`?",
         ],
     );
 }

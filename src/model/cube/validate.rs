@@ -267,6 +267,9 @@ impl<'a> Check<'a> {
         for join in &cube.joins {
             self.join(join, fact);
         }
+        for attribute in &cube.attributes {
+            fact.and_then(|fact| self.column(fact, &attribute.column, None));
+        }
         for measure in &cube.measures {
             self.measure(cube, measure, fact);
         }
@@ -368,6 +371,11 @@ impl<'a> Check<'a> {
                     self.fault(at, &message);
                 }
                 owners.entry(column).or_insert(owner);
+            }
+        }
+        for attribute in cube.attributes.iter().filter(|attribute| !attribute.name.is_empty()) {
+            if let Some(other) = owners.insert(attribute.name.value.clone(), "another attribute".into()) {
+                self.fault(&attribute.name, &format!("attribute `{}` has the name of {other}", *attribute.name));
             }
         }
         for measure in cube.measures.iter().filter(|measure| !measure.name.is_empty()) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Control, Feed, FeedColumn, FeedFile};
 use crate::model::shape::{self, Fields, Kind, Shape, may, need};
-use crate::model::{Diagnostic, Located, yaml};
+use crate::model::{Diagnostic, Located, time, yaml};
 
 pub(crate) static FEED: Shape = Shape {
     name: "a feed",
@@ -89,16 +89,11 @@ fn decode(fields: &Fields<'_>) -> Feed {
     Feed {
         node: fields.needed("node"),
         number: fields.number("batch").unwrap_or_default(),
-        business_date: date.map(|text| text.parse().map(days).unwrap_or_default()),
+        business_date: date.map(|text| time::parse(&text).unwrap_or_default()),
         source: fields.needed("source").value,
         max_reject_share: fields.number_or("max_reject_share", 0.0),
         files: fields.maps("files").iter().map(file).collect(),
     }
-}
-
-/// Days since 1970-01-01.
-fn days(date: jiff::civil::Date) -> i32 {
-    date.since(jiff::civil::date(1970, 1, 1)).map_or(0, |span| span.get_days())
 }
 
 fn file(fields: &Fields<'_>) -> FeedFile {

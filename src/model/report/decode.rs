@@ -1,7 +1,7 @@
 //! From a checked tree and the SQL files to a report.
 
 use super::keys::{BLOCK, CHART, COLUMN, KPI, REPORT, SERIES, TABLE};
-use super::{Block, Chart, Dataset, Format, Kpi, Parameter, Report, Series, TableBlock, TableColumn, validate};
+use super::{Beside, Block, Chart, Dataset, Format, Kpi, Parameter, Report, Series, TableBlock, TableColumn, validate};
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::yaml::{self, Node, Value};
 use crate::model::{Diagnostic, Located, Place};
@@ -33,7 +33,7 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
         blocks: fields.items("blocks").iter().filter_map(block).collect(),
     };
     validate::validate(path, &report, &mut faults);
-    validate::messages(&report, &node, &mut faults);
+    validate::placeholders(&report, &node, &mut faults);
     if faults.is_empty() { Ok(report) } else { Err(shape::in_order(faults)) }
 }
 
@@ -48,6 +48,9 @@ fn parameter(name: &Located<String>, fields: &Fields<'_>, faults: &mut Vec<Diagn
         ("choice", None) => fault(fields.place(), "a choice needs the key `choices`"),
         ("choice" | "", _) | (_, None) => {}
         (_, Some(place)) => fault(place, "`choices` is for `type: choice`"),
+    }
+    if let (Some(place), true) = (fields.given("every"), *kind != "as_of_date") {
+        fault(place, "`every` is for `type: as_of_date`");
     }
     for key in ["min", "max"] {
         if let (Some(place), "boolean" | "text" | "choice") = (fields.given(key), kind.as_str()) {
@@ -66,6 +69,7 @@ fn parameter(name: &Located<String>, fields: &Fields<'_>, faults: &mut Vec<Diagn
         hidden: fields.boolean("hidden"),
         min: fields.text("min").map(|bound| bound.value),
         max: fields.text("max").map(|bound| bound.value),
+        every: fields.text("every"),
         choices,
     }
 }
@@ -124,6 +128,7 @@ fn kpi(fields: &Fields<'_>) -> Kpi {
         value: fields.needed("value"),
         title: fields.label("title"),
         compare: fields.text_pairs("compare"),
+        beside: fields.map("beside").map(|fields| Beside { value: fields.needed("value"), title: fields.label("title") }),
         spark,
         format: format(fields),
     }
@@ -145,6 +150,7 @@ fn chart(fields: &Fields<'_>) -> Chart {
         title: fields.label("title"),
         message: fields.label("message"),
         x: fields.needed("x"),
+        x_label: fields.label("x_label"),
         y: fields.items("y").iter().filter_map(series).collect(),
         format: format(fields),
     }
@@ -164,6 +170,9 @@ fn table(fields: &Fields<'_>) -> TableBlock {
         id: fields.needed("id"),
         dataset: fields.needed("dataset"),
         title: fields.label("title"),
+        message: fields.label("message"),
+        total: fields.text("total"),
+        drill_scope: fields.text("drill_scope"),
         columns: fields.items("columns").iter().filter_map(table_column).collect(),
     }
 }

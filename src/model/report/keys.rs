@@ -33,6 +33,7 @@ static PARAMETER: Shape = Shape {
         may("hidden", Kind::Boolean, "Not a form control.").or("false"),
         may("min", Kind::Text, "Least value."),
         may("max", Kind::Text, "Greatest value."),
+        may("every", Kind::OneOf(&["month", "quarter", "year"]), "As-of dates are the last days of these, closed."),
         may("choices", Kind::Entries(&Kind::Text, &Kind::Label), "Values of a choice with their labels."),
     ],
 };
@@ -59,7 +60,7 @@ pub(super) static BLOCK: Shape = Shape {
 };
 
 const MEASURE: Kind = Kind::Pair("cube.measure");
-const UNIT: Kind = Kind::OneOf(&["money", "count", "percent", "points"]);
+const UNIT: Kind = Kind::OneOf(&["money", "count", "number", "percent", "points", "basis_points"]);
 const DECIMALS: Kind = Kind::Integer(0, 9);
 const MEASURE_DOC: &str = "Measure whose unit, type and good direction apply.";
 const UNIT_DOC: &str = "How numbers are shown; the measure's way unless stated.";
@@ -76,10 +77,19 @@ pub(super) static KPI: Shape = Shape {
             Kind::Entries(&Kind::Name, &Kind::OneOf(&["prior_month", "prior_year", "year_start", "plan"])),
             "Comparison columns of the same row, and what each is.",
         ),
+        may("beside", Kind::Map(&BESIDE), "A second figure of the row in the same unit, printed under the value."),
         may("spark", Kind::Pair("dataset.column"), "Dataset and column of a sparkline."),
         may("measure", MEASURE, MEASURE_DOC),
         may("unit", UNIT, UNIT_DOC),
         may("decimals", DECIMALS, DECIMALS_DOC),
+    ],
+};
+
+pub(super) static BESIDE: Shape = Shape {
+    name: "a figure beside",
+    keys: &[
+        need("value", Kind::Name, "Column of the kpi's dataset."),
+        need("title", Kind::Label, "What it is."),
     ],
 };
 
@@ -92,6 +102,7 @@ pub(super) static CHART: Shape = Shape {
         may("title", Kind::Label, "Who, what measure and unit, which period."),
         may("message", Kind::Label, "What the chart says, with placeholders."),
         need("x", Kind::Name, "Column of the categories."),
+        may("x_label", Kind::Label, "What the categories are: head of the first column of the data table."),
         need("y", Kind::List(&Kind::TextOr(&SERIES)), "Columns of the series."),
         may("measure", MEASURE, MEASURE_DOC),
         may("unit", UNIT, UNIT_DOC),
@@ -118,6 +129,9 @@ pub(super) static TABLE: Shape = Shape {
         need("id", Kind::Name, "Name in the page, unique."),
         need("dataset", Kind::Name, "A dataset."),
         may("title", Kind::Label, "What the table shows."),
+        may("message", Kind::Label, "What the table says, with placeholders."),
+        may("total", Kind::Name, "Boolean column: true marks a total row."),
+        may("drill_scope", Kind::Name, "Column with a scope: the row's name links to this report there."),
         need("columns", Kind::List(&Kind::TextOr(&COLUMN)), "Columns in order."),
     ],
 };

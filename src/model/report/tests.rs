@@ -125,7 +125,7 @@ fn several_faults_of_one_report_come_together() {
 fn parameters() {
     faults(
         &[
-            ("as_of: {type: as_of_date, default: latest,", "at: {type: as_of_date, default: last_clsd(month),"),
+            ("as_of: {type: as_of_date, default: latest,", "at: {type: as_of_date, default: last_closed(month),"),
             ("from: {", "lang: {"),
             ("min: 3", "min: a"),
             ("{sql: kpi.sql,", "{sql: bad.sql,"),
@@ -141,7 +141,6 @@ fn parameters() {
             "bad.sql:2:42: dataset `kpi`: `$as_of` is not a parameter",
             "report.yaml:6:3: parameter `at`: a report has one parameter of type `as_of_date`, and its name is `as_of`",
             "report.yaml:6:3: parameter `at`: nothing uses it",
-            "report.yaml:6:35: parameter `at`: `last_clsd` is not one of `last_closed`, `months_before`, `year_start`, `previous_business_day`; did you mean `last_closed`?",
             "report.yaml:7:3: parameter `lang`: nothing uses it",
             "report.yaml:7:3: parameter `lang`: the name is reserved, as are `scope`, `as_of`, `lang`, `theme`, `unit`, `format`, `snapshot`, `page`",
             "report.yaml:7:31: parameter `lang`: `as_of` is not a parameter",
@@ -151,6 +150,16 @@ fn parameters() {
             "report.yaml:15:19: `{as_of:date}`: there is no parameter `as_of`",
         ],
     );
+}
+
+#[test]
+fn defaults_call_known_functions() {
+    let text = REPORT.replace("months_before(as_of, 12)", "month_before(as_of, 12)");
+    let found = parse("reports/overview/report.yaml", &text, &sql).unwrap_err();
+    let [fault] = found.as_slice() else { panic!("one fault: {found:?}") };
+    assert_eq!(fault.place.to_string(), "reports/overview/report.yaml:7:31");
+    assert!(fault.message.starts_with("parameter `from`: `month_before` is not one of `last_closed`,"), "{fault}");
+    assert!(fault.message.ends_with("; did you mean `months_before`?"), "{fault}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What must hold within a report's folder, and between a report and the cubes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Block, Format, Parameter, Report};
 use crate::model::cube::Model;
@@ -11,8 +11,23 @@ use crate::model::{Diagnostic, Located, Place};
 /// Words that mean something in every report's URL.
 const RESERVED: &[&str] = &["scope", "as_of", "lang", "theme", "unit", "format", "snapshot", "page"];
 
-/// Calendar functions that a default may call, with or without arguments.
-const FUNCTIONS: &[&str] = &["last_closed", "months_before", "year_start", "previous_business_day"];
+/// Of these the ones that a dataset's SQL and a message may name: what the run knows besides its parameters.
+const OF_THE_RUN: &[&str] = &["scope", "lang"];
+
+/// Calendar functions that a default may call. The report module computes them; a test there compares the lists.
+const FUNCTIONS: &[&str] = &[
+    "last_closed",
+    "period_start",
+    "period_end",
+    "months_before",
+    "month_start",
+    "year_start",
+    "prior_month_end",
+    "prior_year_end",
+];
+
+/// Words that mean a period in their arguments.
+const PERIODS: &[&str] = &["month", "quarter", "year", "latest"];
 
 pub(super) fn validate(path: &str, report: &Report, faults: &mut Vec<Diagnostic>) {
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
@@ -59,9 +74,8 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
         } else if !FUNCTIONS.contains(&function) {
             let hint = did_you_mean(function, FUNCTIONS.iter().copied());
             fault(&default.place, &format!("`{function}` is not one of {}{hint}", quoted(FUNCTIONS)));
-            return;
         }
-        for argument in arguments.filter(|word| is_identifier(word) && function != "last_closed") {
+        for argument in arguments.filter(|word| is_identifier(word) && !PERIODS.contains(word)) {
             if !report.parameters.iter().any(|other| *other.name == argument) {
                 let hint = did_you_mean(argument, report.parameters.iter().map(|other| other.name.as_str()));
                 fault(&default.place, &format!("`{argument}` is not a parameter{hint}"));
@@ -71,13 +85,6 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
         let choices: Vec<&str> = parameter.choices.iter().map(|(value, _)| value.as_str()).collect();
         if let Err(expected) = value(&parameter.kind, default, &choices) {
             fault(&default.place, &format!("`default` must be {expected}, not `{}`", **default));
-        } else if let Ok(number) = default.parse::<f64>() {
-            let bound = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
-            if bound(&parameter.min).is_some_and(|min| number < min)
-                || bound(&parameter.max).is_some_and(|max| number > max)
-            {
-                fault(&default.place, "`default` lies outside `min` and `max`");
-            }
         }
     }
 }
@@ -116,7 +123,7 @@ fn call(text: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
 /// Every `$name` in the SQL must be a parameter, and every parameter must be of use.
 fn placeholders_in_sql(path: &str, report: &Report, faults: &mut Vec<Diagnostic>) {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let known = || report.parameters.iter().map(|parameter| parameter.name.as_str());
+    let known = || report.parameters.iter().map(|one| one.name.as_str()).chain(OF_THE_RUN.iter().copied());
     for dataset in &report.datasets {
         for (name, line, column) in bound_names(&dataset.sql) {
             if !known().any(|parameter| parameter == name) {
@@ -252,43 +259,21 @@ fn place(block: &Block) -> Option<&Place> {
     }
 }
 
-/// Placeholders of messages, read from the tree because a [`crate::model::Label`] does not keep its places; and then, with
-/// all uses known, parameters that nothing uses.
-pub(super) fn messages(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
-    let mut used = BTreeSet::new();
-    check_messages(report, node, &mut used, faults);
-    for dataset in &report.datasets {
-        if dataset.sql.is_empty() {
-            return; // The file is missing, and with it the uses.
-        }
-        used.extend(bound_names(&dataset.sql).into_iter().map(|(name, ..)| name));
-    }
-    for default in report.parameters.iter().filter_map(|parameter| parameter.default.as_ref()) {
-        used.extend(call(default).into_iter().flat_map(|(_, arguments)| arguments.map(str::to_owned)));
-    }
-    for parameter in &report.parameters {
-        // Every report has an as-of date; it is printed even where no query asks for it.
-        if !used.contains(parameter.name.as_str()) && *parameter.name != "as_of" {
-            let message = format!("parameter `{}`: nothing uses it", *parameter.name);
-            faults.push(Diagnostic::new(&parameter.name.place, message));
-        }
-    }
-}
-
-fn check_messages(report: &Report, node: &Node, used: &mut BTreeSet<String>, faults: &mut Vec<Diagnostic>) {
+/// Placeholders of messages, read from the tree because a [`crate::model::Label`] does not keep its places.
+pub(super) fn placeholders(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
     match &node.value {
-        Value::List(items) => items.iter().for_each(|item| check_messages(report, item, used, faults)),
+        Value::List(items) => items.iter().for_each(|item| placeholders(report, item, faults)),
         Value::Map(entries) => {
             for entry in entries {
                 match (&entry.node.value, entry.key.as_str()) {
-                    (Value::Map(texts), "message") => {
+                    (Value::Map(texts), "message" | "title") => {
                         for text in texts {
                             if let Value::Scalar { text: words, .. } = &text.node.value {
-                                check_message(report, words, &text.node.place, used, faults);
+                                check_message(report, words, &text.node.place, faults);
                             }
                         }
                     }
-                    _ => check_messages(report, &entry.node, used, faults),
+                    _ => placeholders(report, &entry.node, faults),
                 }
             }
         }
@@ -296,13 +281,7 @@ fn check_messages(report: &Report, node: &Node, used: &mut BTreeSet<String>, fau
     }
 }
 
-fn check_message(
-    report: &Report,
-    text: &str,
-    place: &Place,
-    used: &mut BTreeSet<String>,
-    faults: &mut Vec<Diagnostic>,
-) {
+fn check_message(report: &Report, text: &str, place: &Place, faults: &mut Vec<Diagnostic>) {
     let mut fault = |message: String| faults.push(Diagnostic::new(place, message));
     for piece in text.split('{').skip(1) {
         let Some((inner, _)) = piece.split_once('}') else {
@@ -310,13 +289,12 @@ fn check_message(
             continue;
         };
         let name = inner.split(':').next().unwrap_or(inner);
-        used.insert(name.to_owned());
         match name.split_once('.') {
             Some((dataset, _)) if !report.datasets.iter().any(|known| *known.name == dataset) => {
                 let hint = did_you_mean(dataset, report.datasets.iter().map(|known| known.name.as_str()));
                 fault(format!("`{{{inner}}}`: there is no dataset `{dataset}`{hint}"));
             }
-            None if !report.parameters.iter().any(|known| *known.name == name) => {
+            None if !OF_THE_RUN.contains(&name) && !report.parameters.iter().any(|known| *known.name == name) => {
                 let hint = did_you_mean(name, report.parameters.iter().map(|known| known.name.as_str()));
                 fault(format!("`{{{inner}}}`: there is no parameter `{name}`{hint}"));
             }
