@@ -58,7 +58,12 @@ pub async fn run(
 
     let mut bound = values.clone();
     bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
-    let runs = report.datasets.iter().map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound));
+    // Gathered first: a closure over borrowed datasets inside the stream would keep this future from moving between threads.
+    let runs: Vec<_> = report
+        .datasets
+        .iter()
+        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound))
+        .collect();
     let loaded: Vec<(Dataset, DatasetEvidence)> =
         futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
     let (datasets, of_datasets): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();

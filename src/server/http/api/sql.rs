@@ -58,10 +58,10 @@ pub(in crate::server::http) async fn run(
     let prepared = door.prepare(&caller.principal, Face::Http, statement).await?;
     let expected = prepared.parameter_schema();
     let prepared = match bind(&expected, &request.parameters)? {
-        Some(values) => prepared.bind(values)?,
+        Some(values) => prepared.bind(values).await?,
         None => prepared,
     };
-    let mut answer = door.run(prepared).await?;
+    let mut answer = door.run(&prepared).await?;
 
     // The first batch is taken before the status is sent, so that a statement that fails at once fails as an answer. After that
     // an error can only cut the connection, which every client notices: a document without its end is none.
