@@ -187,7 +187,7 @@ pub async fn table(
         return Ok(Arc::new(empty));
     }
     let files = warehouse.files(snapshot, &table.name).await?;
-    engine.table(files, table.partition.branch.as_deref().map(String::as_str), branches)
+    engine.table(files, branches)
 }
 
 impl CompiledCube {
@@ -340,7 +340,8 @@ fn compile(
         let mut add = |name: &str, column: &str, data_type: DataType, label: &Label, class, kind, hidden: bool| {
             let base = Expr::Column(Column::new(Some(alias.clone()), column));
             names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
-            if !hidden {
+            // Two hierarchies may share a level.
+            if !hidden && members.iter().all(|member: &Member| member.base != base) {
                 members.push(Member {
                     name: format!("{prefix}{name}"),
                     label: label.clone(),

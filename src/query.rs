@@ -138,6 +138,19 @@ pub struct HeadInfo {
     pub completeness: Completeness,
     /// When it was published.
     pub created_at: jiff::Timestamp,
+    /// Head office against the sum of branches, per additive measure.
+    pub tie_out: Vec<TieOut>,
+}
+
+/// One comparison of head office with the sum of its branches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TieOut {
+    /// The cube.
+    pub cube: String,
+    /// The measure.
+    pub measure: String,
+    /// Whether both are the same to the fen.
+    pub equal: bool,
 }
 
 /// A branch of the organisation.
@@ -360,7 +373,7 @@ impl Door {
     }
 
     /// Runs a planned statement. The record that it began is durable before a row can be read.
-    pub async fn run(&self, prepared: &Prepared) -> Result<Answer> {
+    pub async fn run(&self, prepared: Prepared) -> Result<Answer> {
         let inner = &*prepared.0;
         let Some(plan) = &inner.plan else {
             let names = inner.parameters.fields().iter().map(|field| format!("`{}`", field.name()));
@@ -426,7 +439,7 @@ impl Door {
     /// Plans and runs a statement.
     pub async fn query(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Answer> {
         let prepared = self.prepare(principal, face, statement).await?;
-        self.run(&prepared).await
+        self.run(prepared).await
     }
 
     /// All rows of a statement; an error when there are more than `max_rows`, never a part of them.
@@ -482,6 +495,7 @@ impl Door {
             as_of: snapshot.as_of,
             completeness,
             created_at: snapshot.created_at,
+            tie_out: Vec::new(),
         })
     }
 

@@ -70,9 +70,10 @@ impl Storage {
     /// On S3 a lifecycle rule of the bucket does this.
     pub async fn remove_stale_uploads(&self, older_than: Timestamp) -> Result<u64> {
         match &self.local {
-            Some(local) => {
-                local.remove_stale(older_than).await.map_err(|cause| Error::internal("cannot sweep the warehouse", cause))
-            }
+            Some(local) => local
+                .remove_stale(older_than)
+                .await
+                .map_err(|cause| Error::internal("cannot sweep the warehouse", cause)),
             None => Ok(0),
         }
     }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::publication::{Publication, Replaces, WrittenFile};
 pub use self::sweep::Swept;
-pub use self::table::{MONTH, REJECTS, SHARED, file_schema, partition_columns, rejects_table, table_schema};
+pub use self::table::{MONTH, REJECTS, SHARED, arrow_type, file_schema, partition_columns, rejects_table, table_schema};
 use crate::catalog::{Catalog, SnapshotRow};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -64,13 +64,7 @@ pub struct Snapshot {
 
 impl From<SnapshotRow> for Snapshot {
     fn from(row: SnapshotRow) -> Self {
-        Self {
-            id: row.id,
-            as_of: row.business_date,
-            tables: row.tables,
-            facts: row.facts,
-            created_at: row.created_at,
-        }
+        Self { id: row.id, as_of: row.business_date, tables: row.tables, facts: row.facts, created_at: row.created_at }
     }
 }
 
@@ -190,6 +184,16 @@ impl Warehouse {
             }
         }
         Ok(batches)
+    }
+
+    /// Reads one data file whole, without partition columns: what a load compares a partition with.
+    pub async fn read_file(&self, file: &DataFile) -> Result<Vec<RecordBatch>> {
+        file::read(self.storage.store(), file).await
+    }
+
+    /// The clock that publications are stamped by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     pub(crate) async fn files_at(&self, table: &str, version: i64) -> Result<Arc<TableFiles>> {

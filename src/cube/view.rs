@@ -150,7 +150,7 @@ impl Binding {
     /// The joins are many-to-one (the loader keeps one row per key) and outer, so that no fact row can be lost or
     /// multiplied by them. `days` is joined on the fact's date when a time rule needs it.
     pub(super) fn source<'a>(
-        &self,
+        &'a self,
         used: impl Iterator<Item = &'a Expr>,
         days: Option<Arc<dyn TableProvider>>,
     ) -> PlanResult<LogicalPlanBuilder> {

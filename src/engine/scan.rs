@@ -21,7 +21,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_optimizer::pruning::PruningPredicate;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectStore;
@@ -36,7 +36,6 @@ pub(super) struct SnapshotTable {
     files: Arc<TableFiles>,
     /// Indices into `files` of those that may be read.
     allowed: Vec<usize>,
-    branch_column: Option<String>,
 }
 
 impl SnapshotTable {
@@ -44,7 +43,6 @@ impl SnapshotTable {
         url: ObjectStoreUrl,
         store: Arc<dyn ObjectStore>,
         files: Arc<TableFiles>,
-        branch_column: Option<&str>,
         branches: Option<&BTreeSet<String>>,
     ) -> Self {
         let allowed = files
@@ -57,23 +55,15 @@ impl SnapshotTable {
             })
             .map(|(index, _)| index)
             .collect();
-        Self { url, store, files, allowed, branch_column: branch_column.map(str::to_owned) }
+        Self { url, store, files, allowed }
     }
 
-    fn partition_columns(&self) -> usize {
-        let schema = &self.files.schema;
-        let month = schema.fields().last().is_some_and(|field| field.name() == crate::warehouse::MONTH)
-            && self.files.files.iter().all(|file| file.month.is_some());
-        usize::from(self.branch_column.is_some()) + usize::from(month)
-    }
-
-    fn partition_value(&self, file: &DataFile, column: &str) -> Option<ScalarValue> {
-        if self.branch_column.as_deref() == Some(column) {
-            Some(ScalarValue::Utf8(file.branch.clone()))
-        } else if column == crate::warehouse::MONTH {
-            file.month.map(|month| ScalarValue::Int32(Some(month)))
+    /// A file's value of a partition column.
+    fn partition_value(file: &DataFile, column: &str) -> ScalarValue {
+        if column == crate::warehouse::MONTH {
+            ScalarValue::Int32(file.month)
         } else {
-            None
+            ScalarValue::Utf8(file.branch.clone())
         }
     }
 
@@ -83,7 +73,8 @@ impl SnapshotTable {
         let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files) };
         let schema = Arc::clone(&self.files.schema).to_dfschema()?;
         let predicate = state.create_physical_expr(filter, &schema)?;
-        let Ok(pruning) = PruningPredicate::try_new(predicate, Arc::clone(&self.files.schema)) else { return Ok(files) };
+        let pruning = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.files.schema)).try_build(predicate);
+        let Ok(pruning) = pruning else { return Ok(files) };
         let keep = pruning.prune(&LogStatistics { table: self, files: &files })?;
         Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
     }
@@ -119,7 +110,7 @@ impl TableProvider for SnapshotTable {
             };
             return Ok(Arc::new(EmptyExec::new(projected)));
         }
-        let split = schema.fields().len() - self.partition_columns();
+        let split = schema.fields().len() - self.files.partition_columns.len();
         let file_schema = Arc::new(schema.project(&(0..split).collect::<Vec<_>>())?);
         let partition_fields: Vec<_> = schema.fields()[split..].to_vec();
         let table_schema =
@@ -147,7 +138,7 @@ impl TableProvider for SnapshotTable {
             .map(|file| {
                 let values = partition_fields
                     .iter()
-                    .filter_map(|field| self.partition_value(file, field.name()))
+                    .map(|field| Self::partition_value(file, field.name()))
                     .collect::<Vec<_>>();
                 PartitionedFile::new(file.path.clone(), file.size)
                     .with_partition_values(values)
@@ -186,13 +177,11 @@ struct LogStatistics<'a> {
 impl LogStatistics<'_> {
     fn bounds(&self, column: &Column, pick: impl Fn(&DataFile) -> Option<i64>) -> Option<ArrayRef> {
         let field = self.table.files.schema.field_with_name(&column.name).ok()?;
-        if self.table.branch_column.as_deref() == Some(&column.name) {
-            let values = self.files.iter().map(|file| file.branch.as_deref());
-            return Some(Arc::new(values.collect::<StringArray>()));
-        }
-        if column.name == crate::warehouse::MONTH && *field.data_type() == DataType::Int32 {
-            let values = self.files.iter().map(|file| file.month);
-            return Some(Arc::new(values.collect::<Int32Array>()));
+        if self.table.files.partition_columns.contains(&column.name) {
+            return Some(match field.data_type() {
+                DataType::Int32 => Arc::new(self.files.iter().map(|file| file.month).collect::<Int32Array>()),
+                _ => Arc::new(self.files.iter().map(|file| file.branch.as_deref()).collect::<StringArray>()),
+            });
         }
         let values = self.files.iter().map(|file| pick(file));
         match field.data_type() {

@@ -20,7 +20,8 @@ pub struct Table {
     pub kind: TableKind,
     /// Columns in order. Partition columns that the loader derives (see `partition`) are not among them.
     pub columns: Vec<Column>,
-    /// Columns that identify a row. A fact's date and branch are part of its identity.
+    /// Columns that identify a row. A fact's date and branch are part of its identity. Empty for a fact whose rows nothing
+    /// identifies: each is new, and none is compared.
     pub key: Vec<Located<String>>,
     /// Dimensions only: the Int64 surrogate key column that the loader numbers densely from 1; -1 is the unknown member.
     /// It is not delivered; facts look it up by `key`.

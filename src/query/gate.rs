@@ -6,7 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, SchemaError};
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast::{self, Query, SetExpr, Visit, Visitor};
 use datafusion::logical_expr::sqlparser::dialect::GenericDialect;

@@ -165,7 +165,9 @@ impl ObjectStore for SyncedFiles {
         }
         let file = self.inner.path_to_filesystem(location)?;
         let folders = Arc::clone(&self.folders);
-        blocking(move || put(&folders, &file, &payload, &opts.mode)).await.map_err(|source| failed(location, source))?;
+        blocking(move || put(&folders, &file, &payload, &opts.mode))
+            .await
+            .map_err(|source| failed(location, source))?;
         Ok(PutResult { e_tag: None, version: None })
     }
 

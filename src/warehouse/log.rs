@@ -143,8 +143,11 @@ impl Log {
             ));
         }
         let partitions = state.metadata().partition_columns().to_vec();
-        let schema: Schema =
-            state.schema().as_ref().try_into_arrow().map_err(|cause| self.failed("describe in Arrow's types", cause))?;
+        let schema: Schema = state
+            .schema()
+            .as_ref()
+            .try_into_arrow()
+            .map_err(|cause| self.failed("describe in Arrow's types", cause))?;
         let of_files = schema.fields().iter().filter(|field| !partitions.contains(field.name()));
         let mut fields: Vec<_> = of_files.cloned().collect();
         for name in &partitions {
@@ -256,7 +259,9 @@ impl Log {
             return Err(strange("with deleted rows, which this server never writes"));
         }
         let stats: Value = match view.stats() {
-            Some(text) => serde_json::from_str(&text).map_err(|cause| strange("with broken statistics").caused_by(cause))?,
+            Some(text) => {
+                serde_json::from_str(&text).map_err(|cause| strange("with broken statistics").caused_by(cause))?
+            }
             None => return Err(strange("without a row count")),
         };
         let rows = stats.get("numRecords").and_then(Value::as_u64).ok_or_else(|| strange("without a row count"))?;
@@ -320,10 +325,7 @@ impl Log {
 
 /// No rebase on somebody else's version, no checkpoint, no clean-up of the log.
 fn strict() -> CommitProperties {
-    CommitProperties::default()
-        .with_max_retries(0)
-        .with_create_checkpoint(false)
-        .with_cleanup_expired_logs(Some(false))
+    CommitProperties::default().with_max_retries(0).with_create_checkpoint(false).with_cleanup_expired_logs(Some(false))
 }
 
 /// The version of a log entry's file name, as `00000000000000000012.json`.

@@ -124,7 +124,14 @@ impl Warehouse {
         self.recover(&lease).await?;
         let number = self.catalog.next_publication_number(&lease).await?;
         let parent = self.head().await?;
-        Ok(Publication { warehouse: self.clone(), lease, number, kind: kind.to_owned(), parent, changes: Mutex::default() })
+        Ok(Publication {
+            warehouse: self.clone(),
+            lease,
+            number,
+            kind: kind.to_owned(),
+            parent,
+            changes: Mutex::default(),
+        })
     }
 
     /// Recovery at start. A living writer elsewhere recovers by itself, so its lease is no error here.
@@ -170,8 +177,9 @@ impl Warehouse {
     pub async fn abort_open(&self) -> Result<()> {
         let lease = self.catalog.acquire_lease("abort").await?;
         if let Some(row) = self.catalog.open_publication().await? {
-            let prepared: Prepared = serde_json::from_str(&row.intent)
-                .map_err(|cause| Error::internal(format!("publication {} has no readable intent", row.number), cause))?;
+            let prepared: Prepared = serde_json::from_str(&row.intent).map_err(|cause| {
+                Error::internal(format!("publication {} has no readable intent", row.number), cause)
+            })?;
             self.undo(&lease, row.number, &prepared).await?;
         }
         self.catalog.release_lease(&lease).await
@@ -316,8 +324,12 @@ impl Warehouse {
 
     /// The first file of the intent that is not what was written.
     async fn damage(&self, intent: &Intent) -> Result<Option<String>> {
-        let files: Vec<&NewFile> = intent.tables.values().flat_map(|change| &change.adds).collect();
-        let checks = files.into_iter().map(|new| file::damage(self.storage.store(), new));
+        let check = |new: NewFile| {
+            let store = self.storage.store();
+            async move { file::damage(store, &new).await }
+        };
+        let checks = intent.tables.values().flat_map(|change| change.adds.iter().cloned()).map(check);
+        let checks: Vec<_> = checks.collect();
         let found = stream::iter(checks).buffer_unordered(CHECKS).try_filter_map(async |damage| Ok(damage));
         std::pin::pin!(found).try_next().await
     }
@@ -452,7 +464,8 @@ impl Publication {
         for (name, change) in changes {
             let base = warehouse.base(&change.table, parent.get(&name).copied()).await?;
             let before = warehouse.files_at(&name, base).await?;
-            let removes = before.files.iter().filter(|file| change.emptied.contains(&(file.branch.clone(), file.month)));
+            let removes =
+                before.files.iter().filter(|file| change.emptied.contains(&(file.branch.clone(), file.month)));
             let removes: Vec<DataFile> = removes.cloned().collect();
             if !change.adds.is_empty() || !removes.is_empty() {
                 tables.insert(name, TableIntent { base, adds: change.adds, removes });
@@ -496,12 +509,12 @@ impl Publication {
         // The number alone would do, were there no catalog databases restored from a backup that give it out again.
         let path = format!("{INTENTS}/{:010}-{}.json", self.number, Uuid::now_v7());
         let sha256 = file::sha256(&bytes);
-        self.warehouse
-            .storage
-            .store()
-            .put_opts(&Path::from(path.as_str()), bytes.into(), PutOptions::from(PutMode::Create))
-            .await
-            .map_err(|cause| Error::internal(format!("cannot write {path}"), cause))?;
+        let store = self.warehouse.storage.store();
+        match store.put_opts(&Path::from(path.as_str()), bytes.into(), PutOptions::from(PutMode::Create)).await {
+            // The name is ours alone: it exists when a first try got through and its answer did not.
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
+            Err(cause) => return Err(Error::internal(format!("cannot write {path}"), cause)),
+        }
         let tables = intent.tables.iter().map(|(name, change)| (name.clone(), change.base)).collect();
         Ok(Prepared { v: 1, path, sha256, tables })
     }
@@ -537,7 +550,9 @@ fn partition_folder(table: &Table, branch: Option<&str>, month: Option<i32>) -> 
         }
         (None, None | Some(SHARED)) => {}
         (Some(column), None) => return Err(wrong(format!("needs its `{}`", column.value))),
-        (None, Some(value)) => return Err(wrong(format!("cannot lie in the branch `{value}`: it is not cut by branch"))),
+        (None, Some(value)) => {
+            return Err(wrong(format!("cannot lie in the branch `{value}`: it is not cut by branch")));
+        }
     }
     match (partition_columns(table).iter().any(|column| column == MONTH), month) {
         (true, Some(month)) if (1..=12).contains(&(month % 100)) && month > 0 => {

@@ -16,7 +16,7 @@ pub const SHARED: &str = "shared";
 /// The built-in table of rows that a load refused; see [`rejects_table`].
 pub const REJECTS: &str = "quarantine_row";
 
-/// Arrow schema of a table: the declared columns without the branch column, then the branch column (Utf8) and [`MONTH`]
+/// Arrow schema of a table: the surrogate key (Int64) where there is one, the declared columns without the branch column, then the branch column (Utf8) and [`MONTH`]
 /// (Int32) where the table is cut by them.
 ///
 /// Every field is nullable, also of `required` columns: the loader holds that rule, and the row of the unknown member breaks
@@ -77,10 +77,13 @@ pub fn rejects_table() -> Table {
 fn file_fields(table: &Table) -> Vec<Field> {
     let branch = table.partition.branch.as_ref().map(|branch| branch.value.as_str());
     let columns = table.columns.iter().filter(|column| Some(column.name.value.as_str()) != branch);
-    columns.map(|column| Field::new(column.name.value.as_str(), arrow_type(column.data_type), true)).collect()
+    let surrogate = table.surrogate.iter().map(|surrogate| Field::new(surrogate.value.as_str(), Arrow::Int64, true));
+    let columns = columns.map(|column| Field::new(column.name.value.as_str(), arrow_type(column.data_type), true));
+    surrogate.chain(columns).collect()
 }
 
-fn arrow_type(data_type: DataType) -> Arrow {
+/// The Arrow type that holds a declared type.
+pub fn arrow_type(data_type: DataType) -> Arrow {
     match data_type {
         DataType::Text => Arrow::Utf8,
         DataType::Integer => Arrow::Int64,

@@ -18,7 +18,7 @@ pub(crate) static TABLE: Shape = Shape {
             Kind::OneOf(&["fact", "dimension"]),
             "Facts are posted once; rows of a dimension replace earlier ones.",
         ),
-        need("key", Kind::List(&Kind::Name), "Columns that identify a row; for a fact with its date and branch."),
+        need("key", Kind::List(&Kind::Name), "Columns that identify a row; for a fact with its date and branch. A fact without a key: `[]`, every row is new."),
         may(
             "surrogate",
             Kind::Name,
@@ -141,7 +141,8 @@ impl Check<'_> {
                 self.reference(column, target);
             }
         }
-        if table.key.is_empty() {
+        // Facts may come from a source that numbers nothing; then no row can be known again.
+        if table.key.is_empty() && table.kind == TableKind::Dimension {
             self.fault(&table.name, "`key` names no column");
         }
         for list in [&table.key, &table.sort] {

@@ -68,7 +68,7 @@ fn faults_within_and_among_tables() {
     - {name: customer_sk, type: text, references: dim_custmer}
     - {name: Buyer, type: text, references: dim_customer}
 - name: fact_sale
-  kind: fact
+  kind: dimension
   key: []
 ",
     );

@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use super::{Door, SystemTable};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Result};
-use crate::warehouse::{REJECTS, Snapshot};
+use crate::warehouse::{REJECTS, Snapshot, TableFiles, rejects_table};
 
 pub(super) struct Rejects;
 
@@ -25,7 +25,7 @@ impl SystemTable for Rejects {
     }
 
     fn schema(&self) -> SchemaRef {
-        crate::warehouse::table_schema(&crate::warehouse::rejects_table())
+        crate::warehouse::table_schema(&rejects_table())
     }
 
     async fn provider(
@@ -47,8 +47,9 @@ impl SystemTable for Rejects {
         let files = door.0.warehouse.files(snapshot, REJECTS).await?;
         let files = match own {
             None => files,
-            Some(own) => Arc::new(crate::warehouse::TableFiles {
+            Some(own) => Arc::new(TableFiles {
                 schema: Arc::clone(&files.schema),
+                partition_columns: files.partition_columns.clone(),
                 files: files
                     .files
                     .iter()
@@ -57,6 +58,6 @@ impl SystemTable for Rejects {
                     .collect(),
             }),
         };
-        door.0.engine.table(files, Some("branch_code"), own)
+        door.0.engine.table(files, own)
     }
 }

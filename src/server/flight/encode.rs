@@ -1,0 +1,275 @@
+//! From record batches to messages: the wire schema, the check of each batch, the size of messages.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow_flight::{FlightData, IpcMessage, SchemaAsIpc};
+use bytes::Bytes;
+use tonic::Status;
+
+use super::status;
+use crate::error::{Error, Result};
+
+/// Batches are gathered up to this size before they are encoded: small ones cost too much each.
+const GATHER: usize = 1 << 20;
+
+/// A message's data are split above this size.
+const SPLIT: usize = 2 << 20;
+
+/// No message is larger: several clients stop there. Room is left for the message's frame.
+pub(super) const MAX_MESSAGE: usize = 4 << 20;
+
+/// Metadata of fields that programs read, under our own prefix, and the key of the door's field that holds it.
+const OWN_KEYS: &[(&str, &str)] = &[
+    ("countinghouse:role", "role"),
+    ("countinghouse:unit", "unit"),
+    ("countinghouse:additivity", "additivity"),
+    ("countinghouse:good", "good"),
+    ("countinghouse:sensitivity", "sensitivity"),
+    ("countinghouse:definition_version", "definition_version"),
+];
+
+/// The schema of a result as every call announces it and DoGet sends it: the door's plain and nullable types, and of the
+/// field metadata only what does not depend on the session, because clients compare it too.
+pub(super) fn wire_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let keys = column_metadata(field);
+        Field::new(field.name(), field.data_type().clone(), field.is_nullable()).with_metadata(keys)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The metadata of a column that follow from its field.
+pub(super) fn column_metadata(field: &Field) -> std::collections::HashMap<String, String> {
+    let mut keys = std::collections::HashMap::new();
+    let mut add = |key: &str, value: &str| keys.insert(format!("ARROW:FLIGHT:SQL:{key}"), value.to_owned());
+    let (name, precision, scale) = sql_type(field.data_type());
+    add("TYPE_NAME", name);
+    if let Some(precision) = precision {
+        add("PRECISION", &precision.to_string());
+    }
+    if let Some(scale) = scale {
+        add("SCALE", &scale.to_string());
+    }
+    add("IS_AUTO_INCREMENT", "0");
+    add("IS_CASE_SENSITIVE", if matches!(field.data_type(), DataType::Utf8) { "1" } else { "0" });
+    add("IS_READ_ONLY", "1");
+    // A measure is filtered by HAVING, never by WHERE.
+    let measure = field.metadata().contains_key("additivity");
+    add("IS_SEARCHABLE", if measure { "0" } else { "1" });
+    for (ours, theirs) in OWN_KEYS {
+        if let Some(value) = field.metadata().get(*theirs) {
+            keys.insert((*ours).to_owned(), value.clone());
+        }
+    }
+    keys
+}
+
+/// SQL name, precision and scale of a wire type, the same as in the answer to GetXdbcTypeInfo.
+pub(super) fn sql_type(data_type: &DataType) -> (&'static str, Option<u8>, Option<i8>) {
+    match data_type {
+        DataType::Boolean => ("BOOLEAN", None, None),
+        DataType::Int8 => ("TINYINT", Some(3), Some(0)),
+        DataType::Int16 => ("SMALLINT", Some(5), Some(0)),
+        DataType::Int32 => ("INTEGER", Some(10), Some(0)),
+        DataType::Int64 => ("BIGINT", Some(19), Some(0)),
+        DataType::Float32 => ("REAL", Some(7), None),
+        DataType::Float64 => ("DOUBLE", Some(15), None),
+        DataType::Decimal128(precision, scale) => ("DECIMAL", Some(*precision), Some(*scale)),
+        DataType::Date32 => ("DATE", None, None),
+        DataType::Time64(_) => ("TIME", None, None),
+        DataType::Timestamp(_, None) => ("TIMESTAMP", None, None),
+        DataType::Timestamp(_, Some(_)) => ("TIMESTAMP WITH TIME ZONE", None, None),
+        DataType::Interval(_) | DataType::Duration(_) => ("INTERVAL", None, None),
+        DataType::Binary | DataType::FixedSizeBinary(_) => ("VARBINARY", None, None),
+        DataType::List(_) | DataType::FixedSizeList(_, _) => ("ARRAY", None, None),
+        DataType::Struct(_) => ("STRUCT", None, None),
+        DataType::Map(_, _) => ("MAP", None, None),
+        _ => ("VARCHAR", None, None),
+    }
+}
+
+/// A schema as an encapsulated IPC message: the form of every schema that is not the head of a stream.
+pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
+    let IpcMessage(bytes) = SchemaAsIpc::new(schema, &IpcWriteOptions::default())
+        .try_into()
+        .map_err(|fault| Error::internal("Cannot encode a schema", arrow_fault(fault)))?;
+    Ok(bytes)
+}
+
+fn arrow_fault(fault: arrow::error::ArrowError) -> Box<dyn std::error::Error + Send + Sync> {
+    Box::new(fault)
+}
+
+/// Gathers, checks, splits and encodes the batches of one stream.
+pub(super) struct Encoder {
+    schema: SchemaRef,
+    waiting: Vec<RecordBatch>,
+    waiting_bytes: usize,
+    generator: IpcDataGenerator,
+    tracker: DictionaryTracker,
+    options: IpcWriteOptions,
+    context: IpcWriteContext,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Encoder {
+    /// An encoder of batches of exactly this schema.
+    pub(super) fn new(schema: SchemaRef) -> Self {
+        Self {
+            schema,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            generator: IpcDataGenerator::default(),
+            tracker: DictionaryTracker::new(true),
+            options: IpcWriteOptions::default(),
+            context: IpcWriteContext::default(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// The stream's first message. `notes` become metadata of the schema, which no client compares.
+    pub(super) fn head(&self, notes: impl IntoIterator<Item = (String, String)>) -> FlightData {
+        let schema = self.schema.as_ref().clone().with_metadata(notes.into_iter().collect());
+        SchemaAsIpc::new(&schema, &self.options).into()
+    }
+
+    /// Takes a batch; gives messages when enough is gathered.
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
+        if batch.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let batch = fit(batch, &self.schema)?;
+        self.rows += batch.num_rows() as u64;
+        self.waiting_bytes += size(&batch);
+        self.waiting.push(batch);
+        if self.waiting_bytes < GATHER { Ok(Vec::new()) } else { self.flush() }
+    }
+
+    /// Encodes what is gathered.
+    pub(super) fn flush(&mut self) -> Result<Vec<FlightData>, Status> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        let batch = match waiting.as_slice() {
+            [] => return Ok(Vec::new()),
+            [one] => one.clone(),
+            many => concat_batches(&self.schema, many)
+                .map_err(|fault| Status::from(Error::internal("Cannot join batches", arrow_fault(fault))))?,
+        };
+        let mut messages = Vec::new();
+        for piece in split(batch, SPLIT) {
+            self.encode(piece, &mut messages)?;
+        }
+        Ok(messages)
+    }
+
+    /// Nothing is gathered that waits for more.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Rows taken and bytes encoded so far.
+    pub(super) fn totals(&self) -> (u64, u64) {
+        (self.rows, self.bytes)
+    }
+
+    /// Encodes a batch, in halves while its message is too large: sizes before encoding are estimates.
+    fn encode(&mut self, batch: RecordBatch, messages: &mut Vec<FlightData>) -> Result<(), Status> {
+        let (dictionaries, data) =
+            self.generator
+                .encode(&batch, &mut self.tracker, &self.options, &mut self.context)
+                .map_err(|fault| Status::from(Error::internal("Cannot encode a batch", arrow_fault(fault))))?;
+        debug_assert!(dictionaries.is_empty(), "the door casts dictionaries to their values");
+        let message = FlightData::from(data);
+        let length = message.data_header.len() + message.data_body.len();
+        if length > SPLIT + SPLIT / 16 && batch.num_rows() > 1 {
+            let half = batch.num_rows() / 2;
+            self.encode(batch.slice(0, half), messages)?;
+            return self.encode(batch.slice(half, batch.num_rows() - half), messages);
+        }
+        if length > MAX_MESSAGE - 1024 {
+            return Err(too_large(&batch, self.rows));
+        }
+        self.bytes += length as u64;
+        messages.push(message);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder").field("schema", &self.schema).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+fn too_large(batch: &RecordBatch, rows: u64) -> Status {
+    let sizes = batch.columns().iter().map(|column| column_size(column.as_ref()));
+    let widest = sizes.enumerate().max_by_key(|(_, size)| *size).map_or(0, |(index, _)| index);
+    status::refuse(
+        tonic::Code::ResourceExhausted,
+        "ROW_TOO_LARGE",
+        &format!(
+            "A row among the first {rows} is larger than {} MiB, most of it in the column `{}`; select less of it",
+            MAX_MESSAGE >> 20,
+            batch.schema_ref().field(widest).name()
+        ),
+    )
+}
+
+/// The batch with the announced schema. A batch of other types is a fault of ours, and is never sent.
+fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Status> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &options).map_err(|fault| {
+        debug_assert!(false, "a batch differs from the announced schema: {fault}");
+        Error::internal("A batch differs from the announced schema", arrow_fault(fault)).into()
+    })
+}
+
+/// Cuts a batch into pieces of about `limit` bytes or one row. Halving finds skewed rows: each half is measured again.
+fn split(batch: RecordBatch, limit: usize) -> Vec<RecordBatch> {
+    let mut pieces = Vec::new();
+    let mut open = vec![batch];
+    while let Some(batch) = open.pop() {
+        let rows = batch.num_rows();
+        if rows <= 1 || size(&batch) <= limit {
+            pieces.push(batch);
+        } else {
+            let half = rows / 2;
+            open.push(batch.slice(half, rows - half));
+            open.push(batch.slice(0, half));
+        }
+    }
+    pieces
+}
+
+/// Bytes of the rows that the batch shows, not of the buffers behind it.
+fn size(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| column_size(column.as_ref())).sum()
+}
+
+fn column_size(column: &dyn Array) -> usize {
+    // The size that arrow gives for a slice of a list is that of all its values.
+    let nested = |values: &dyn Array, offsets: &[i32]| {
+        let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
+        let (first, last) = (usize::try_from(first).unwrap_or(0), usize::try_from(last).unwrap_or(0));
+        size_of_val(offsets) + column_size(values.slice(first, last.saturating_sub(first)).as_ref())
+    };
+    match column.data_type() {
+        DataType::List(_) => nested(column.as_list::<i32>().values(), column.as_list::<i32>().value_offsets()),
+        DataType::Map(_, _) => nested(column.as_map().entries(), column.as_map().value_offsets()),
+        DataType::FixedSizeList(_, _) => column_size(column.as_fixed_size_list().values()),
+        DataType::Struct(_) => column.as_struct().columns().iter().map(|column| column_size(column)).sum(),
+        _ => {
+            let data = column.to_data();
+            data.get_slice_memory_size().unwrap_or_else(|_| data.get_array_memory_size())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

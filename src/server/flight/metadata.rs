@@ -1,0 +1,325 @@
+//! What there is: catalogs, schemas, tables, types, keys. Only what the principal may see, from the principal's own catalog:
+//! a forbidden object and a missing one are the same.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow_flight::sql::metadata::{XdbcTypeInfo, XdbcTypeInfoData, XdbcTypeInfoDataBuilder};
+use arrow_flight::sql::{
+    Command, CommandGetDbSchemas, CommandGetTables, Nullable, Searchable, XdbcDataType, XdbcDatetimeSubcode,
+};
+
+use super::session::Caller;
+use super::{CATALOG, Flight, encode, sql_info};
+use crate::error::{Error, Result};
+use crate::query::{TableInfo, TableKind};
+
+fn text(name: &str, nullable: bool) -> Field {
+    Field::new(name, DataType::Utf8, nullable)
+}
+
+/// The schema of a metadata command's answer; none when the command is not one. Clients compare these exactly.
+pub(super) fn schema(command: &Command) -> Option<SchemaRef> {
+    let number = |name: &str| Field::new(name, DataType::Int32, false);
+    let fields = match command {
+        Command::CommandGetSqlInfo(_) => return Some(sql_info::schema()),
+        Command::CommandGetXdbcTypeInfo(_) => return Some(XDBC_TYPES.schema()),
+        Command::CommandGetCatalogs(_) => vec![text("catalog_name", false)],
+        Command::CommandGetDbSchemas(_) => vec![text("catalog_name", true), text("db_schema_name", false)],
+        Command::CommandGetTables(command) => {
+            let mut fields = vec![
+                text("catalog_name", true),
+                text("db_schema_name", true),
+                text("table_name", false),
+                text("table_type", false),
+            ];
+            if command.include_schema {
+                fields.push(Field::new("table_schema", DataType::Binary, false));
+            }
+            fields
+        }
+        Command::CommandGetTableTypes(_) => vec![text("table_type", false)],
+        Command::CommandGetPrimaryKeys(_) => vec![
+            text("catalog_name", true),
+            text("db_schema_name", true),
+            text("table_name", false),
+            text("column_name", false),
+            text("key_name", true),
+            number("key_sequence"),
+        ],
+        Command::CommandGetImportedKeys(_)
+        | Command::CommandGetExportedKeys(_)
+        | Command::CommandGetCrossReference(_) => vec![
+            text("pk_catalog_name", true),
+            text("pk_db_schema_name", true),
+            text("pk_table_name", false),
+            text("pk_column_name", false),
+            text("fk_catalog_name", true),
+            text("fk_db_schema_name", true),
+            text("fk_table_name", false),
+            text("fk_column_name", false),
+            number("key_sequence"),
+            text("fk_key_name", true),
+            text("pk_key_name", true),
+            Field::new("update_rule", DataType::UInt8, false),
+            Field::new("delete_rule", DataType::UInt8, false),
+        ],
+        _ => return None,
+    };
+    Some(Arc::new(Schema::new(fields)))
+}
+
+impl Flight {
+    /// The answer to a metadata command, all of it in one batch; none when the command is not one.
+    pub(super) async fn metadata(&self, caller: &Caller, command: &Command) -> Result<Option<RecordBatch>> {
+        let Some(schema) = schema(command) else { return Ok(None) };
+        let broken = |fault| Error::internal("Cannot build the answer to a metadata call", fault);
+        let build = |columns: Vec<ArrayRef>| RecordBatch::try_new(Arc::clone(&schema), columns).map_err(broken);
+        let batch = match command {
+            Command::CommandGetSqlInfo(command) => sql_info::batch(&command.info)?,
+            Command::CommandGetXdbcTypeInfo(command) => XDBC_TYPES
+                .record_batch(command.data_type)
+                .map_err(|fault| Error::internal("Cannot build the answer to GetXdbcTypeInfo", fault))?,
+            Command::CommandGetCatalogs(_) => build(vec![texts([CATALOG])])?,
+            Command::CommandGetTableTypes(_) => build(vec![texts(TABLE_TYPES)])?,
+            Command::CommandGetDbSchemas(command) => {
+                let tables = self.door.tables(&caller.principal).await?;
+                let names = schemas(&tables, command);
+                build(vec![texts(names.iter().map(|_| CATALOG)), texts(names)])?
+            }
+            Command::CommandGetTables(command) => {
+                let mut tables = self.door.tables(&caller.principal).await?;
+                select(&mut tables, command);
+                let mut columns = vec![
+                    texts(tables.iter().map(|_| CATALOG)),
+                    texts(tables.iter().map(|table| table.schema.as_str())),
+                    texts(tables.iter().map(|table| table.name.as_str())),
+                    texts(tables.iter().map(|table| table_type(&table.kind))),
+                ];
+                if command.include_schema {
+                    let language = caller.options.language.as_deref().unwrap_or(&self.languages[0]);
+                    let schemas: Vec<_> = tables
+                        .iter()
+                        .map(|table| encode::schema_bytes(&table_schema(table, language)))
+                        .collect::<Result<_>>()?;
+                    columns.push(Arc::new(BinaryArray::from_iter_values(schemas)));
+                }
+                build(columns)?
+            }
+            // No certified keys yet: tools then draw no joins, which is right for cubes in any case.
+            _ => RecordBatch::new_empty(schema),
+        };
+        Ok(Some(batch))
+    }
+}
+
+fn texts<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// In the order of their names.
+const TABLE_TYPES: [&str; 3] = ["SYSTEM TABLE", "TABLE", "VIEW"];
+
+/// Cubes are tables because several tools show nothing else.
+fn table_type(kind: &TableKind) -> &'static str {
+    match kind {
+        TableKind::Cube | TableKind::Base => "TABLE",
+        TableKind::Detail => "VIEW",
+        TableKind::System => "SYSTEM TABLE",
+    }
+}
+
+/// A catalog filter names the catalog itself; the empty text asks for objects without a catalog, of which there are none.
+fn in_catalog(filter: Option<&str>) -> bool {
+    filter.is_none_or(|catalog| catalog == CATALOG)
+}
+
+fn schemas<'a>(tables: &'a [TableInfo], command: &CommandGetDbSchemas) -> BTreeSet<&'a str> {
+    if !in_catalog(command.catalog.as_deref()) {
+        return BTreeSet::new();
+    }
+    let pattern = command.db_schema_filter_pattern.as_deref();
+    tables.iter().map(|table| table.schema.as_str()).filter(|schema| matches(pattern, schema)).collect()
+}
+
+/// Keeps what the command asks for, in order of schema, name and type. The table whose name is the pattern itself comes
+/// first: some clients pass a bare name with `_` in it and take the first row.
+fn select(tables: &mut Vec<TableInfo>, command: &CommandGetTables) {
+    let wanted: Vec<String> = command
+        .table_types
+        .iter()
+        .map(|kind| kind.trim().to_ascii_uppercase())
+        .map(|kind| if kind == "BASE TABLE" { "TABLE".to_owned() } else { kind })
+        .collect();
+    let (schema, name) = (command.db_schema_filter_pattern.as_deref(), command.table_name_filter_pattern.as_deref());
+    let in_catalog = in_catalog(command.catalog.as_deref());
+    tables.retain(|table| {
+        in_catalog
+            && matches(schema, &table.schema)
+            && matches(name, &table.name)
+            && (wanted.is_empty() || wanted.iter().any(|kind| kind == table_type(&table.kind)))
+    });
+    tables.sort_by_cached_key(|table| {
+        let elsewhere = schema.is_some_and(|schema| schema != table.schema);
+        let other = name.is_some_and(|name| name != table.name);
+        (other, elsewhere, table.schema.clone(), table.name.clone(), table_type(&table.kind))
+    });
+}
+
+/// SQL's `LIKE` with `%`, `_` and the escape `\`; no pattern matches all.
+pub(super) fn matches(pattern: Option<&str>, text: &str) -> bool {
+    let Some(pattern) = pattern else { return true };
+    let mut parts = Vec::new();
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        parts.push(match c {
+            '%' => Part::Any,
+            '_' => Part::One,
+            '\\' => Part::Exactly(characters.next().unwrap_or('\\')),
+            c => Part::Exactly(c),
+        });
+    }
+    let text: Vec<char> = text.chars().collect();
+    // Greedy with one step back to the last `%`: linear in practice, and never exponential.
+    let (mut at, mut part, mut retry) = (0, 0, None);
+    while at < text.len() {
+        match parts.get(part) {
+            Some(Part::Any) => {
+                retry = Some((part + 1, at));
+                part += 1;
+            }
+            Some(Part::One) => (at, part) = (at + 1, part + 1),
+            Some(Part::Exactly(c)) if *c == text[at] => (at, part) = (at + 1, part + 1),
+            _ => match &mut retry {
+                Some((after, from)) => {
+                    *from += 1;
+                    (at, part) = (*from, *after);
+                }
+                None => return false,
+            },
+        }
+    }
+    parts[part..].iter().all(|part| matches!(part, Part::Any))
+}
+
+enum Part {
+    Any,
+    One,
+    Exactly(char),
+}
+
+/// A table's columns with everything a tool may show.
+fn table_schema(table: &TableInfo, language: &str) -> Schema {
+    let fields = table.arrow.fields().iter().map(|field| {
+        let mut keys = encode::column_metadata(field);
+        let mut add = |key: &str, value: String| keys.insert(format!("ARROW:FLIGHT:SQL:{key}"), value);
+        add("CATALOG_NAME", CATALOG.to_owned());
+        add("DB_SCHEMA_NAME", table.schema.clone());
+        add("TABLE_NAME", table.name.clone());
+        let remarks = remarks(field.metadata(), language);
+        if !remarks.is_empty() {
+            add("REMARKS", remarks);
+        }
+        Field::new(field.name(), field.data_type().clone(), field.is_nullable()).with_metadata(keys)
+    });
+    let mut notes = HashMap::new();
+    if let Some(description) = in_language(&table.description, language) {
+        notes.insert("countinghouse.description".to_owned(), description.clone());
+    }
+    Schema::new(fields.collect::<Vec<_>>()).with_metadata(notes)
+}
+
+fn in_language<'a>(label: &'a crate::model::Label, language: &str) -> Option<&'a String> {
+    label.get(language).or_else(|| label.values().next())
+}
+
+/// The business definition, then unit, additivity and sensitivity.
+fn remarks(metadata: &HashMap<String, String>, language: &str) -> String {
+    let said = |key: &str| metadata.get(key).filter(|value| !value.is_empty());
+    let spoken = |key: &str| said(&format!("{key}.{language}"));
+    let parts = [spoken("label"), spoken("description"), said("unit"), said("additivity"), said("sensitivity")];
+    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+}
+
+/// Every type that a result may have.
+static XDBC_TYPES: LazyLock<XdbcTypeInfoData> = LazyLock::new(|| {
+    let mut types = XdbcTypeInfoDataBuilder::new();
+    let plain = |name: &str, kind: XdbcDataType, size: i32| XdbcTypeInfo {
+        type_name: name.to_owned(),
+        local_type_name: Some(name.to_owned()),
+        data_type: kind,
+        sql_data_type: kind,
+        column_size: Some(size),
+        nullable: Nullable::NullabilityNullable,
+        searchable: Searchable::Full,
+        ..XdbcTypeInfo::default()
+    };
+    let number = |name: &str, kind, size, radix| XdbcTypeInfo {
+        unsigned_attribute: Some(false),
+        auto_increment: Some(false),
+        num_prec_radix: Some(radix),
+        ..plain(name, kind, size)
+    };
+    let integer = |name: &str, kind, size| XdbcTypeInfo {
+        minimum_scale: Some(0),
+        maximum_scale: Some(0),
+        ..number(name, kind, size, 10)
+    };
+    let quoted = |info: XdbcTypeInfo| XdbcTypeInfo {
+        literal_prefix: Some(format!(
+            "{}'",
+            if info.case_sensitive { String::new() } else { format!("{} ", info.type_name) }
+        )),
+        literal_suffix: Some("'".to_owned()),
+        ..info
+    };
+    let moment = |name: &str, kind, size, scale: Option<i32>, code| {
+        quoted(XdbcTypeInfo {
+            sql_data_type: XdbcDataType::XdbcDatetime,
+            datetime_subcode: Some(code),
+            minimum_scale: scale.map(|_| 0),
+            maximum_scale: scale,
+            ..plain(name, kind, size)
+        })
+    };
+    types.append(plain("BOOLEAN", XdbcDataType::XdbcBit, 1));
+    types.append(integer("TINYINT", XdbcDataType::XdbcTinyint, 3));
+    types.append(integer("SMALLINT", XdbcDataType::XdbcSmallint, 5));
+    types.append(integer("INTEGER", XdbcDataType::XdbcInteger, 10));
+    types.append(integer("BIGINT", XdbcDataType::XdbcBigint, 19));
+    types.append(number("REAL", XdbcDataType::XdbcReal, 24, 2));
+    types.append(number("DOUBLE", XdbcDataType::XdbcDouble, 53, 2));
+    types.append(XdbcTypeInfo {
+        create_params: Some(vec!["precision".to_owned(), "scale".to_owned()]),
+        fixed_prec_scale: true,
+        minimum_scale: Some(0),
+        maximum_scale: Some(38),
+        ..number("DECIMAL", XdbcDataType::XdbcDecimal, 38, 10)
+    });
+    types.append(quoted(XdbcTypeInfo {
+        create_params: Some(vec!["length".to_owned()]),
+        case_sensitive: true,
+        ..plain("VARCHAR", XdbcDataType::XdbcVarchar, i32::MAX)
+    }));
+    types.append(XdbcTypeInfo {
+        literal_prefix: Some("X'".to_owned()),
+        literal_suffix: Some("'".to_owned()),
+        ..plain("VARBINARY", XdbcDataType::XdbcVarbinary, i32::MAX)
+    });
+    // The protocol's code for a date is the one it also calls year.
+    types.append(moment("DATE", XdbcDataType::XdbcDate, 10, None, XdbcDatetimeSubcode::XdbcSubcodeYear));
+    types.append(moment("TIME", XdbcDataType::XdbcTime, 15, Some(6), XdbcDatetimeSubcode::XdbcSubcodeTime));
+    types.append(moment(
+        "TIMESTAMP",
+        XdbcDataType::XdbcTimestamp,
+        26,
+        Some(6),
+        XdbcDatetimeSubcode::XdbcSubcodeTimestamp,
+    ));
+    types.build().expect("the rows above are complete and of the right types")
+});
+
+#[cfg(test)]
+mod tests;

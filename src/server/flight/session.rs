@@ -1,0 +1,399 @@
+//! Who calls, with which options, in which read transaction.
+//!
+//! A session hangs on its token: options and transactions are kept by the token's hash. They live in memory and go with it;
+//! the token is the catalog's and outlives them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Request, Response, Status};
+
+use arrow_flight::{HandshakeRequest, HandshakeResponse};
+
+use super::proto::{
+    CloseSessionResult, CloseSessionStatus, GetSessionOptionsResult, SessionOptionError, SessionOptionErrorValue,
+    SessionOptionValue, SetSessionOptionsRequest, SetSessionOptionsResult,
+};
+use super::{CATALOG, Flight, status};
+use crate::auth::Principal;
+use crate::error::{Code, Error, Result};
+
+/// What an expired transaction says; its statements fail, its end does not.
+pub(super) const TRANSACTION_EXPIRED: &str =
+    "This read transaction has expired; call commit() or connect with autocommit";
+
+/// The one text for everything that is not a good login.
+const NO_LOGIN: &str = "Log in with a user and password, or send a valid token";
+
+/// Options and transactions are dropped after this time without a call.
+const IDLE: SignedDuration = SignedDuration::from_mins(30);
+
+/// A transaction ends after this time, idle or not.
+const TRANSACTION_TOTAL: SignedDuration = SignedDuration::from_hours(4);
+
+/// Read transactions that one principal may hold.
+const MAX_TRANSACTIONS: usize = 64;
+
+/// Sessions with options that are kept; the longest unused goes first.
+const MAX_SESSIONS: usize = 10_000;
+
+/// Request headers that begin so set a session option for the call.
+const OPTION_HEADER: &str = "countinghouse-";
+
+/// Clients differ about padding, and some leave bits behind the last character.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// SHA-256 of a token: names its session.
+pub(super) type SessionKey = [u8; 32];
+
+/// A call's principal, with the rights of this moment, and its session's options.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub principal: Principal,
+    pub session: SessionKey,
+    pub options: Options,
+    /// The token is a session token of one login, not an API token that many connections share.
+    pub own_session: bool,
+}
+
+/// What `authorization` holds.
+enum Credentials {
+    Basic { user: String, password: String },
+    Bearer(String),
+}
+
+fn credentials(headers: &MetadataMap) -> Option<Credentials> {
+    let header = headers.get("authorization")?.to_str().ok()?;
+    let (scheme, value) = header.trim().split_once(' ')?;
+    let value = value.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Credentials::Bearer(value.to_owned()));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(BASE64.decode(value).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some(Credentials::Basic { user: user.to_owned(), password: password.to_owned() })
+}
+
+fn no_login() -> Error {
+    Error::new(Code::Token, NO_LOGIN)
+}
+
+/// Every refused login reads the same; what is not about the login (a busy server) stays what it is.
+fn one_text(error: Error) -> Error {
+    if error.code() == Code::Token { no_login().caused_by(error) } else { error }
+}
+
+/// Report readers have a login but no SQL.
+fn may_use_flight(principal: &Principal) -> Result<()> {
+    if principal.roles.iter().any(|role| role != "reader") {
+        Ok(())
+    } else {
+        Err(Error::new(Code::Denied, "Your login reads reports only; ask an administrator for the role `analyst`"))
+    }
+}
+
+impl Flight {
+    /// Who calls. Rights are read anew on every call.
+    pub(super) async fn caller<T>(&self, request: &Request<T>) -> Result<Caller> {
+        let Some(Credentials::Bearer(token)) = credentials(request.metadata()) else { return Err(no_login()) };
+        let principal = self.auth.login_token(&token).await.map_err(one_text)?;
+        may_use_flight(&principal)?;
+        let session = key(&token);
+        let mut options = self.sessions.options(&session, self.clock.now());
+        for entry in request.metadata().iter() {
+            let tonic::metadata::KeyAndValueRef::Ascii(name, value) = entry else { continue };
+            // Other headers are the client's own business: JDBC forwards every property of its URL.
+            let Some(name) = name.as_str().strip_prefix(OPTION_HEADER) else { continue };
+            if let Ok(value) = value.to_str() {
+                let value = SessionOptionValue::text(value);
+                if let Err(SessionOptionErrorValue::InvalidValue) =
+                    self.set(&principal, &mut options, name, &value).await
+                {
+                    return Err(Error::new(
+                        Code::BadRequest,
+                        format!("The header `{OPTION_HEADER}{name}` has a value that this option does not take"),
+                    ));
+                }
+            }
+        }
+        Ok(Caller { principal, session, options, own_session: token.starts_with("cts_") })
+    }
+
+    /// Basic or Bearer in, a session token out: as a response header and again as a trailer, where some clients look.
+    pub(super) async fn handshake_call(
+        &self,
+        request: Request<tonic::Streaming<HandshakeRequest>>,
+    ) -> Result<Response<BoxStream<'static, Result<HandshakeResponse, Status>>>, Status> {
+        let local = request.remote_addr().is_none_or(|address| address.ip().to_canonical().is_loopback());
+        let principal = match credentials(request.metadata()) {
+            Some(Credentials::Basic { .. }) if !local => {
+                return Err(Error::new(Code::Token, "Passwords are not taken over a plain connection: use TLS").into());
+            }
+            Some(Credentials::Basic { user, password }) => self.auth.login_password(&user, &password).await,
+            Some(Credentials::Bearer(token)) => self.auth.login_token(&token).await,
+            None => Err(no_login()),
+        }
+        .map_err(one_text)?;
+        may_use_flight(&principal)?;
+        let token = self.auth.open_session(&principal).await?;
+        let bearer: MetadataValue<_> = format!("Bearer {token}")
+            .parse()
+            .map_err(|fault| Error::internal("A session token is not a header value", fault))?;
+        let mut trailers = MetadataMap::new();
+        trailers.insert("authorization", bearer.clone());
+        // The client's messages carry nothing that we read; some send one, some none. They are drained so that the stream
+        // ends in order, but a client that never ends its side does not hold the answer back. The stream ends with status
+        // OK given as an error: that is tonic's only way to trailers.
+        let mut messages = request.into_inner();
+        let end = async move {
+            let drain = async { while let Some(Ok(_)) = messages.next().await {} };
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), drain).await;
+            Err(Status::with_metadata(tonic::Code::Ok, "", trailers))
+        };
+        let mut response: Response<BoxStream<'static, _>> = Response::new(futures::stream::once(end).boxed());
+        response.metadata_mut().insert("authorization", bearer);
+        Ok(response)
+    }
+
+    /// Action `SetSessionOptions`: unknown or bad options are named in the answer, the others hold.
+    pub(super) async fn set_session_options(
+        &self,
+        caller: &Caller,
+        request: SetSessionOptionsRequest,
+    ) -> SetSessionOptionsResult {
+        let mut options = self.sessions.options(&caller.session, self.clock.now());
+        let mut result = SetSessionOptionsResult::default();
+        for (name, value) in request.session_options {
+            if let Err(reason) = self.set(&caller.principal, &mut options, &name, &value).await {
+                result.errors.insert(name, SessionOptionError { value: reason.into() });
+            }
+        }
+        self.sessions.keep(caller.session, options, self.clock.now());
+        result
+    }
+
+    /// Action `GetSessionOptions`.
+    pub(super) fn get_session_options(&self, caller: &Caller) -> GetSessionOptionsResult {
+        let options = &caller.options;
+        let schema = options.schema.clone().unwrap_or_else(|| self.door.default_schema(&caller.principal));
+        let snapshot = options.snapshot.map_or_else(|| "latest".to_owned(), |id| id.to_string());
+        let language = options.language.clone().unwrap_or_else(|| self.languages[0].clone());
+        let all = [("catalog", CATALOG.to_owned()), ("schema", schema), ("snapshot", snapshot), ("lang", language)]
+            .into_iter()
+            .chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
+        GetSessionOptionsResult {
+            session_options: all.map(|(name, value)| (name.to_owned(), SessionOptionValue::text(value))).collect(),
+        }
+    }
+
+    /// Action `CloseSession`: drops options and transactions, never the token. The transactions of an API token stay:
+    /// other connections may use it, and they expire by themselves.
+    pub(super) fn close_session(&self, caller: &Caller) -> CloseSessionResult {
+        self.sessions.drop_session(&caller.session);
+        if caller.own_session {
+            self.transactions.drop_session(&caller.session);
+        }
+        CloseSessionResult { status: CloseSessionStatus::Closed.into() }
+    }
+
+    /// Sets one option. An option without a value goes back to its default.
+    async fn set(
+        &self,
+        principal: &Principal,
+        options: &mut Options,
+        name: &str,
+        value: &SessionOptionValue,
+    ) -> Result<(), SessionOptionErrorValue> {
+        let text = value.as_text();
+        let bad = Err(SessionOptionErrorValue::InvalidValue);
+        match name {
+            "catalog" => match text.as_deref() {
+                None | Some("" | CATALOG) => {}
+                Some(_) => return bad,
+            },
+            "schema" => match text {
+                None => options.schema = None,
+                Some(schema) => {
+                    // A schema that this principal may not see does not exist.
+                    let tables = self.door.tables(principal).await.map_err(|_| SessionOptionErrorValue::Error)?;
+                    if !tables.iter().any(|table| table.schema == schema) {
+                        return bad;
+                    }
+                    options.schema = Some(schema);
+                }
+            },
+            "snapshot" => match text.as_deref() {
+                None | Some("latest") => options.snapshot = None,
+                Some(number) => match number.parse() {
+                    Ok(number) => options.snapshot = Some(number),
+                    Err(_) => return bad,
+                },
+            },
+            "lang" => match text {
+                None => options.language = None,
+                Some(language) if self.languages.contains(&language) => options.language = Some(language),
+                Some(_) => return bad,
+            },
+            _ => {
+                let Some((_, values)) = FIXED.iter().find(|(fixed, _)| *fixed == name) else {
+                    return Err(SessionOptionErrorValue::InvalidName);
+                };
+                if text.is_some_and(|text| !values.contains(&text.as_str())) {
+                    return bad;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Options that have one value so far, as clients may send them: the plainest of each.
+const FIXED: &[(&str, &[&str])] = &[
+    ("compression", &["none"]),
+    ("dictionaries", &["false"]),
+    ("endpoints", &["1"]),
+    ("mode", &["bi"]),
+    ("workload", &["interactive"]),
+    ("rollups", &["on"]),
+];
+
+/// A session's options; none is the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    /// Default schema of its statements.
+    pub schema: Option<String>,
+    /// A kept snapshot instead of the newest.
+    pub snapshot: Option<i64>,
+    /// Language of remarks.
+    pub language: Option<String>,
+}
+
+fn key(token: &str) -> SessionKey {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Options by session.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Mutex<HashMap<SessionKey, (Options, Timestamp)>>);
+
+impl Sessions {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, (Options, Timestamp)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session's options; the call counts as use.
+    fn options(&self, session: &SessionKey, now: Timestamp) -> Options {
+        let mut sessions = self.lock();
+        match sessions.get_mut(session) {
+            Some((options, used)) if now.duration_since(*used) < IDLE => {
+                *used = now;
+                options.clone()
+            }
+            _ => Options::default(),
+        }
+    }
+
+    fn keep(&self, session: SessionKey, options: Options, now: Timestamp) {
+        let mut sessions = self.lock();
+        sessions.retain(|_, (_, used)| now.duration_since(*used) < IDLE);
+        if sessions.len() >= MAX_SESSIONS && !sessions.contains_key(&session) {
+            let oldest = sessions.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key);
+            oldest.and_then(|key| sessions.remove(&key));
+        }
+        sessions.insert(session, (options, now));
+    }
+
+    fn drop_session(&self, session: &SessionKey) {
+        self.lock().remove(session);
+    }
+}
+
+/// A read transaction.
+#[derive(Debug, Clone)]
+struct Transaction {
+    principal: String,
+    session: SessionKey,
+    /// Pinned by the first statement.
+    snapshot: Option<i64>,
+    began: Timestamp,
+    used: Timestamp,
+}
+
+impl Transaction {
+    fn alive(&self, now: Timestamp) -> bool {
+        now.duration_since(self.used) < IDLE && now.duration_since(self.began) < TRANSACTION_TOTAL
+    }
+}
+
+/// The open read transactions by name.
+#[derive(Debug, Default)]
+pub(super) struct Transactions(Mutex<HashMap<String, Transaction>>);
+
+impl Transactions {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Transaction>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins one and gives its name.
+    pub(super) fn begin(&self, caller: &Caller, now: Timestamp) -> Result<String> {
+        let mut open = self.lock();
+        open.retain(|_, transaction| transaction.alive(now));
+        let principal = &caller.principal.name;
+        if open.values().filter(|transaction| transaction.principal == *principal).count() >= MAX_TRANSACTIONS {
+            return Err(Error::new(
+                Code::Limit,
+                format!("You have {MAX_TRANSACTIONS} read transactions open; end one, or connect with autocommit"),
+            ));
+        }
+        let name = status::fresh_id();
+        let (principal, session) = (principal.clone(), caller.session);
+        open.insert(name.clone(), Transaction { principal, session, snapshot: None, began: now, used: now });
+        Ok(name)
+    }
+
+    /// The snapshot it is pinned to, if a statement has done that.
+    pub(super) fn snapshot(&self, name: &str, now: Timestamp) -> Result<Option<i64>, Status> {
+        match self.lock().get_mut(name) {
+            Some(transaction) if transaction.alive(now) => {
+                transaction.used = now;
+                Ok(transaction.snapshot)
+            }
+            _ => Err(status::expired(TRANSACTION_EXPIRED)),
+        }
+    }
+
+    /// Pins it to `snapshot` unless an earlier statement has pinned it; gives the snapshot that holds.
+    pub(super) fn pin(&self, name: &str, snapshot: i64) -> Result<i64, Status> {
+        let mut open = self.lock();
+        let transaction = open.get_mut(name).ok_or_else(|| status::expired(TRANSACTION_EXPIRED))?;
+        Ok(*transaction.snapshot.get_or_insert(snapshot))
+    }
+
+    /// Ends it. One that has expired is ended already, which is what the caller wants.
+    pub(super) fn end(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    fn drop_session(&self, session: &SessionKey) {
+        self.lock().retain(|_, transaction| transaction.session != *session);
+    }
+}
+
+#[cfg(test)]
+mod tests;
