@@ -517,4 +517,3 @@ impl Loaded {
         facts
     }
 }
-

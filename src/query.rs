@@ -32,7 +32,7 @@ use crate::catalog::{Catalog, QueryRow};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cube::{Binding, Cubes, DetailLimit, rewrite};
-use crate::engine::Engine;
+use crate::engine::{Engine, formula_session};
 use crate::error::{Code, Error, Result};
 use crate::model::Label;
 use crate::model::cube::{HierarchyKind, Model};
@@ -292,8 +292,7 @@ impl Door {
             None => config.state.join(format!("spill-{}", std::process::id())),
         };
         let engine = Engine::new(&config.query, warehouse.storage(), &spill)?;
-        let session = engine.session(Arc::new(schema::NoCatalogs), HEAD_OFFICE)?;
-        let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &session)?);
+        let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &formula_session())?);
         let budget = (config.query.total_memory_mib / config.query.memory_mib.max(1)).max(1);
         let admitted = config.query.concurrent.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
         Ok(Self(Arc::new(Inner {
@@ -354,9 +353,7 @@ impl Door {
         };
         let schema = wire::schema(rewritten.schema());
         let plan = match complete {
-            true => {
-                Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?)
-            }
+            true => Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?),
             false => None,
         };
         Ok(Prepared(Arc::new(PreparedInner {
@@ -641,9 +638,7 @@ fn text_column(batch: &RecordBatch, name: &str) -> Result<arrow::array::StringAr
 
 /// The parameters of a plan: `$1`, `$2` in order, or names without the sign. Unknown types are text.
 fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
-    let found = plan
-        .get_parameter_fields()
-        .map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
+    let found = plan.get_parameter_fields().map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
     let mut fields: Vec<(Option<u32>, Field)> = found
         .into_iter()
         .map(|(id, field)| {
@@ -667,9 +662,17 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
     let positional = wanted.fields().iter().all(|field| field.name().parse::<u32>().is_ok());
     let scalar = |array: &ArrayRef, kind: &DataType| -> Result<ScalarValue> {
         // A text parameter for a date column arrives as text from many clients; the planner's type wins.
-        let array = if array.data_type() == kind { Arc::clone(array) } else {
-            arrow::compute::cast_with_options(array, kind, &arrow::compute::CastOptions { safe: false, ..Default::default() })
-                .map_err(|error| Error::new(Code::BadRequest, format!("a parameter does not fit: it must be {kind}")).caused_by(error))?
+        let array = if array.data_type() == kind {
+            Arc::clone(array)
+        } else {
+            arrow::compute::cast_with_options(
+                array,
+                kind,
+                &arrow::compute::CastOptions { safe: false, ..Default::default() },
+            )
+            .map_err(|error| {
+                Error::new(Code::BadRequest, format!("a parameter does not fit: it must be {kind}")).caused_by(error)
+            })?
         };
         ScalarValue::try_from_array(&array, 0).map_err(|error| Error::internal("cannot read a parameter", error))
     };
@@ -701,7 +704,9 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
         }
         ParamValues::Map(named)
     };
-    plan.clone().replace_params_with_values(&bound).map_err(|error| Error::new(Code::BadRequest, error.strip_backtrace()))
+    plan.clone()
+        .replace_params_with_values(&bound)
+        .map_err(|error| Error::new(Code::BadRequest, error.strip_backtrace()))
 }
 
 fn bind_nulls(plan: &LogicalPlan, parameters: &Schema) -> Result<LogicalPlan> {

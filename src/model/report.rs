@@ -11,7 +11,6 @@ use super::{Label, Located};
 pub use decode::parse;
 pub(crate) use keys::REPORT;
 pub use validate::check;
-pub(crate) use validate::FUNCTIONS;
 
 /// `reports/<name>/report.yaml`.
 #[derive(Debug, Clone)]

@@ -96,10 +96,9 @@ pub(super) fn alone(number: Number, quantity: Quantity, decimals: Option<u8>, si
     let mut unit = Meaning { quantity, decimals, good: Good::None }.unit(&[number], lang);
     // In a block the larger unit begins at ten of it, so that small parts keep their digits. A sentence has no small parts,
     // and 1.08 亿元 is read more easily than 10,843 万元.
-    if let Some((power, _)) = SENTENCE_STEPS
-        .iter()
-        .find(|(power, of)| quantity == Quantity::Money && *of == lang && reaches(number, *power) && unit.power < *power)
-    {
+    if let Some((power, _)) = SENTENCE_STEPS.iter().find(|(power, of)| {
+        quantity == Quantity::Money && *of == lang && reaches(number, *power) && unit.power < *power
+    }) {
         unit = NumberUnit { quantity, power: *power, decimals: decimals.unwrap_or(2) };
     }
     amount(number, unit, sign, lang)

@@ -54,10 +54,7 @@ pub fn resolve(report: &Report, given: &BTreeMap<String, Vec<String>>, newest: i
     if let Some(name) = given.keys().find(|name| !known(name) && !RESERVED.contains(&name.as_str())) {
         let names: Vec<_> = report.parameters.iter().map(|parameter| format!("`{}`", *parameter.name)).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        return Err(bad(format!(
-            "report `{}` has no parameter `{name}`; its parameters are: {names}",
-            *report.name
-        )));
+        return Err(bad(format!("report `{}` has no parameter `{name}`; its parameters are: {names}", *report.name)));
     }
     // The as-of date first, wherever it is declared: other defaults are counted from it.
     let mut order: Vec<&Parameter> = report.parameters.iter().collect();
@@ -117,7 +114,10 @@ fn typed(parameter: &Parameter, text: &str, names: &Names<'_>) -> Result<Value> 
             match every {
                 Some(period) if period.end(day) != day => {
                     let newest = calendar::iso(period.last_closed(names.newest));
-                    Err(wrong(&format!("the last day of a closed {}, up to {newest}, or `latest`", period_name(period))))
+                    Err(wrong(&format!(
+                        "the last day of a closed {}, up to {newest}, or `latest`",
+                        period_name(period)
+                    )))
                 }
                 _ => Ok(Value::Date(day)),
             }
@@ -163,9 +163,21 @@ fn check_range(parameter: &Parameter, text: &str, value: &Value, names: &Names<'
         let Some(bound) = bound else { continue };
         let limit = typed(parameter, bound, names)?;
         let outside = match (value, &limit) {
-            (Value::Date(value), Value::Date(limit)) => if lower { value < limit } else { value > limit },
+            (Value::Date(value), Value::Date(limit)) => {
+                if lower {
+                    value < limit
+                } else {
+                    value > limit
+                }
+            }
             (Value::Number(value), Value::Number(limit)) => match value.minus(*limit) {
-                Some(over) => if lower { over.sign() < 0 } else { over.sign() > 0 },
+                Some(over) => {
+                    if lower {
+                        over.sign() < 0
+                    } else {
+                        over.sign() > 0
+                    }
+                }
                 None => true,
             },
             _ => false,
@@ -195,8 +207,7 @@ fn day(text: &str, names: &Names<'_>) -> Result<i32, String> {
     if let Some(Value::Date(day)) = names.resolved.iter().find(|resolved| resolved.name == text).map(|one| &one.value) {
         return Ok(*day);
     }
-    let (function, arguments) =
-        text.strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(allowed)?;
+    let (function, arguments) = text.strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(allowed)?;
     let arguments = split_arguments(arguments);
     let period = |name: &str| Period::parse(name).ok_or_else(|| format!("a period: {}", Period::NAMES.join(", ")));
     match (function.trim(), arguments.as_slice()) {

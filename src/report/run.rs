@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
 use super::compose;
@@ -58,12 +58,11 @@ pub async fn run(
 
     let mut bound = values.clone();
     bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
-    // Gathered first: a closure over borrowed datasets inside the stream would keep this future from moving between threads.
-    let runs: Vec<_> = report
-        .datasets
-        .iter()
-        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound))
-        .collect();
+    // Boxed, because the compiler cannot see that borrowing futures made by a closure may move between threads.
+    let mut runs = Vec::with_capacity(report.datasets.len());
+    for dataset in &report.datasets {
+        runs.push(collect(door, principal, &head, &scope.value, dataset, &bound).boxed());
+    }
     let loaded: Vec<(Dataset, DatasetEvidence)> =
         futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
     let (datasets, of_datasets): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
@@ -77,7 +76,10 @@ fn check_snapshot(parameters: &BTreeMap<String, Vec<String>>, head: &HeadInfo) -
     match parameters.get("snapshot").and_then(|values| values.first()) {
         Some(asked) if *asked != head.snapshot_id.to_string() => Err(Error::new(
             Code::BadRequest,
-            format!("parameter `snapshot`: `{asked}` is not allowed; live reports read snapshot `{}`", head.snapshot_id),
+            format!(
+                "parameter `snapshot`: `{asked}` is not allowed; live reports read snapshot `{}`",
+                head.snapshot_id
+            ),
         )),
         _ => Ok(()),
     }
@@ -137,17 +139,19 @@ async fn collect(
         ..Statement::new(dataset.sql.clone())
     };
     let limit = dataset.rows.unwrap_or(dataset.max_rows);
-    let collected = door.collect(principal, Face::Report, statement, limit).await.map_err(|error| match error.code() {
-        Code::Limit => limit_error(dataset).caused_by(error),
-        code => Error::new(code, format!("dataset `{name}` ({}): {}", *dataset.file, error.message())).caused_by(error),
-    })?;
+    let collected =
+        door.collect(principal, Face::Report, statement, limit).await.map_err(|error| match error.code() {
+            Code::Limit => limit_error(dataset).caused_by(error),
+            code => {
+                Error::new(code, format!("dataset `{name}` ({}): {}", *dataset.file, error.message())).caused_by(error)
+            }
+        })?;
     let rows = read(&collected.batches)?;
     check_rows(dataset, rows.len())?;
     let columns = collected.schema.fields().iter().map(|field| field.name().clone()).collect();
     let read = Dataset { name: name.to_owned(), columns, rows };
-    let texts = |value: &serde_json::Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().map(text).collect()
-    };
+    let texts =
+        |value: &serde_json::Value| -> Vec<String> { value.as_array().into_iter().flatten().map(text).collect() };
     let evidence = DatasetEvidence {
         name: name.to_owned(),
         query_id: collected.query_id,
@@ -234,12 +238,8 @@ fn tie_out(head: &HeadInfo, whole_bank: bool) -> TieOut {
     if !whole_bank || head.tie_out.is_empty() {
         return TieOut::NotChecked;
     }
-    let differing: Vec<String> = head
-        .tie_out
-        .iter()
-        .filter(|one| !one.equal)
-        .map(|one| format!("{}.{}", one.cube, one.measure))
-        .collect();
+    let differing: Vec<String> =
+        head.tie_out.iter().filter(|one| !one.equal).map(|one| format!("{}.{}", one.cube, one.measure)).collect();
     if differing.is_empty() { TieOut::Agrees(head.tie_out.len()) } else { TieOut::Differs(differing) }
 }
 
