@@ -15,16 +15,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::{Expr, cast, lit};
-use datafusion::common::tree_node::{Transformed, TreeNode};
 
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule};
+use crate::model::cube::{
+    Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule,
+};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{Sensitivity, Table};
 use crate::model::{Label, Located};
@@ -310,8 +312,7 @@ fn compile(
         for level in &time.levels {
             let unit = time_unit(level, &time.key);
             let key = fact_column(&time.key);
-            let base =
-                if unit == "day" { key } else { cast(date_trunc(lit(unit), key), DataType::Date32) };
+            let base = if unit == "day" { key } else { cast(date_trunc(lit(unit), key), DataType::Date32) };
             members.push(Member {
                 name: level.value.clone(),
                 label: time_label(unit),
