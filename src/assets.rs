@@ -1,1 +1,15 @@
-//! Bytes compiled in.
+//! Bytes compiled in: every word a reader sees, by language.
+//!
+//! A new file of words is one line in [`TEXT`] per language. No font is compiled in (see `reports.md`, fonts).
+
+/// Fluent files: language tag, file name, text. Both languages hold the same files with the same keys; a test compares them.
+pub const TEXT: &[(&str, &str, &str)] = &[
+    ("zh-CN", "locale.ftl", include_str!("assets/text/zh-CN/locale.ftl")),
+    ("en", "locale.ftl", include_str!("assets/text/en/locale.ftl")),
+    ("zh-CN", "chart.ftl", include_str!("assets/text/zh-CN/chart.ftl")),
+    ("en", "chart.ftl", include_str!("assets/text/en/chart.ftl")),
+    ("zh-CN", "report.ftl", include_str!("assets/text/zh-CN/report.ftl")),
+    ("en", "report.ftl", include_str!("assets/text/en/report.ftl")),
+    ("zh-CN", "portal.ftl", include_str!("assets/text/zh-CN/portal.ftl")),
+    ("en", "portal.ftl", include_str!("assets/text/en/portal.ftl")),
+];

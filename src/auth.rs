@@ -111,6 +111,11 @@ impl Principal {
         sha256_hex(text.as_bytes())
     }
 
+    /// May write SQL, on either face. A `reader` or `publisher` alone opens what others defined.
+    pub fn may_query(&self) -> bool {
+        ["analyst", "administrator", "auditor"].iter().any(|role| self.has_role(role))
+    }
+
     /// Has the role `administrator`.
     pub fn is_administrator(&self) -> bool {
         self.has_role("administrator")

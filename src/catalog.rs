@@ -133,6 +133,11 @@ impl Catalog {
         Ok(kept)
     }
 
+    /// Whether a record could be written now.
+    pub async fn check_writable(&self) -> Result<()> {
+        self.write().await?.rollback().await.map_err(failed("checking that it can be written"))
+    }
+
     fn readers(&self) -> &SqlitePool {
         &self.inner.readers
     }

@@ -1,1 +1,181 @@
-//! Settings of a project: one struct per area, unknown keys refused.
+//! Settings and definition files of a project: one struct per area, unknown keys refused.
+//!
+//! What the files may say stands in `model`; here they are found and read, and the settings become structs. Everything
+//! that can be wrong with them is reported at once, each fault with its place.
+
+mod definitions;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error, Result};
+use crate::model::cube::{self, Model};
+use crate::model::settings::SETTINGS;
+use crate::model::shape::{self, Fields, Kind};
+use crate::model::table::{self, Table};
+use crate::model::{Diagnostic, Label, schema, yaml};
+
+pub use definitions::{check, load_model, load_reports};
+
+/// The settings file of a project.
+pub const FILE: &str = "countinghouse.yaml";
+
+/// The settings of a project.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the definition files.
+    pub project: PathBuf,
+    /// Folder that the server writes.
+    pub state: PathBuf,
+    /// Name shown to people, per language.
+    pub name: Label,
+    /// Tables, and where their files lie.
+    pub warehouse: WarehouseConfig,
+    /// Limits of statements.
+    pub query: QueryConfig,
+    /// Report portal and JSON interface.
+    pub http: HttpConfig,
+    /// Arrow Flight SQL.
+    pub flight: FlightConfig,
+    /// Logins.
+    pub auth: AuthConfig,
+    /// Languages offered; the first is the default.
+    pub languages: Vec<String>,
+    /// Folder with the Noto Sans CJK fonts.
+    pub fonts: Option<String>,
+}
+
+/// Tables, and where their files lie.
+#[derive(Debug, Clone)]
+pub struct WarehouseConfig {
+    /// Folder relative to the state, `file://` URL or `s3://bucket/prefix`.
+    pub url: String,
+    /// The tables.
+    pub tables: Vec<Table>,
+}
+
+/// Limits of statements.
+#[derive(Debug, Clone)]
+pub struct QueryConfig {
+    /// A statement that takes longer is stopped.
+    pub deadline_seconds: u64,
+    /// Memory of one statement, MiB.
+    pub memory_mib: u64,
+    /// Memory of all statements together, MiB.
+    pub total_memory_mib: u64,
+    /// Statements that run at once.
+    pub concurrent: usize,
+    /// Most rows of a cube that a statement without an aggregate gets.
+    pub detail_rows: u64,
+    /// Threads of one statement; 0 means one per core.
+    pub target_partitions: usize,
+    /// Folder for sorts and joins that outgrow their memory.
+    pub spill_dir: Option<String>,
+}
+
+/// Report portal and JSON interface.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// `host:port`; port 0 takes a free one.
+    pub listen: String,
+}
+
+/// Arrow Flight SQL.
+#[derive(Debug, Clone)]
+pub struct FlightConfig {
+    /// `host:port`; port 0 takes a free one.
+    pub listen: String,
+}
+
+/// Logins.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// Life of a login, hours.
+    pub session_hours: u64,
+}
+
+/// The settings of the project in `project`, for a server that writes `state`.
+///
+/// # Errors
+/// `Code::Definition` with every fault of the file, or when there is none.
+pub fn load(project: &Path, state: &Path) -> Result<Config> {
+    let (config, faults) = read(project, state)?;
+    if faults.is_empty() { Ok(config) } else { Err(Error::definition(faults)) }
+}
+
+/// Every key of the settings file with its type, default and meaning: `describe config`.
+pub fn describe() -> String {
+    schema::text("config").expect("`config` is a kind of file")
+}
+
+/// Every cube with its time, dimensions and measures: `describe cubes`.
+pub fn describe_model(model: &Model) -> String {
+    let cubes = model.cubes.iter().map(|cube| cube::describe_cube(model, cube));
+    cubes.collect::<Vec<_>>().join("\n")
+}
+
+/// The settings as far as they can be read, and every fault.
+fn read(project: &Path, state: &Path) -> Result<(Config, Vec<Diagnostic>)> {
+    let path = project.join(FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let what = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file; is this the folder of a project?".to_owned(),
+            std::io::ErrorKind::InvalidData => "the file is not UTF-8 text".to_owned(),
+            _ => format!("the file cannot be read: {error}"),
+        };
+        Error::new(Code::Definition, format!("{}: {what}", path.display())).caused_by(error)
+    })?;
+    Ok(decode(project, state, &text))
+}
+
+fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>) {
+    let mut faults = Vec::new();
+    let node = yaml::parse(FILE, text, &mut faults);
+    let empty = yaml::Node { place: node.place.clone(), value: yaml::Value::Map(Vec::new()) };
+    // Every key has a default, so an empty file is a project without tables.
+    let node = if matches!(node.value, yaml::Value::Null) { empty.clone() } else { node };
+    shape::check(&node, Kind::Map(&SETTINGS), "the file", &mut faults);
+    let fields = Fields::new(&node, &SETTINGS);
+    let area = |name: &str| fields.area(name, &empty);
+    let (warehouse, query) = (area("warehouse"), area("query"));
+    let config = Config {
+        project: project.to_owned(),
+        state: state.to_owned(),
+        name: Label::new(),
+        warehouse: WarehouseConfig {
+            url: warehouse.needed("url").value,
+            tables: warehouse.maps("tables").iter().map(table::decode).collect(),
+        },
+        query: QueryConfig {
+            deadline_seconds: query.number_or("deadline_seconds", 1),
+            memory_mib: query.number_or("memory_mib", 16),
+            total_memory_mib: query.number_or("total_memory_mib", u64::MAX),
+            concurrent: query.number_or("concurrent", 1),
+            detail_rows: query.number_or("detail_rows", 1),
+            target_partitions: query.number_or("target_partitions", 0),
+            spill_dir: query.text("spill_dir").map(|text| text.value),
+        },
+        http: HttpConfig { listen: area("http").needed("listen").value },
+        flight: FlightConfig { listen: area("flight").needed("listen").value },
+        auth: AuthConfig { session_hours: area("auth").number_or("session_hours", 1) },
+        languages: fields.texts("languages").into_iter().map(|text| text.value).collect(),
+        fonts: fields.text("fonts").map(|text| text.value),
+    };
+    let name = match fields.label("name") {
+        label if label.is_empty() => {
+            let folder = project.file_name().map_or_else(|| "Countinghouse".into(), |name| name.to_string_lossy());
+            config.languages.iter().map(|language| (language.clone(), folder.clone().into_owned())).collect()
+        }
+        label => label,
+    };
+    table::validate(&config.warehouse.tables, &mut faults);
+    if config.query.total_memory_mib < config.query.memory_mib {
+        let place = query.given("memory_mib").or(query.given("total_memory_mib")).unwrap_or(query.place());
+        faults.push(Diagnostic::new(place, "`memory_mib` of one statement is more than `total_memory_mib` of all"));
+    }
+    if let Some(place) = fields.given("languages").filter(|_| config.languages.is_empty() && faults.is_empty()) {
+        faults.push(Diagnostic::new(place, "`languages` names no language"));
+    }
+    (Config { name, ..config }, shape::in_order(faults))
+}

@@ -1,1 +1,474 @@
-//! Cubes: wide views, measures, the form of a question and its plan.
+//! Cubes: definitions bound to a snapshot, wide views, and the plan of a question.
+//!
+//! A cube appears in SQL as a wide view whose columns are levels, attributes and measures. The view is a leaf that
+//! [`rewrite`] recognises by identity: it replaces each aggregate over it by the plan that the measures' definitions ask
+//! for, joining only the dimensions that the statement names. Nothing executes the leaf itself.
+
+mod days;
+mod hierarchy;
+mod measure;
+mod rewrite;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Column, DFSchema};
+use datafusion::datasource::MemTable;
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions::datetime::expr_fn::date_trunc;
+use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+
+use crate::engine::Engine;
+use crate::error::{Code, Error, Result};
+use crate::model::cube::{Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule};
+use crate::model::diagnostic::Diagnostic;
+use crate::model::table::{Sensitivity, Table};
+use crate::model::{Label, Located};
+use crate::warehouse::{Snapshot, Warehouse, arrow_type};
+
+pub use days::Coverage;
+pub use rewrite::{DetailLimit, rewrite};
+pub use view::{CubeTable, detail};
+
+/// Alias of the fact scan in the plans made here.
+const FACT: &str = "__fact";
+/// Alias of the cube's own columns in a normal form.
+const LEAF: &str = "__cube";
+
+/// A cube compiled against the warehouse tables: every column resolved, every formula parsed.
+#[derive(Debug)]
+pub struct CompiledCube {
+    /// The definition.
+    pub cube: Cube,
+    /// Levels and attributes, in the order of the view's columns.
+    pub members: Vec<Member>,
+    measures: Vec<CompiledMeasure>,
+    joins: Vec<CompiledJoin>,
+    fact_table: Table,
+    filter: Option<Expr>,
+    schema: SchemaRef,
+}
+
+/// A level or attribute: a column of the view.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Column name in the view.
+    pub name: String,
+    /// What it is called.
+    pub label: Label,
+    /// `time`, `level` or `attribute`.
+    pub role: &'static str,
+    /// Dimension it belongs to; the calendar for time levels; none for an attribute of the fact itself.
+    pub dimension: Option<String>,
+    /// Sensitivity class.
+    pub sensitivity: Sensitivity,
+    data_type: DataType,
+    base: Expr,
+}
+
+#[derive(Debug)]
+struct CompiledMeasure {
+    measure: Measure,
+    /// The state's expressions over the fact and its dimensions, in the order of the definition.
+    inputs: Vec<Expr>,
+}
+
+#[derive(Debug)]
+struct CompiledJoin {
+    alias: String,
+    on: String,
+    dimension: Dimension,
+    /// Set when the dimension has a ragged hierarchy, whose levels are computed per snapshot.
+    ragged: bool,
+}
+
+/// All cubes of a project.
+#[derive(Debug)]
+pub struct Cubes {
+    /// The definitions.
+    pub model: Arc<Model>,
+    /// The warehouse tables by name.
+    pub tables: BTreeMap<String, Table>,
+    cubes: BTreeMap<String, Arc<CompiledCube>>,
+}
+
+/// A cube's data at a snapshot, for some branches.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    cube: Arc<CompiledCube>,
+    fact: Arc<dyn TableProvider>,
+    dimensions: Vec<Arc<dyn TableProvider>>,
+    coverage: Option<Coverage>,
+}
+
+impl Cubes {
+    /// Compiles every cube of the model; all faults are reported at their places.
+    pub fn compile(model: Arc<Model>, tables: &[Table], session: &SessionState) -> Result<Self> {
+        let tables: BTreeMap<String, Table> =
+            tables.iter().map(|table| (table.name.value.clone(), table.clone())).collect();
+        let mut cubes = BTreeMap::new();
+        let mut faults = Vec::new();
+        for cube in &model.cubes {
+            match compile(cube, &model, &tables, session, &mut faults) {
+                Some(compiled) => _ = cubes.insert(cube.name.value.clone(), Arc::new(compiled)),
+                None if faults.is_empty() => faults.push(Diagnostic {
+                    place: cube.name.place.clone(),
+                    message: format!("cube `{}` cannot be built from the warehouse tables", *cube.name),
+                }),
+                None => {}
+            }
+        }
+        if faults.is_empty() { Ok(Self { model, tables, cubes }) } else { Err(Error::definition(faults)) }
+    }
+
+    /// The compiled cubes by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<CompiledCube>)> {
+        self.cubes.iter().map(|(name, cube)| (name.as_str(), cube))
+    }
+
+    /// The compiled cube of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<CompiledCube>> {
+        self.cubes.get(name)
+    }
+
+    /// Binds a cube to the files of a snapshot, cut to `branches` (`None`: the whole bank).
+    pub async fn bind(
+        &self,
+        cube: &Arc<CompiledCube>,
+        engine: &Engine,
+        warehouse: &Warehouse,
+        snapshot: &Snapshot,
+        branches: Option<&BTreeSet<String>>,
+    ) -> Result<Binding> {
+        let fact = table(engine, warehouse, snapshot, &cube.fact_table, branches).await?;
+        let coverage = match &cube.cube.time {
+            Some(time) => days::coverage(&self.model, cube, time, warehouse, snapshot).await?,
+            None => None,
+        };
+        let mut dimensions = Vec::new();
+        for join in &cube.joins {
+            let definition = self.table_of(&join.dimension.table)?;
+            let provider = if join.ragged {
+                let batches = warehouse.read(snapshot, &join.dimension.table, branches).await?;
+                let (schema, batches) = hierarchy::flatten(&join.dimension, batches)?;
+                let memory = MemTable::try_new(schema, vec![batches])
+                    .map_err(|error| Error::internal("cannot hold a dimension in memory", error))?;
+                Arc::new(memory) as Arc<dyn TableProvider>
+            } else {
+                table(engine, warehouse, snapshot, definition, branches).await?
+            };
+            dimensions.push(provider);
+        }
+        Ok(Binding { cube: Arc::clone(cube), fact, dimensions, coverage })
+    }
+
+    fn table_of(&self, name: &str) -> Result<&Table> {
+        self.tables
+            .get(name)
+            .ok_or_else(|| Error::new(Code::Internal, format!("table `{name}` was checked and is missing")))
+    }
+}
+
+/// A scan of a table at a snapshot, cut to `branches`; an empty one when nothing has been loaded into it yet.
+pub async fn table(
+    engine: &Engine,
+    warehouse: &Warehouse,
+    snapshot: &Snapshot,
+    table: &Table,
+    branches: Option<&BTreeSet<String>>,
+) -> Result<Arc<dyn TableProvider>> {
+    if !snapshot.tables.contains_key(table.name.as_str()) {
+        let empty = MemTable::try_new(crate::warehouse::table_schema(table), vec![vec![]])
+            .map_err(|error| Error::internal("cannot make an empty table", error))?;
+        return Ok(Arc::new(empty));
+    }
+    let files = warehouse.files(snapshot, &table.name).await?;
+    engine.table(files, branches)
+}
+
+impl CompiledCube {
+    /// The view's schema: members, then measures, with their meaning as field metadata.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Schema of the detail view: members, then the fact's own columns that no member shows under the same name.
+    pub fn detail_schema(&self) -> SchemaRef {
+        let fields = self.detail_columns().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+        Arc::new(Schema::new(fields))
+    }
+
+    fn detail_columns(&self) -> Vec<(Field, Expr)> {
+        let mut columns: Vec<(Field, Expr)> =
+            self.members.iter().map(|member| (member.field(), member.base.clone())).collect();
+        for field in crate::warehouse::table_schema(&self.fact_table).fields() {
+            if columns.iter().all(|(known, _)| known.name() != field.name()) {
+                columns.push((field.as_ref().clone().with_nullable(true), fact_column(field.name())));
+            }
+        }
+        columns
+    }
+
+    fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    fn measure(&self, name: &str) -> Option<&CompiledMeasure> {
+        self.measures.iter().find(|compiled| *compiled.measure.name == name)
+    }
+
+    /// The cube's time levels by column name: name and `date_trunc` unit.
+    fn time_levels(&self) -> Vec<(String, &'static str)> {
+        let Some(time) = &self.cube.time else { return Vec::new() };
+        time.levels.iter().map(|level| (level.value.clone(), time_unit(level, &time.key))).collect()
+    }
+}
+
+impl Member {
+    fn field(&self) -> Field {
+        let mut metadata = labels(&self.label);
+        metadata.insert("countinghouse:role".into(), self.role.into());
+        metadata.insert("countinghouse:sensitivity".into(), sensitivity(self.sensitivity).into());
+        if let Some(dimension) = &self.dimension {
+            metadata.insert("countinghouse:dimension".into(), dimension.clone());
+        }
+        Field::new(&self.name, self.data_type.clone(), true).with_metadata(metadata)
+    }
+}
+
+impl CompiledMeasure {
+    fn field(&self) -> Field {
+        let measure = &self.measure;
+        let mut metadata = labels(&measure.label);
+        for (language, text) in &measure.description {
+            metadata.insert(format!("description.{language}"), text.clone());
+        }
+        let additivity = match measure.additivity() {
+            Additivity::Additive => "additive",
+            Additivity::SemiAdditive => "semi-additive",
+            Additivity::NonAdditive => "non-additive",
+        };
+        metadata.insert("countinghouse:role".into(), "measure".into());
+        metadata.insert("countinghouse:additivity".into(), additivity.into());
+        metadata.insert("countinghouse:call".into(), measure::call(measure));
+        if let Some(unit) = &measure.unit {
+            metadata.insert("countinghouse:unit".into(), unit.clone());
+        }
+        Field::new(measure.name.as_str(), arrow_type(measure.data_type), true).with_metadata(metadata)
+    }
+
+    /// Whether a single row has a value of its own: an additive sum over all days.
+    fn row_value(&self) -> Option<&Expr> {
+        matches!((&self.measure.state, &self.measure.time), (State::Sum { .. }, TimeRule::All)).then(|| &self.inputs[0])
+    }
+}
+
+fn labels(label: &Label) -> HashMap<String, String> {
+    label.iter().map(|(language, text)| (format!("label.{language}"), text.clone())).collect()
+}
+
+fn sensitivity(class: Sensitivity) -> &'static str {
+    match class {
+        Sensitivity::C1 => "C1",
+        Sensitivity::C2 => "C2",
+    }
+}
+
+fn time_unit(level: &str, key: &str) -> &'static str {
+    match level {
+        _ if level == key => "day",
+        "week" => "week",
+        "month" => "month",
+        "quarter" => "quarter",
+        _ => "year",
+    }
+}
+
+fn fact_column(name: &str) -> Expr {
+    Expr::Column(Column::new(Some(FACT), name))
+}
+
+fn role_alias(role: &str) -> String {
+    format!("__dim_{role}")
+}
+
+/// Resolves a cube's columns and parses its formulas.
+fn compile(
+    cube: &Cube,
+    model: &Model,
+    tables: &BTreeMap<String, Table>,
+    session: &SessionState,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<CompiledCube> {
+    let fact_table = tables.get(cube.fact.table.as_str())?.clone();
+    let mut members = Vec::new();
+    if let Some(time) = &cube.time {
+        for level in &time.levels {
+            let unit = time_unit(level, &time.key);
+            let key = fact_column(&time.key);
+            let base =
+                if unit == "day" { key } else { cast(date_trunc(lit(unit), key), DataType::Date32) };
+            members.push(Member {
+                name: level.value.clone(),
+                label: time_label(unit),
+                role: "time",
+                dimension: Some(time.calendar.value.clone()),
+                sensitivity: Sensitivity::C1,
+                data_type: DataType::Date32,
+                base,
+            });
+        }
+    }
+    let mut joins = Vec::new();
+    // Names that formulas may use: the fact's columns, the view's members, and `role.attribute`.
+    let mut names: Vec<(Option<String>, String, DataType, Expr)> = crate::warehouse::table_schema(&fact_table)
+        .fields()
+        .iter()
+        .map(|field| (None, field.name().clone(), field.data_type().clone(), fact_column(field.name())))
+        .collect();
+    for join in &cube.joins {
+        let dimension = model.dimension(&join.dimension)?;
+        let table = tables.get(dimension.table.as_str())?;
+        let role = join.role.as_ref().unwrap_or(&join.dimension);
+        let alias = role_alias(role);
+        let prefix = join.role.as_ref().map(|role| format!("{}_", **role)).unwrap_or_default();
+        let mut ragged = false;
+        let mut add = |name: &str, column: &str, data_type: DataType, label: &Label, class, kind, hidden: bool| {
+            let base = Expr::Column(Column::new(Some(alias.clone()), column));
+            names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
+            // Two hierarchies may share a level.
+            if !hidden && members.iter().all(|member: &Member| member.base != base) {
+                members.push(Member {
+                    name: format!("{prefix}{name}"),
+                    label: label.clone(),
+                    role: kind,
+                    dimension: Some(dimension.name.value.clone()),
+                    sensitivity: class,
+                    data_type,
+                    base,
+                });
+            }
+        };
+        for hierarchy in &dimension.hierarchies {
+            for level in &hierarchy.levels {
+                let Level { name, label, column, sensitivity, .. } = level;
+                match (&hierarchy.kind, column) {
+                    (HierarchyKind::Ragged { .. }, _) => {
+                        ragged = true;
+                        add(name, &hierarchy::column(name), DataType::Utf8, label, *sensitivity, "level", false);
+                    }
+                    (HierarchyKind::Levels, Some(column)) => {
+                        let data_type = arrow_type(table.column(column)?.data_type);
+                        add(name, column, data_type, label, *sensitivity, "level", false);
+                    }
+                    (HierarchyKind::Levels, None) => return None,
+                }
+            }
+        }
+        for Attribute { name, label, column, sensitivity, hidden, .. } in &dimension.attributes {
+            let data_type = arrow_type(table.column(column)?.data_type);
+            add(name, column, data_type, label, *sensitivity, "attribute", *hidden);
+        }
+        joins.push(CompiledJoin { alias, on: join.on.value.clone(), dimension: dimension.clone(), ragged });
+    }
+    for Attribute { name, label, column, sensitivity, hidden, .. } in &cube.attributes {
+        let data_type = arrow_type(fact_table.column(column)?.data_type);
+        if !*hidden {
+            members.push(Member {
+                name: name.value.clone(),
+                label: label.clone(),
+                role: "attribute",
+                dimension: None,
+                sensitivity: *sensitivity,
+                data_type,
+                base: fact_column(column),
+            });
+        }
+    }
+    for member in &members {
+        if names.iter().all(|(qualifier, name, ..)| qualifier.is_some() || *name != member.name) {
+            names.push((None, member.name.clone(), member.data_type.clone(), member.base.clone()));
+        }
+    }
+
+    let formulas = Formulas::new(names, session)?;
+    let filter = cube.fact.filter.as_ref().and_then(|text| formulas.parse(text, faults));
+    let mut measures = Vec::new();
+    for measure in &cube.measures {
+        let texts: Vec<&Located<String>> = match (&measure.state, &measure.time) {
+            (_, TimeRule::AverageDaily { day_sum: Some(column) }) => vec![column],
+            (State::Sum { of } | State::Min { of } | State::Max { of }, _) => vec![of],
+            (State::Average { of } | State::Distinct { of }, _) => vec![of],
+            (State::Count { of }, _) => of.iter().collect(),
+            (State::Ratio { numerator, denominator }, _) => vec![numerator, denominator],
+        };
+        let inputs: Vec<Expr> = texts.iter().filter_map(|text| formulas.parse(text, faults)).collect();
+        if inputs.len() == texts.len() {
+            measures.push(CompiledMeasure { measure: measure.clone(), inputs });
+        }
+    }
+    if !faults.is_empty() {
+        return None;
+    }
+    let fields =
+        members.iter().map(Member::field).chain(measures.iter().map(CompiledMeasure::field)).collect::<Vec<_>>();
+    let schema = Arc::new(Schema::new(fields));
+    Some(CompiledCube { cube: cube.clone(), members, measures, joins, fact_table, filter, schema })
+}
+
+fn time_label(unit: &str) -> Label {
+    let (en, zh) = match unit {
+        "day" => ("Date", "日期"),
+        "week" => ("Week", "周"),
+        "month" => ("Month", "月份"),
+        "quarter" => ("Quarter", "季度"),
+        _ => ("Year", "年份"),
+    };
+    Label::from([("en".to_owned(), en.to_owned()), ("zh-CN".to_owned(), zh.to_owned())])
+}
+
+/// Parses SQL expressions of definition files over a cube's names.
+struct Formulas<'a> {
+    schema: DFSchema,
+    bases: HashMap<Column, Expr>,
+    session: &'a SessionState,
+}
+
+impl<'a> Formulas<'a> {
+    fn new(names: Vec<(Option<String>, String, DataType, Expr)>, session: &'a SessionState) -> Option<Self> {
+        let mut fields = Vec::new();
+        let mut bases = HashMap::new();
+        for (qualifier, name, data_type, base) in names {
+            let column = Column::new(qualifier.clone(), name.clone());
+            if bases.insert(column, base).is_none() {
+                fields.push((qualifier.map(Into::into), Arc::new(Field::new(name, data_type, true))));
+            }
+        }
+        let schema = DFSchema::new_with_metadata(fields, HashMap::new()).ok()?;
+        Some(Self { schema, bases, session })
+    }
+
+    fn parse(&self, text: &Located<String>, faults: &mut Vec<Diagnostic>) -> Option<Expr> {
+        let parsed = self.session.create_logical_expr(text, &self.schema).and_then(|expr| {
+            expr.transform(|node| match &node {
+                Expr::Column(column) => match self.bases.get(column) {
+                    Some(base) => Ok(Transformed::yes(base.clone())),
+                    None => Ok(Transformed::no(node)),
+                },
+                _ => Ok(Transformed::no(node)),
+            })
+        });
+        match parsed {
+            Ok(expr) => Some(expr.data),
+            Err(error) => {
+                let message = format!("`{}` cannot be read: {}", text.value, error.strip_backtrace());
+                faults.push(Diagnostic { place: text.place.clone(), message });
+                None
+            }
+        }
+    }
+}

@@ -1,1 +1,132 @@
 //! Runs checked plans: sessions, scans, budgets.
+//!
+//! The engine knows files, memory and cores. Who may see what is decided before a plan reaches it (`query`), what a
+//! question means before that (`cube`).
+
+mod functions;
+mod registry;
+mod scan;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProviderList, TableProvider};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionStateDefaults, object_store::ObjectStoreUrl};
+use datafusion::prelude::SessionConfig;
+
+use crate::config::QueryConfig;
+use crate::error::{Error, Result};
+use crate::storage::Storage;
+use crate::warehouse::TableFiles;
+
+pub use functions::ratio;
+
+/// The catalog's name in SQL.
+pub const CATALOG: &str = "countinghouse";
+
+/// URL under which sessions know the warehouse; nothing else is registered, so a path in SQL is only an unknown name.
+const WAREHOUSE_URL: &str = "countinghouse://warehouse";
+
+/// The local engine.
+#[derive(Clone)]
+pub struct Engine {
+    base: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    store: Arc<dyn object_store::ObjectStore>,
+    memory_bytes: usize,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("memory_bytes", &self.memory_bytes).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine over one warehouse. Spill files go to `spill`, which is made if it is missing and emptied at start:
+    /// nothing in it outlives a statement.
+    pub fn new(config: &QueryConfig, storage: &Storage, spill: &Path) -> Result<Self> {
+        let _ = std::fs::remove_dir_all(spill);
+        std::fs::create_dir_all(spill)
+            .map_err(|error| Error::internal(format!("cannot make the spill folder `{}`", spill.display()), error))?;
+        let store: Arc<dyn object_store::ObjectStore> = Arc::new(registry::ReadOnly::new(storage.store()));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(Arc::new(registry::Closed::new(WAREHOUSE_URL, Arc::clone(&store))))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.to_path_buf()])),
+            )
+            .with_metadata_cache_limit(256 << 20)
+            .build_arc()
+            .map_err(|error| Error::internal("cannot start the engine", error))?;
+
+        let mut session = SessionConfig::new()
+            .with_default_catalog_and_schema(CATALOG, "head_office")
+            .with_create_default_catalog_and_schema(false)
+            .with_information_schema(false);
+        if config.target_partitions > 0 {
+            session = session.with_target_partitions(config.target_partitions);
+        }
+        let options = session.options_mut();
+        options.execution.collect_statistics = false; // they come from the log
+        options.execution.enable_recursive_ctes = false;
+        options.execution.parquet.max_in_list_size = 200;
+        options.optimizer.hash_join_single_partition_threshold = 64 << 20;
+        options.optimizer.hash_join_single_partition_threshold_rows = 1_000_000;
+        options.optimizer.repartition_file_min_size = 16 << 20;
+        options.sql_parser.map_string_types_to_utf8view = false; // one text type inside and on the wire
+        options.sql_parser.parse_float_as_decimal = true; // 0.1 is a decimal: money never meets a float
+
+        let base = builder().with_config(session).with_runtime_env(Arc::clone(&runtime)).build();
+        Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20 })
+    }
+
+    /// A session for one statement: its own catalogs and its own memory pool, everything else shared.
+    pub fn session(&self, catalogs: Arc<dyn CatalogProviderList>, default_schema: &str) -> Result<SessionState> {
+        let consumers = NonZeroUsize::MIN.saturating_add(4);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(self.memory_bytes), consumers);
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime)
+            .with_memory_pool(Arc::new(pool))
+            .build_arc()
+            .map_err(|error| Error::internal("cannot open a session", error))?;
+        let config = self.base.config().clone().with_default_catalog_and_schema(CATALOG, default_schema);
+        Ok(SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_config(config)
+            .with_catalog_list(catalogs)
+            .with_runtime_env(runtime)
+            .build())
+    }
+
+    /// A scan of the given files, cut to `branches` before a plan exists: other branches' files are not in it, so no
+    /// predicate, bound, count or error can show them. `None` is the whole bank.
+    pub fn table(
+        &self,
+        files: Arc<TableFiles>,
+        branches: Option<&BTreeSet<String>>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let url = ObjectStoreUrl::parse(WAREHOUSE_URL).map_err(|error| Error::internal("warehouse url", error))?;
+        Ok(Arc::new(scan::SnapshotTable::new(url, Arc::clone(&self.store), files, branches)))
+    }
+}
+
+/// Not `with_default_features`: that brings table factories, file formats and table functions with it.
+fn builder() -> SessionStateBuilder {
+    SessionStateBuilder::new()
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_scalar_functions(functions::scalar())
+        .with_aggregate_functions(functions::aggregate())
+        .with_window_functions(functions::window())
+}
+
+/// A session that reads formulas of definition files and can reach no data.
+pub fn formula_session() -> SessionState {
+    let mut config = SessionConfig::new();
+    config.options_mut().sql_parser.map_string_types_to_utf8view = false;
+    config.options_mut().sql_parser.parse_float_as_decimal = true;
+    builder().with_config(config).build()
+}

@@ -71,6 +71,8 @@ codes! {
     TimeContext = "TIME_CONTEXT", Caller;
     /// Rows of a cube without an aggregate and without a small `LIMIT`.
     DetailLimit = "DETAIL_LIMIT", Caller;
+    /// The statement's own arithmetic fails on the data: division by zero, a cast, an overflow.
+    Evaluation = "EVALUATION", Caller;
     /// A request whose form or parameter is wrong.
     BadRequest = "BAD_REQUEST", Caller;
     /// No, wrong or expired credentials.

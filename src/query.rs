@@ -1,1 +1,712 @@
-//! The one door for statements.
+//! The one door: every statement of both faces, of reports, jobs and the command line goes through it.
+//!
+//! In order: what a statement may be ([`gate`]), what the principal may see ([`schema`]), what it means (`cube`), what it
+//! may read ([`lint`]), a durable record that it began, and then rows under a deadline and a memory budget. Dropping the
+//! rows cancels the statement.
+
+mod gate;
+mod lint;
+mod rows;
+mod schema;
+mod system;
+mod wire;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ParamValues;
+use datafusion::common::ScalarValue;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::auth::{Principal, Scope};
+use crate::catalog::{Catalog, QueryRow};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::cube::{Binding, Cubes, DetailLimit, rewrite};
+use crate::engine::{Engine, formula_session};
+use crate::error::{Code, Error, Result};
+use crate::model::Label;
+use crate::model::cube::{HierarchyKind, Model};
+use crate::warehouse::{Snapshot, Warehouse};
+
+pub use schema::HEAD_OFFICE;
+
+/// Where a statement comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// Arrow Flight SQL.
+    Flight,
+    /// `/api/sql`.
+    Http,
+    /// A report's dataset.
+    Report,
+    /// `countinghouse query`.
+    CommandLine,
+    /// Scheduled work.
+    Job,
+}
+
+impl Face {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Flight => "flight",
+            Self::Http => "http",
+            Self::Report => "report",
+            Self::CommandLine => "command_line",
+            Self::Job => "job",
+        }
+    }
+}
+
+/// A statement as it arrives.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// One query.
+    pub sql: String,
+    /// One row of parameters: columns in order for `$1`, by name for `$as_of`.
+    pub parameters: Option<RecordBatch>,
+    /// Default schema; the principal's home unless given.
+    pub schema: Option<String>,
+    /// A kept snapshot; the newest unless given.
+    pub snapshot: Option<i64>,
+}
+
+impl Statement {
+    /// A statement without parameters over the newest snapshot.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), parameters: None, schema: None, snapshot: None }
+    }
+}
+
+/// What a table is to its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableKind {
+    /// A cube's wide view.
+    Cube,
+    /// The rows behind a cube.
+    Detail,
+    /// A warehouse table.
+    Base,
+    /// The server's own records.
+    System,
+}
+
+/// A table that a principal may see.
+#[derive(Debug, Clone)]
+pub struct TableInfo {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: TableKind,
+    /// Columns; the field metadata tells label, unit, role, additivity.
+    pub arrow: SchemaRef,
+    /// What it holds, by language.
+    pub description: Label,
+}
+
+/// How many branches have delivered the newest period.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Completeness {
+    /// Branches with data.
+    pub closed: usize,
+    /// All branches.
+    pub of: usize,
+    /// Keys of those without.
+    pub open: Vec<String>,
+}
+
+/// The newest snapshot in words.
+#[derive(Debug, Clone)]
+pub struct HeadInfo {
+    /// Its number.
+    pub snapshot_id: i64,
+    /// The day that the data stand for, in days since 1970-01-01.
+    pub as_of: i32,
+    /// Which branches are in it.
+    pub completeness: Completeness,
+    /// When it was published.
+    pub created_at: jiff::Timestamp,
+    /// Head office against the sum of branches, per additive measure.
+    pub tie_out: Vec<TieOut>,
+}
+
+/// One comparison of head office with the sum of its branches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TieOut {
+    /// The cube.
+    pub cube: String,
+    /// The measure.
+    pub measure: String,
+    /// Whether both are the same to the fen.
+    pub equal: bool,
+}
+
+/// A branch of the organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its key: SQL schema and partition value.
+    pub key: String,
+    /// The member's name as the organisation table gives it.
+    pub name: String,
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+struct Inner {
+    config: Arc<Config>,
+    cubes: Arc<Cubes>,
+    engine: Engine,
+    warehouse: Arc<Warehouse>,
+    catalog: Catalog,
+    clock: Clock,
+    admission: Arc<Semaphore>,
+    bindings: Mutex<HashMap<BindingKey, Binding>>,
+    branches: Mutex<Option<(i64, Arc<Vec<Branch>>)>>,
+}
+
+/// Snapshot, branches (`None`: the bank), cube.
+type BindingKey = (i64, Option<BTreeSet<String>>, String);
+
+/// A planned statement: its schema is known and no data has been read.
+#[derive(Clone)]
+pub struct Prepared(Arc<PreparedInner>);
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("sql", &self.0.statement.sql).finish_non_exhaustive()
+    }
+}
+
+struct PreparedInner {
+    door: Door,
+    principal: Principal,
+    face: Face,
+    statement: Statement,
+    snapshot: Arc<Snapshot>,
+    unbound: LogicalPlan,
+    parameters: SchemaRef,
+    /// Analysed and optimised; `None` while parameters are missing.
+    plan: Option<LogicalPlan>,
+    schema: SchemaRef,
+}
+
+impl Prepared {
+    /// Exactly the schema of the rows: plain types, all nullable.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0.schema)
+    }
+
+    /// The parameters that the statement names, with the types the planner infers; all nullable.
+    pub fn parameter_schema(&self) -> SchemaRef {
+        Arc::clone(&self.0.parameters)
+    }
+
+    /// The snapshot that the rows come from.
+    pub fn snapshot_id(&self) -> i64 {
+        self.0.snapshot.id
+    }
+
+    /// The statement with one row of parameters bound, over the same snapshot.
+    pub async fn bind(&self, parameters: RecordBatch) -> Result<Self> {
+        let inner = &*self.0;
+        let mut statement = inner.statement.clone();
+        statement.parameters = Some(parameters);
+        statement.snapshot = Some(inner.snapshot.id);
+        inner.door.prepare(&inner.principal, inner.face, statement).await
+    }
+}
+
+/// Rows on their way.
+pub struct Answer {
+    /// Id of the statement in `system.queries`, logs and errors.
+    pub query_id: String,
+    /// The snapshot that the rows come from.
+    pub snapshot_id: i64,
+    /// Exactly the schema of the rows.
+    pub schema: SchemaRef,
+    /// The rows. Dropping the stream cancels the statement.
+    pub rows: BoxStream<'static, Result<RecordBatch>>,
+    /// Where the figures come from, for headers, footers and metadata.
+    pub provenance: serde_json::Value,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("query_id", &self.query_id).finish_non_exhaustive()
+    }
+}
+
+/// All rows of a small result.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// Exactly the schema of the rows.
+    pub schema: SchemaRef,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+    /// Id of the statement.
+    pub query_id: String,
+    /// The snapshot that the rows come from.
+    pub snapshot_id: i64,
+    /// Where the figures come from.
+    pub provenance: serde_json::Value,
+}
+
+impl Collected {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+impl Door {
+    /// Builds the door of a project; faults of the cubes are reported with their places.
+    pub fn new(
+        config: Arc<Config>,
+        model: Arc<Model>,
+        warehouse: Arc<Warehouse>,
+        catalog: Catalog,
+        clock: Clock,
+    ) -> Result<Self> {
+        let spill = match &config.query.spill_dir {
+            Some(folder) => std::path::PathBuf::from(folder).join(format!("spill-{}", std::process::id())),
+            None => config.state.join(format!("spill-{}", std::process::id())),
+        };
+        let engine = Engine::new(&config.query, warehouse.storage(), &spill)?;
+        let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &formula_session())?);
+        let budget = (config.query.total_memory_mib / config.query.memory_mib.max(1)).max(1);
+        let admitted = config.query.concurrent.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
+        Ok(Self(Arc::new(Inner {
+            admission: Arc::new(Semaphore::new(admitted)),
+            config,
+            cubes,
+            engine,
+            warehouse,
+            catalog,
+            clock,
+            bindings: Mutex::default(),
+            branches: Mutex::default(),
+        })))
+    }
+
+    /// The definitions.
+    pub fn model(&self) -> &Model {
+        &self.0.cubes.model
+    }
+
+    /// The schema that a principal's names are looked up in first: head office, or its first branch.
+    pub fn default_schema(&self, principal: &Principal) -> String {
+        match &principal.scope {
+            Scope::HeadOffice => HEAD_OFFICE.to_owned(),
+            Scope::Branches(branches) => branches.first().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Plans a statement: gate, names, types, measures. No data file is opened.
+    pub async fn prepare(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Prepared> {
+        if principal.has_role("reader") && !principal.has_role("analyst") && face != Face::Report {
+            return Err(Error::new(Code::Denied, "this login may open reports, but not run statements of its own"));
+        }
+        let parsed = gate::check(&statement.sql)?;
+        let snapshot = match statement.snapshot {
+            Some(id) => self.0.warehouse.snapshot(id).await?,
+            None => self.newest().await?,
+        };
+        let default_schema = match &statement.schema {
+            Some(schema) => schema.clone(),
+            None => self.default_schema(principal),
+        };
+        let session = self.session(principal, &snapshot, &default_schema).await?;
+        let unbound =
+            session.statement_to_plan(parsed).await.map_err(|error| gate::planning_error(error, &statement.sql))?;
+        gate::check_plan(&unbound)?;
+        let parameters = parameter_schema(&unbound)?;
+        let limit = DetailLimit(usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX));
+        let bound = match (&statement.parameters, parameters.fields().is_empty()) {
+            (_, true) => Some(unbound.clone()),
+            (Some(values), false) => Some(bind(&unbound, values)?),
+            (None, false) => None,
+        };
+        // A statement whose parameters are not known yet still has a schema: that of the statement over nulls.
+        let (rewritten, complete) = match bound {
+            Some(plan) => (rewrite(plan, &session, limit)?, true),
+            None => (rewrite(bind_nulls(&unbound, &parameters)?, &session, limit)?, false),
+        };
+        let schema = wire::schema(rewritten.schema());
+        let plan = match complete {
+            true => {
+                Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?)
+            }
+            false => None,
+        };
+        Ok(Prepared(Arc::new(PreparedInner {
+            door: self.clone(),
+            principal: principal.clone(),
+            face,
+            statement,
+            snapshot,
+            unbound,
+            parameters,
+            plan,
+            schema,
+        })))
+    }
+
+    /// Runs a planned statement. The record that it began is durable before a row can be read.
+    pub async fn run(&self, prepared: Prepared) -> Result<Answer> {
+        let inner = &*prepared.0;
+        let Some(plan) = &inner.plan else {
+            let names = inner.parameters.fields().iter().map(|field| format!("`{}`", field.name()));
+            let names = names.collect::<Vec<_>>().join(", ");
+            return Err(Error::new(Code::BadRequest, format!("the statement needs values for {names}")));
+        };
+        let wait = Duration::from_secs(self.0.config.query.deadline_seconds.min(10));
+        let permit = tokio::time::timeout(wait, Arc::clone(&self.0.admission).acquire_owned())
+            .await
+            .map_err(|_| Error::new(Code::Queue, "too many statements are running; try again in a moment"))?
+            .map_err(|error| Error::internal("the server is stopping", error))?;
+
+        let started_at = self.0.clock.now();
+        let row = QueryRow {
+            query_id: uuid::Uuid::now_v7().simple().to_string(),
+            principal: inner.principal.name.clone(),
+            face: inner.face.as_str().to_owned(),
+            sql: inner.statement.sql.clone(),
+            started_at,
+            duration_ms: None,
+            rows: None,
+            bytes: None,
+            snapshot_id: Some(inner.snapshot.id),
+            rollup: None,
+            reasons: None,
+            status: "running".to_owned(),
+            error_code: None,
+        };
+        self.0.catalog.begin_query(&row).await?;
+        let query_id = row.query_id.clone();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.0.config.query.deadline_seconds);
+        let mut running = rows::Running::new(self, row, Arc::clone(&inner.schema), deadline, permit);
+
+        let started = async {
+            let session = self.session(&inner.principal, &inner.snapshot, HEAD_OFFICE).await?;
+            let physical = session
+                .query_planner()
+                .create_physical_plan(plan, &session)
+                .await
+                .map_err(|error| rows::execution_error(error, &query_id))?;
+            lint::check(&physical, &inner.principal.scope)?;
+            datafusion::physical_plan::execute_stream(physical, session.task_ctx())
+                .map_err(|error| rows::execution_error(error, &query_id))
+        }
+        .await;
+        match started {
+            Ok(stream) => running.start(stream),
+            Err(error) => {
+                running.end(Some(&error)).await;
+                return Err(error);
+            }
+        }
+        let provenance = self.provenance(&query_id, &inner.snapshot).await?;
+        Ok(Answer {
+            query_id,
+            snapshot_id: inner.snapshot.id,
+            schema: Arc::clone(&inner.schema),
+            rows: running.into_stream(),
+            provenance,
+        })
+    }
+
+    /// Plans and runs a statement.
+    pub async fn query(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Answer> {
+        let prepared = self.prepare(principal, face, statement).await?;
+        self.run(prepared).await
+    }
+
+    /// All rows of a statement; an error when there are more than `max_rows`, never a part of them.
+    pub async fn collect(
+        &self,
+        principal: &Principal,
+        face: Face,
+        statement: Statement,
+        max_rows: u64,
+    ) -> Result<Collected> {
+        let mut answer = self.query(principal, face, statement).await?;
+        let mut batches = Vec::new();
+        let mut rows = 0;
+        while let Some(batch) = answer.rows.next().await {
+            let batch = batch?;
+            rows += batch.num_rows() as u64;
+            if rows > max_rows {
+                return Err(Error::new(Code::Limit, format!("the result has more than {max_rows} rows")));
+            }
+            batches.push(batch);
+        }
+        Ok(Collected {
+            schema: answer.schema,
+            batches,
+            query_id: answer.query_id,
+            snapshot_id: answer.snapshot_id,
+            provenance: answer.provenance,
+        })
+    }
+
+    /// The tables that a principal may see, by schema and name.
+    pub async fn tables(&self, principal: &Principal) -> Result<Vec<TableInfo>> {
+        let branches = match self.0.warehouse.head().await? {
+            Some(snapshot) => self.branches(&snapshot).await?,
+            None => Arc::default(),
+        };
+        Ok(schema::tables(self, principal, &branches))
+    }
+
+    /// The newest snapshot, or the error that nothing has been loaded.
+    async fn newest(&self) -> Result<Arc<Snapshot>> {
+        self.0.warehouse.head().await?.ok_or_else(|| {
+            Error::new(Code::NoSnapshot, "no data have been loaded yet; load a feed with `countinghouse load`")
+        })
+    }
+
+    /// The newest snapshot in words.
+    pub async fn head(&self) -> Result<HeadInfo> {
+        let snapshot = self.newest().await?;
+        let completeness = self.completeness(&snapshot).await?;
+        Ok(HeadInfo {
+            snapshot_id: snapshot.id,
+            as_of: snapshot.as_of,
+            completeness,
+            created_at: snapshot.created_at,
+            tie_out: Vec::new(),
+        })
+    }
+
+    /// The branches of the organisation at the newest snapshot that a principal may see.
+    pub async fn branches_of(&self, principal: &Principal) -> Result<Vec<Branch>> {
+        let snapshot = self.newest().await?;
+        let all = self.branches(&snapshot).await?;
+        Ok(all.iter().filter(|branch| may_see(principal, &branch.key)).cloned().collect())
+    }
+
+    async fn branches(&self, snapshot: &Snapshot) -> Result<Arc<Vec<Branch>>> {
+        if let Some((id, branches)) = &*self.0.branches.lock().expect("no panic while held")
+            && *id == snapshot.id
+        {
+            return Ok(Arc::clone(branches));
+        }
+        let found = Arc::new(self.read_branches(snapshot).await?);
+        *self.0.branches.lock().expect("no panic while held") = Some((snapshot.id, Arc::clone(&found)));
+        Ok(found)
+    }
+
+    async fn read_branches(&self, snapshot: &Snapshot) -> Result<Vec<Branch>> {
+        let Some((dimension, scope)) = self.model().scope() else { return Ok(Vec::new()) };
+        if !snapshot.tables.contains_key(dimension.table.as_str()) {
+            return Ok(Vec::new());
+        }
+        let found = dimension.hierarchies.iter().find_map(|hierarchy| {
+            Some((hierarchy, hierarchy.levels.iter().find(|level| *level.name == *scope.level)?))
+        });
+        let mut branches = Vec::new();
+        for batch in self.0.warehouse.read(snapshot, &dimension.table, None).await? {
+            let keys = text_column(&batch, &scope.key)?;
+            let (names, codes) = match found.map(|(hierarchy, _)| &hierarchy.kind) {
+                Some(HierarchyKind::Ragged { level_of, member, .. }) => {
+                    (text_column(&batch, member)?, Some(text_column(&batch, level_of)?))
+                }
+                _ => (text_column(&batch, &scope.key)?, None),
+            };
+            for row in 0..batch.num_rows() {
+                let on_level = match (&codes, found) {
+                    (Some(codes), Some((_, level))) if level.members.is_empty() => *level.name == codes.value(row),
+                    (Some(codes), Some((_, level))) => level.members.iter().any(|member| member == codes.value(row)),
+                    _ => true,
+                };
+                if on_level && !keys.is_null(row) {
+                    let branch = Branch { key: keys.value(row).to_owned(), name: names.value(row).to_owned() };
+                    if !branches.contains(&branch) {
+                        branches.push(branch);
+                    }
+                }
+            }
+        }
+        branches.sort_by(|a, b| a.key.cmp(&b.key));
+        branches.dedup_by(|a, b| a.key == b.key);
+        Ok(branches)
+    }
+
+    /// A branch is complete when each periodic fact has its rows on the newest snapshot day; without such facts, when it
+    /// has rows in the as-of month. From the log alone.
+    async fn completeness(&self, snapshot: &Snapshot) -> Result<Completeness> {
+        let branches = self.branches(snapshot).await?;
+        let mut open = BTreeSet::new();
+        for (_, cube) in self.0.cubes.iter() {
+            let (Some(time), Some(_)) = (&cube.cube.time, cube.cube.fact.snapshot) else { continue };
+            let table = cube.cube.fact.table.as_str();
+            if !snapshot.tables.contains_key(table) {
+                continue;
+            }
+            let files = self.0.warehouse.files(snapshot, table).await?;
+            let last = |branch: Option<&str>| {
+                let own = files.files.iter().filter(|file| branch.is_none() || file.branch.as_deref() == branch);
+                own.filter_map(|file| file.max.get(time.key.as_str())).max().copied()
+            };
+            let newest = last(None);
+            open.extend(
+                branches.iter().filter(|branch| last(Some(&branch.key)) < newest).map(|branch| branch.key.clone()),
+            );
+        }
+        Ok(Completeness { closed: branches.len() - open.len(), of: branches.len(), open: open.into_iter().collect() })
+    }
+
+    async fn provenance(&self, query_id: &str, snapshot: &Snapshot) -> Result<serde_json::Value> {
+        Ok(json!({
+            "v": 1,
+            "query_id": query_id,
+            "snapshot": snapshot.id,
+            "as_of": crate::model::time::iso(snapshot.as_of),
+            "completeness": self.completeness(snapshot).await?,
+            "rollups": {"used": [], "refused": []},
+            "notices": [],
+        }))
+    }
+
+    async fn session(
+        &self,
+        principal: &Principal,
+        snapshot: &Arc<Snapshot>,
+        default_schema: &str,
+    ) -> Result<SessionState> {
+        let branches = self.branches(snapshot).await?;
+        let catalogs = schema::Catalogs::new(self, principal, Arc::clone(snapshot), branches);
+        self.0.engine.session(Arc::new(catalogs), default_schema)
+    }
+
+    /// A cube's data at a snapshot, kept between statements.
+    async fn binding(
+        &self,
+        name: &str,
+        snapshot: &Snapshot,
+        branches: Option<&BTreeSet<String>>,
+    ) -> Result<Option<Binding>> {
+        let Some(cube) = self.0.cubes.get(name) else { return Ok(None) };
+        let key = (snapshot.id, branches.cloned(), name.to_owned());
+        if let Some(known) = self.0.bindings.lock().expect("no panic while held").get(&key) {
+            return Ok(Some(known.clone()));
+        }
+        let binding = self.0.cubes.bind(cube, &self.0.engine, &self.0.warehouse, snapshot, branches).await?;
+        let mut bindings = self.0.bindings.lock().expect("no panic while held");
+        // A few snapshots at once are in use (running reports, read transactions); older ones are bound again on demand.
+        let oldest = snapshot.id - 4;
+        bindings.retain(|(id, ..), _| *id >= oldest);
+        bindings.insert(key, binding.clone());
+        Ok(Some(binding))
+    }
+}
+
+/// Whether the principal's scope holds a branch.
+fn may_see(principal: &Principal, branch: &str) -> bool {
+    match &principal.scope {
+        Scope::HeadOffice => true,
+        Scope::Branches(own) => own.contains(branch),
+    }
+}
+
+fn text_column(batch: &RecordBatch, name: &str) -> Result<arrow::array::StringArray> {
+    let column = batch
+        .column_by_name(name)
+        .ok_or_else(|| Error::new(Code::Internal, format!("column `{name}` was checked and is missing")))?;
+    let text = arrow::compute::cast(column, &DataType::Utf8)
+        .map_err(|error| Error::internal("cannot read the organisation", error))?;
+    Ok(text.as_any().downcast_ref::<arrow::array::StringArray>().expect("just cast").clone())
+}
+
+/// The parameters of a plan: `$1`, `$2` in order, or names without the sign. Unknown types are text.
+fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
+    let found = plan
+        .get_parameter_fields()
+        .map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
+    let mut fields: Vec<(Option<u32>, Field)> = found
+        .into_iter()
+        .map(|(id, field)| {
+            let name = id.trim_start_matches('$').to_owned();
+            let kind = match field.as_ref().map(|field| field.data_type()) {
+                None | Some(DataType::Null) => DataType::Utf8,
+                Some(kind) => wire::plain(kind),
+            };
+            (name.parse().ok(), Field::new(name, kind, true))
+        })
+        .collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name().cmp(b.1.name())));
+    Ok(Arc::new(Schema::new(fields.into_iter().map(|(_, field)| field).collect::<Vec<_>>())))
+}
+
+fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
+    if values.num_rows() != 1 {
+        return Err(Error::new(Code::BadRequest, "parameters are one row"));
+    }
+    let wanted = parameter_schema(plan)?;
+    let positional = wanted.fields().iter().all(|field| field.name().parse::<u32>().is_ok());
+    let scalar = |array: &ArrayRef, kind: &DataType| -> Result<ScalarValue> {
+        // A text parameter for a date column arrives as text from many clients; the planner's type wins.
+        let array = if array.data_type() == kind { Arc::clone(array) } else {
+            arrow::compute::cast_with_options(array, kind, &arrow::compute::CastOptions { safe: false, ..Default::default() })
+                .map_err(|error| Error::new(Code::BadRequest, format!("a parameter does not fit: it must be {kind}")).caused_by(error))?
+        };
+        ScalarValue::try_from_array(&array, 0).map_err(|error| Error::internal("cannot read a parameter", error))
+    };
+    let bound = if positional {
+        let highest = wanted.fields().iter().filter_map(|field| field.name().parse::<usize>().ok()).max().unwrap_or(0);
+        if values.num_columns() < highest {
+            let given = values.num_columns();
+            return Err(Error::new(Code::BadRequest, format!("the statement needs {highest} parameters, not {given}")));
+        }
+        let values = values
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(index, array)| {
+                let kind = wanted.field_with_name(&(index + 1).to_string()).map(|field| field.data_type().clone());
+                Ok(scalar(array, &kind.unwrap_or(array.data_type().clone()))?.into())
+            })
+            .collect::<Result<Vec<_>>>()?;
+        ParamValues::List(values)
+    } else {
+        let mut named = HashMap::new();
+        for field in wanted.fields() {
+            let array = values.column_by_name(field.name()).ok_or_else(|| {
+                Error::new(Code::BadRequest, format!("the statement needs a value for `{}`", field.name()))
+            })?;
+            // A placeholder without a type of its own takes the value's.
+            let kind = if *field.data_type() == DataType::Utf8 { array.data_type() } else { field.data_type() };
+            named.insert(field.name().clone(), scalar(array, kind)?.into());
+        }
+        ParamValues::Map(named)
+    };
+    plan.clone().replace_params_with_values(&bound).map_err(|error| Error::new(Code::BadRequest, error.strip_backtrace()))
+}
+
+fn bind_nulls(plan: &LogicalPlan, parameters: &Schema) -> Result<LogicalPlan> {
+    let nulls: Vec<ArrayRef> =
+        parameters.fields().iter().map(|field| arrow::array::new_null_array(field.data_type(), 1)).collect();
+    let row = RecordBatch::try_new(Arc::new(parameters.clone()), nulls)
+        .map_err(|error| Error::internal("cannot prepare parameters", error))?;
+    bind(plan, &row)
+}

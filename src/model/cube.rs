@@ -1,7 +1,18 @@
 //! Dimensions, cubes and measures. Design: `cubes.md`.
 
+mod decode;
+mod describe;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use super::table::{DataType, Sensitivity};
 use super::{Label, Located};
+
+pub use decode::parse;
+pub use describe::describe_cube;
+pub(crate) use keys::FILE;
 
 /// All definitions of a project's `cubes/` folder, checked against the warehouse tables.
 #[derive(Debug, Clone, Default)]
@@ -110,6 +121,8 @@ pub struct Cube {
     pub fact: Fact,
     pub time: Option<Time>,
     pub joins: Vec<Join>,
+    /// Attributes that stand in the fact itself (degenerate dimensions).
+    pub attributes: Vec<Attribute>,
     pub measures: Vec<Measure>,
 }
 
@@ -262,6 +275,22 @@ impl Measure {
             (State::Distinct { .. }, _) => Some("count_distinct"),
             (State::Ratio { .. }, _) => None,
         }
+    }
+}
+
+impl Dimension {
+    /// Names of the columns that a join gives to a cube, without its role: levels (each once), then visible attributes.
+    pub fn columns(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for level in self.hierarchies.iter().flat_map(|hierarchy| &hierarchy.levels) {
+            if !names.contains(&level.name.as_str()) {
+                names.push(&level.name);
+            }
+        }
+        names.extend(
+            self.attributes.iter().filter(|attribute| !attribute.hidden).map(|attribute| attribute.name.as_str()),
+        );
+        names
     }
 }
 

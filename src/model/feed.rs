@@ -1,7 +1,16 @@
 //! Feeds: one numbered batch of source files.
 
+mod check;
+mod decode;
+#[cfg(test)]
+mod tests;
+
 use super::Located;
 use super::table::DataType;
+
+pub use check::check;
+pub(crate) use decode::FEED;
+pub use decode::parse;
 
 /// A feed file: one numbered delivery of a node.
 #[derive(Debug, Clone)]

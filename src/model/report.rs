@@ -1,6 +1,16 @@
 //! Reports: parameters, datasets, blocks. Design: `reports.md`.
 
+mod decode;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod validate;
+
 use super::{Label, Located};
+
+pub use decode::parse;
+pub(crate) use keys::REPORT;
+pub use validate::check;
 
 /// `reports/<name>/report.yaml`.
 #[derive(Debug, Clone)]
@@ -31,6 +41,8 @@ pub struct Parameter {
     pub hidden: bool,
     pub min: Option<String>,
     pub max: Option<String>,
+    /// `as_of_date` only: `month`, `quarter` or `year`; then its days are the last days of closed periods.
+    pub every: Option<Located<String>>,
     pub choices: Vec<(String, Label)>,
 }
 
@@ -77,9 +89,18 @@ pub struct Kpi {
     pub title: Label,
     /// Comparison columns of the same row with what they are: `prior_month`, `prior_year`, `year_start`, `plan`.
     pub compare: Vec<(Located<String>, Located<String>)>,
+    /// A second figure of the same row, printed under the value: 日均 beside 时点.
+    pub beside: Option<Beside>,
     /// Dataset and column of a sparkline.
     pub spark: Option<(Located<String>, Located<String>)>,
     pub format: Format,
+}
+
+/// A figure that stands beside a KPI's value, in the same unit.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    pub value: Located<String>,
+    pub title: Label,
 }
 
 /// How numbers are shown.
@@ -104,6 +125,8 @@ pub struct Chart {
     /// What the chart says, with placeholders like a message.
     pub message: Label,
     pub x: Located<String>,
+    /// What the categories are (month, branch): the head of the first column of the data table. May be empty.
+    pub x_label: Label,
     pub y: Vec<Series>,
     pub format: Format,
 }
@@ -123,7 +146,13 @@ pub struct TableBlock {
     pub id: Located<String>,
     pub dataset: Located<String>,
     pub title: Label,
+    /// What the table says, with placeholders like a message. Empty: the title stands alone.
+    pub message: Label,
     pub columns: Vec<TableColumn>,
+    /// Boolean column of the dataset: true marks a total row.
+    pub total: Option<Located<String>>,
+    /// Column of the dataset that holds a scope (a branch's schema): the first cell of a row links to this report there.
+    pub drill_scope: Option<Located<String>>,
 }
 
 /// A column of a table block.

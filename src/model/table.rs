@@ -1,6 +1,15 @@
 //! Warehouse tables, from the `warehouse:` section of `countinghouse.yaml`.
 
+mod decode;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+
 use super::Located;
+
+pub(crate) use decode::{SENSITIVITY, TABLE, decode, sensitivity, validate};
 
 /// A table of the warehouse.
 #[derive(Debug, Clone)]
@@ -11,7 +20,8 @@ pub struct Table {
     pub kind: TableKind,
     /// Columns in order. Partition columns that the loader derives (see `partition`) are not among them.
     pub columns: Vec<Column>,
-    /// Columns that identify a row. A fact's date and branch are part of its identity.
+    /// Columns that identify a row. A fact's date and branch are part of its identity. Empty for a fact whose rows nothing
+    /// identifies: each is new, and none is compared.
     pub key: Vec<Located<String>>,
     /// Dimensions only: the Int64 surrogate key column that the loader numbers densely from 1; -1 is the unknown member.
     /// It is not delivered; facts look it up by `key`.
@@ -97,6 +107,69 @@ pub enum DataType {
 impl DataType {
     /// Decimal(18,2).
     pub const MONEY: Self = Self::Decimal(18, 2);
+
+    /// The words that begin a type.
+    pub(crate) const WORDS: &'static [&'static str] =
+        &["text", "integer", "money", "decimal", "date", "timestamp", "boolean", "float"];
+
+    /// A number, exact or not.
+    pub fn is_numeric(self) -> bool {
+        matches!(self, Self::Integer | Self::Decimal(..) | Self::Float)
+    }
+
+    /// Whether every value of this type can be stored as `target` without loss.
+    pub fn fits(self, target: Self) -> bool {
+        match (self, target) {
+            (Self::Integer, Self::Decimal(..) | Self::Float) | (Self::Decimal(..), Self::Float) => true,
+            (Self::Decimal(p, s), Self::Decimal(precision, scale)) => {
+                s <= scale && i16::from(p) - i16::from(s) <= i16::from(precision) - i16::from(scale)
+            }
+            (Self::Date, Self::Timestamp) => true,
+            (from, to) => from == to,
+        }
+    }
+}
+
+impl FromStr for DataType {
+    type Err = ();
+
+    /// `text`, `integer`, `money`, `decimal(p,s)` (1 ≤ p ≤ 38, 0 ≤ s ≤ p), `date`, `timestamp`, `boolean`, `float`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "text" => Self::Text,
+            "integer" => Self::Integer,
+            "money" => Self::MONEY,
+            "date" => Self::Date,
+            "timestamp" => Self::Timestamp,
+            "boolean" => Self::Boolean,
+            "float" => Self::Float,
+            _ => {
+                let inner = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')')).ok_or(())?;
+                let (precision, scale) = inner.split_once(',').ok_or(())?;
+                let precision: u8 = precision.trim().parse().map_err(|_| ())?;
+                let scale: u8 = scale.trim().parse().map_err(|_| ())?;
+                if !(1..=38).contains(&precision) || scale > precision {
+                    return Err(());
+                }
+                Self::Decimal(precision, i8::try_from(scale).map_err(|_| ())?)
+            }
+        })
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("text"),
+            Self::Integer => f.write_str("integer"),
+            Self::Decimal(18, 2) => f.write_str("money"),
+            Self::Decimal(precision, scale) => write!(f, "decimal({precision},{scale})"),
+            Self::Date => f.write_str("date"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::Boolean => f.write_str("boolean"),
+            Self::Float => f.write_str("float"),
+        }
+    }
 }
 
 /// Sensitivity class of a column.
@@ -113,5 +186,24 @@ impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| *column.name == name)
+    }
+
+    /// Type of a declared column or of the surrogate key.
+    pub fn type_of(&self, name: &str) -> Option<DataType> {
+        match &self.surrogate {
+            Some(surrogate) if **surrogate == name => Some(DataType::Integer),
+            _ => self.column(name).map(|column| column.data_type),
+        }
+    }
+
+    /// Names of the declared columns, and of the surrogate key.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str()).chain(self.surrogate.as_deref().map(String::as_str))
+    }
+
+    /// The key columns besides the branch's: what a delivered natural key stands for.
+    pub fn natural_key(&self) -> impl Iterator<Item = &Located<String>> {
+        let branch = self.partition.branch.as_ref().map(|branch| branch.as_str());
+        self.key.iter().filter(move |column| Some(column.as_str()) != branch)
     }
 }

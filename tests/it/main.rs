@@ -1,1 +1,3 @@
 //! One binary for what needs the whole stack.
+
+mod load;

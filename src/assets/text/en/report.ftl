@@ -1,0 +1,54 @@
+# Words of reports that are not in a report's own definition.
+
+report-as-of = As of
+report-scope = Scope
+report-language = Language
+report-head-office = Whole bank
+report-show = Show
+report-yes = Yes
+report-no = No
+report-figures = Key figures
+report-changes = Changes
+report-data = Data as a table
+report-against-prior-month = On prior month
+report-against-prior-year = On prior year
+report-against-year-start = On year start
+report-against-prior-period = On prior period
+report-against-plan = Against plan
+report-word-up = up
+report-word-down = down
+report-word-flat = unchanged
+report-favourable = favourable
+report-unfavourable = unfavourable
+report-preliminary = Preliminary figures.
+report-lineage = Where these figures come from
+report-closed = closed { $closed }/{ $of } branches
+report-closed-but = closed { $closed }/{ $of } branches (open: { $open })
+report-snapshot = snapshot
+report-rows = { $datasets ->
+    [one] { $datasets } dataset
+   *[other] { $datasets } datasets
+}, { $rows ->
+    [one] { $rows } row
+   *[other] { $rows } rows
+}
+report-sources = { $rollups ->
+    [one] { $rollups } rollup
+   *[other] { $rollups } rollups
+}, { $facts ->
+    [one] { $facts } dataset
+   *[other] { $facts } datasets
+} from facts
+report-tie-out-none = tie-out not checked
+report-tie-out-agrees = head office = sum of branches ({ $figures } checked)
+report-tie-out-differs = head office differs from the sum of branches: { $names }
+report-rights = rights
+report-engine = engine
+report-evidence = Evidence
+report-dataset = Dataset
+report-row-count = Rows
+report-source = Source
+report-facts = facts
+report-sql-hash = SQL, SHA-256
+report-rows-hash = Rows, SHA-256
+report-sentence-separator = {"; "}

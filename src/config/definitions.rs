@@ -1,0 +1,140 @@
+//! Finding and reading the definition files of a project.
+
+use std::path::Path;
+
+use super::{Config, FILE, read};
+use crate::error::{Error, Result};
+use crate::model::cube::{self, Model};
+use crate::model::report::{self, Report};
+use crate::model::{Diagnostic, Place, feed};
+
+/// The cubes, dimensions and calendars of `cubes/*.yaml`.
+///
+/// # Errors
+/// `Code::Definition` with every fault of all files.
+pub fn load_model(config: &Config) -> Result<Model> {
+    let mut faults = Vec::new();
+    let model = read_model(config, &mut faults);
+    if faults.is_empty() { Ok(model) } else { Err(Error::definition(faults)) }
+}
+
+/// The reports of `reports/*/report.yaml` that are without fault, by name, and the faults of the others: a faulty folder
+/// disables its own report only.
+pub fn load_reports(config: &Config, model: &Model) -> (Vec<Report>, Vec<Diagnostic>) {
+    let mut reports = Vec::new();
+    let mut faults = Vec::new();
+    for folder in entries(&config.project, "reports", &mut faults) {
+        let path = format!("reports/{folder}/report.yaml");
+        let home = config.project.join("reports").join(&folder);
+        // A folder without the file is room for something else; a file among the folders is none of ours.
+        if !home.join("report.yaml").is_file() {
+            continue;
+        }
+        let Some(text) = text(&config.project, &path, &mut faults) else { continue };
+        match report::parse(&path, &text, &|file| std::fs::read_to_string(home.join(file)).ok()) {
+            Ok(report) => match report::check(&report, model) {
+                found if found.is_empty() => reports.push(report),
+                found => faults.extend(found),
+            },
+            Err(found) => faults.extend(found),
+        }
+    }
+    (reports, faults)
+}
+
+/// Every fault of every definition file of a project: settings, cubes, reports, and feeds that lie at most two folders
+/// deep. Empty when all is well.
+///
+/// # Errors
+/// When there is no settings file to begin with.
+pub fn check(project: &Path) -> Result<Vec<Diagnostic>> {
+    let (config, mut faults) = read(project, &project.join(".countinghouse"))?;
+    let settings_hold = faults.is_empty();
+    let model = read_model(&config, &mut faults);
+    let (_, found) = load_reports(&config, &model);
+    faults.extend(found);
+    for path in feeds(project) {
+        let Some(text) = text(project, &path, &mut faults) else { continue };
+        match feed::parse(&path, &text) {
+            // Against tables that are themselves at fault a feed would be blamed for what is not in it.
+            Ok(feed) if settings_hold => faults.extend(feed::check(&feed, &config.warehouse.tables)),
+            Ok(_) => {}
+            Err(found) => faults.extend(found),
+        }
+    }
+    Ok(faults)
+}
+
+fn read_model(config: &Config, faults: &mut Vec<Diagnostic>) -> Model {
+    let mut files = Vec::new();
+    for name in entries(&config.project, "cubes", faults) {
+        let path = format!("cubes/{name}");
+        if name.ends_with(".yml") {
+            faults.push(Diagnostic::new(
+                &start_of(&path),
+                "it is not read: the names of definition files end in `.yaml`",
+            ));
+        } else if name.ends_with(".yaml")
+            && let Some(text) = text(&config.project, &path, faults)
+        {
+            files.push((path, text));
+        }
+    }
+    let (model, found) = cube::parse(&files, &config.warehouse.tables);
+    faults.extend(found);
+    model
+}
+
+/// Names in a folder of the project, sorted; hidden ones are left out. No folder, no names.
+fn entries(project: &Path, folder: &str, faults: &mut Vec<Diagnostic>) -> Vec<String> {
+    let listing = match std::fs::read_dir(project.join(folder)) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            faults.push(Diagnostic::new(&start_of(folder), format!("the folder cannot be read: {error}")));
+            return Vec::new();
+        }
+    };
+    let mut names: Vec<String> = listing.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
+fn text(project: &Path, path: &str, faults: &mut Vec<Diagnostic>) -> Option<String> {
+    match std::fs::read_to_string(project.join(path)) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let message = match error.kind() {
+                std::io::ErrorKind::InvalidData => "the file is not UTF-8 text".to_owned(),
+                _ => format!("the file cannot be read: {error}"),
+            };
+            faults.push(Diagnostic::new(&start_of(path), message));
+            None
+        }
+    }
+}
+
+/// `feed.yaml` in the folders of the project and the folders in those.
+fn feeds(project: &Path) -> Vec<String> {
+    let mut ignored = Vec::new();
+    let mut paths = Vec::new();
+    for outer in entries(project, "", &mut ignored) {
+        if outer == FILE || matches!(outer.as_str(), "cubes" | "reports" | "target") {
+            continue;
+        }
+        for inner in std::iter::once(outer.clone())
+            .chain(entries(project, &outer, &mut ignored).into_iter().map(|inner| format!("{outer}/{inner}")))
+        {
+            let path = format!("{inner}/feed.yaml");
+            if project.join(&path).is_file() {
+                paths.push(path);
+            }
+        }
+    }
+    paths
+}
+
+fn start_of(path: &str) -> Place {
+    Place { file: path.to_owned(), line: 1, column: 1 }
+}

@@ -1,0 +1,135 @@
+//! Keys in memory: which key was seen, and which surrogate it has.
+//!
+//! Two million accounts are looked up for every fact row, so the index is an open-addressed table of positions into one
+//! arena of key bytes: about 30 bytes per key, one or two cache misses per look-up, and always compared in full.
+
+use std::collections::BTreeMap;
+
+/// A set of byte keys that numbers them in the order of their first appearance.
+#[derive(Debug, Default)]
+pub(super) struct KeyIndex {
+    /// Position + 1 of a key, or 0; the length is a power of two.
+    slots: Vec<u32>,
+    /// Where each key ends in `bytes`.
+    ends: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl KeyIndex {
+    /// Number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn key(&self, position: usize) -> &[u8] {
+        let start = if position == 0 { 0 } else { self.ends[position - 1] };
+        &self.bytes[start..self.ends[position]]
+    }
+
+    /// The slot that holds `key`, or the free one where it belongs. Only called while `slots` is not full.
+    fn slot(&self, key: &[u8]) -> usize {
+        let mask = self.slots.len() - 1;
+        // The mask cuts the hash, so the lossy conversion on a 32-bit machine does no harm.
+        let mut slot = hash(key) as usize & mask;
+        while self.slots[slot] != 0 && self.key(self.slots[slot] as usize - 1) != key {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    /// Position of a known key.
+    pub(super) fn get(&self, key: &[u8]) -> Option<usize> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        (self.slots[self.slot(key)] as usize).checked_sub(1)
+    }
+
+    /// Adds a key. `Ok(position)` when it is new, `Err(position)` of the earlier one when it is not.
+    pub(super) fn insert(&mut self, key: &[u8]) -> Result<usize, usize> {
+        if self.slots.len() < (self.len() + 1) * 2 {
+            self.grow();
+        }
+        let slot = self.slot(key);
+        if let Some(position) = (self.slots[slot] as usize).checked_sub(1) {
+            return Err(position);
+        }
+        let position = self.ends.len();
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+        self.slots[slot] = u32::try_from(position + 1).expect("a partition of 4 billion rows does not fit memory");
+        Ok(position)
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![0; (self.slots.len() * 2).max(64)];
+        for position in 0..self.ends.len() {
+            let slot = self.slot(self.key(position));
+            self.slots[slot] = u32::try_from(position + 1).expect("checked when it was inserted");
+        }
+    }
+}
+
+/// Folded multiplication over words of eight bytes: fast on short keys, and good enough for keys that the bank's own
+/// systems number. An unlucky set of keys only makes it slower.
+fn hash(key: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let fold = |state: u64, word: u64| {
+        let product = u128::from(state ^ word) * u128::from(FACTOR | 1);
+        (product as u64) ^ ((product >> 64) as u64)
+    };
+    let mut state = 0x243F_6A88_85A3_08D3 ^ key.len() as u64;
+    let mut chunks = key.chunks_exact(8);
+    for chunk in &mut chunks {
+        state = fold(state, u64::from_le_bytes(chunk.try_into().expect("chunks of eight")));
+    }
+    let mut last = [0; 8];
+    last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    fold(fold(state, u64::from_le_bytes(last)), FACTOR)
+}
+
+/// Surrogates of one dimension by natural key, kept apart by branch when the dimension is.
+#[derive(Debug, Default)]
+pub(super) struct Lookup {
+    /// By branch; the one key is `shared` when the dimension is not cut by branch.
+    branches: BTreeMap<String, Members>,
+}
+
+/// Keys and surrogates of one branch's members.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    keys: KeyIndex,
+    surrogates: Vec<i64>,
+}
+
+impl Members {
+    /// Adds a member; a key that is known keeps its first surrogate.
+    pub(super) fn insert(&mut self, key: &[u8], surrogate: i64) {
+        if self.keys.insert(key).is_ok() {
+            self.surrogates.push(surrogate);
+        }
+    }
+
+    /// Surrogate of a key.
+    pub(super) fn get(&self, key: &[u8]) -> Option<i64> {
+        self.keys.get(key).map(|position| self.surrogates[position])
+    }
+}
+
+impl Lookup {
+    /// The members of a branch, made when there are none.
+    pub(super) fn members_mut(&mut self, branch: &str) -> &mut Members {
+        if !self.branches.contains_key(branch) {
+            self.branches.insert(branch.to_owned(), Members::default());
+        }
+        self.branches.get_mut(branch).expect("inserted above")
+    }
+
+    /// The members of a branch.
+    pub(super) fn members(&self, branch: &str) -> Option<&Members> {
+        self.branches.get(branch)
+    }
+}
+
+#[cfg(test)]
+mod tests;

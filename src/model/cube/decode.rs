@@ -1,0 +1,301 @@
+//! From checked trees to calendars, dimensions and cubes.
+
+use super::keys::{FILE, PART};
+use super::{
+    Attribute, Calendar, Cube, Dimension, Fact, Formula, Good, Hierarchy, HierarchyKind, Join, Level, Measure, Model,
+    Scope, SnapshotDays, State, Time, TimeRule, validate,
+};
+use crate::model::shape::{self, Fields, Kind};
+use crate::model::table::{DataType, Table, sensitivity};
+use crate::model::{Diagnostic, Located, yaml};
+
+/// Type of a ratio unless stated.
+const RATIO: DataType = DataType::Decimal(9, 6);
+
+/// The definitions of all files of `cubes/`, given as path and text, checked against the warehouse's tables.
+///
+/// The model is usable only when there is no diagnostic; with some it still holds what could be read, for tools that
+/// complete and describe.
+pub fn parse(files: &[(String, String)], tables: &[Table]) -> (Model, Vec<Diagnostic>) {
+    let mut faults = Vec::new();
+    let mut model = Model::default();
+    for (path, text) in files {
+        let node = yaml::parse(path, text, &mut faults);
+        shape::check(&node, Kind::Map(&FILE), "the file", &mut faults);
+        let fields = Fields::new(&node, &FILE);
+        model.calendars.extend(fields.maps("calendars").iter().map(calendar));
+        model.dimensions.extend(fields.maps("dimensions").iter().map(|fields| dimension(fields, &mut faults)));
+        if let Some(fields) = fields.map("cube") {
+            let cube = cube(&fields, &mut faults);
+            grain(&fields, &cube, tables, &mut faults);
+            let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".yaml");
+            if *cube.name != stem && !cube.name.is_empty() {
+                let message =
+                    format!("cube `{}` stands in `{path}`; its file must be `{}.yaml`", *cube.name, *cube.name);
+                faults.push(Diagnostic::new(&cube.name.place, message));
+            }
+            model.cubes.push(cube);
+        }
+    }
+    validate::validate(&model, tables, &mut faults);
+    model.cubes.sort_by(|one, other| one.name.cmp(&other.name));
+    (model, shape::in_order(faults))
+}
+
+fn calendar(fields: &Fields<'_>) -> Calendar {
+    Calendar {
+        name: fields.needed("name"),
+        table: fields.needed("table"),
+        day: fields.needed("day"),
+        business_day: fields.text("business_day"),
+    }
+}
+
+fn dimension(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Dimension {
+    Dimension {
+        name: fields.needed("name"),
+        label: fields.label("label"),
+        description: fields.label("description"),
+        table: fields.needed("table"),
+        key: fields.needed("key"),
+        durable: fields.text("durable"),
+        scope: fields.map("scope").map(|scope| Scope { level: scope.needed("level"), key: scope.needed("key") }),
+        hierarchies: fields.maps("hierarchies").iter().map(|fields| hierarchy(fields, faults)).collect(),
+        attributes: fields.maps("attributes").iter().map(attribute).collect(),
+    }
+}
+
+fn hierarchy(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Hierarchy {
+    let name = fields.needed("name");
+    let ragged = fields.text("kind").is_some_and(|kind| *kind == "ragged");
+    let levels = fields.maps("levels");
+    let mut rules = Rules { faults, whose: format!("hierarchy `{}`", *name) };
+    let (own, foreign): (&[&str], &[&str]) = if ragged {
+        (&["parent", "level_of", "member"], &[])
+    } else {
+        (&[], &["parent", "level_of", "member", "fill"])
+    };
+    rules.needs(fields, own, "a ragged hierarchy");
+    rules.refuses(fields, foreign, "for ragged hierarchies (`kind: ragged`)");
+    for level in &levels {
+        rules.whose = format!("level `{}`", *level.needed("name"));
+        if ragged {
+            rules.refuses(level, &["column"], "for hierarchies with a column per level");
+        } else {
+            rules.refuses(level, &["members"], "for ragged hierarchies (`kind: ragged`)");
+        }
+    }
+    let kind = match ragged {
+        false => HierarchyKind::Levels,
+        true => HierarchyKind::Ragged {
+            parent: fields.needed("parent"),
+            level_of: fields.needed("level_of"),
+            member: fields.needed("member"),
+        },
+    };
+    Hierarchy { name, kind, levels: levels.iter().map(|fields| level(fields, ragged)).collect() }
+}
+
+fn level(fields: &Fields<'_>, ragged: bool) -> Level {
+    let name = fields.needed("name");
+    let members: Vec<String> = fields.texts("members").into_iter().map(|text| text.value).collect();
+    Level {
+        label: fields.label("label"),
+        column: (!ragged).then(|| fields.text("column").unwrap_or_else(|| name.clone())),
+        members: match (ragged, members.is_empty()) {
+            (true, true) => vec![name.value.clone()],
+            _ => members,
+        },
+        sensitivity: sensitivity(fields),
+        name,
+    }
+}
+
+fn attribute(fields: &Fields<'_>) -> Attribute {
+    let name = fields.needed("name");
+    Attribute {
+        label: fields.label("label"),
+        column: fields.text("column").unwrap_or_else(|| name.clone()),
+        sensitivity: sensitivity(fields),
+        kind: fields.text("kind").map(|kind| kind.value),
+        hidden: fields.boolean("hidden"),
+        name,
+    }
+}
+
+fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
+    let name = fields.needed("name");
+    let fact = fields.map("fact");
+    let measures = fields.maps("measures");
+    if measures.is_empty() && fields.given("measures").is_some_and(|_| fields.items("measures").is_empty()) {
+        faults.push(Diagnostic::new(&name.place, format!("cube `{}` has no measure", *name)));
+    }
+    Cube {
+        label: fields.label("label"),
+        description: fields.label("description"),
+        fact: fact.map_or_else(
+            || Fact { table: Located::default(), filter: None, snapshot: None },
+            |fields| Fact {
+                table: fields.needed("table"),
+                filter: fields.text("where"),
+                snapshot: fields.text("snapshot").map(|days| match days.as_str() {
+                    "every_day" => SnapshotDays::EveryDay,
+                    "business_day" => SnapshotDays::BusinessDay,
+                    _ => SnapshotDays::MonthEnd,
+                }),
+            },
+        ),
+        time: fields.map("time").map(|fields| time(&fields)),
+        joins: fields.maps("joins").iter().map(join).collect(),
+        attributes: fields.maps("attributes").iter().map(attribute).collect(),
+        measures: measures.iter().map(|fields| measure(fields, faults)).collect(),
+        name,
+    }
+}
+
+/// A stated grain is for the reader; what is certified unique is the table's key, so both must be the same.
+fn grain(fields: &Fields<'_>, cube: &Cube, tables: &[Table], faults: &mut Vec<Diagnostic>) {
+    let Some((fact, place)) = fields.map("fact").and_then(|fact| Some((fact, fact.given("grain")?))) else { return };
+    let Some(table) = tables.iter().find(|table| *table.name == *cube.fact.table) else { return };
+    let grain = fact.texts("grain");
+    let same =
+        grain.len() == table.key.len() && grain.iter().all(|column| table.key.iter().any(|key| **key == **column));
+    if !same && grain.len() == fact.items("grain").len() {
+        let key: Vec<&str> = table.key.iter().map(|column| column.as_str()).collect();
+        let key = shape::quoted(&key);
+        let message = format!("cube `{}`: the grain must be the key of `{}`: {key}", *cube.name, *table.name);
+        faults.push(Diagnostic::new(place, message));
+    }
+}
+
+fn time(fields: &Fields<'_>) -> Time {
+    let key = fields.needed("key");
+    let mut levels = fields.texts("levels");
+    if fields.given("levels").is_none() {
+        let named = ["month", "quarter", "year"].map(|name| key.clone().map(|_| name.to_owned()));
+        levels = std::iter::once(key.clone()).chain(named).collect();
+    }
+    Time { key, calendar: fields.needed("calendar"), levels }
+}
+
+fn join(fields: &Fields<'_>) -> Join {
+    Join { dimension: fields.needed("dimension"), on: fields.needed("on"), role: fields.text("as") }
+}
+
+fn measure(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Measure {
+    let name = fields.needed("name");
+    let word = fields.needed("state");
+    let rule = fields.needed("time");
+    let day_sum = fields.text("day_sum");
+    let mut rules = Rules { faults, whose: format!("measure `{}`", *name) };
+    match word.as_str() {
+        "" => {}
+        "ratio" => {
+            rules.needs(fields, &["numerator", "denominator"], "a ratio");
+            rules.refuses(fields, &["of"], "not for a ratio, which has `numerator` and `denominator`");
+        }
+        state => {
+            let from_days = state == "sum" && day_sum.is_some();
+            if state != "count" && !from_days {
+                rules.needs(fields, &["of"], &format!("state `{state}`"));
+            }
+            rules.refuses(fields, &["numerator", "denominator"], "for `state: ratio`");
+        }
+    }
+    if *rule == "average_daily" {
+        if !matches!(word.as_str(), "sum" | "count" | "") {
+            let message = format!("state `{}` has no daily average; only `sum` and `count` do", *word);
+            rules.fault(fields.given("time"), message);
+        }
+    } else {
+        rules.refuses(fields, &["day_sum"], "for `time: average_daily`");
+    }
+    let of = fields.text("of");
+    // Without `of` a daily average is made of its day sums alone.
+    let formula = of.clone().or_else(|| day_sum.clone()).unwrap_or_default();
+    let state = match word.as_str() {
+        "count" => State::Count { of },
+        "min" => State::Min { of: formula },
+        "max" => State::Max { of: formula },
+        "avg" => State::Average { of: formula },
+        "distinct" => State::Distinct { of: formula },
+        "ratio" => State::Ratio { numerator: part(fields, "numerator"), denominator: part(fields, "denominator") },
+        _ => State::Sum { of: formula },
+    };
+    let time = match rule.as_str() {
+        "close" => TimeRule::Close,
+        "average_daily" => TimeRule::AverageDaily { day_sum },
+        _ => TimeRule::All,
+    };
+    let declared: Option<Located<DataType>> = fields.number("type");
+    let data_type = declared.as_ref().map_or(
+        match (&state, &time) {
+            (State::Count { .. }, TimeRule::AverageDaily { .. }) => DataType::MONEY,
+            (State::Count { .. } | State::Distinct { .. }, _) => DataType::Integer,
+            (State::Ratio { .. }, _) => RATIO,
+            _ => DataType::MONEY,
+        },
+        |declared| declared.value,
+    );
+    if let Some(declared) = &declared {
+        let counts = matches!(state, State::Count { .. } | State::Distinct { .. });
+        let averaged = matches!(time, TimeRule::AverageDaily { .. });
+        if counts && !averaged && data_type != DataType::Integer {
+            rules.fault(
+                Some(&declared.place),
+                format!("state `{}` counts, so its type is integer, not {data_type}", *word),
+            );
+        } else if !data_type.is_numeric() && !matches!(state, State::Min { .. } | State::Max { .. }) && !word.is_empty()
+        {
+            rules.fault(Some(&declared.place), format!("state `{}` gives a number, not {data_type}", *word));
+        }
+    }
+    Measure {
+        label: fields.label("label"),
+        description: fields.label("description"),
+        state,
+        time,
+        data_type,
+        unit: fields.text("unit").map(|unit| unit.value),
+        good: match fields.needed("good").as_str() {
+            "up" => Good::Up,
+            "down" => Good::Down,
+            _ => Good::None,
+        },
+        role: fields.text("role").map(|role| role.value),
+        call: fields.text("call"),
+        name,
+    }
+}
+
+/// Numerator or denominator: an expression, or a map that says how it merges.
+fn part(fields: &Fields<'_>, key: &str) -> Formula {
+    let inner = fields.map(key).map(|part| part.needed(PART.keys[1].name));
+    inner.or_else(|| fields.text(key)).unwrap_or_default()
+}
+
+/// Keys that need or exclude one another.
+struct Rules<'a> {
+    faults: &'a mut Vec<Diagnostic>,
+    whose: String,
+}
+
+impl Rules<'_> {
+    fn fault(&mut self, place: Option<&crate::model::Place>, message: String) {
+        if let Some(place) = place {
+            self.faults.push(Diagnostic::new(place, format!("{}: {message}", self.whose)));
+        }
+    }
+
+    fn needs(&mut self, fields: &Fields<'_>, keys: &[&str], who: &str) {
+        for key in keys.iter().filter(|key| fields.given(key).is_none()) {
+            self.fault(Some(fields.place()), format!("{who} needs the key `{key}`"));
+        }
+    }
+
+    fn refuses(&mut self, fields: &Fields<'_>, keys: &[&str], why: &str) {
+        for key in keys {
+            self.fault(fields.given(key), format!("`{key}` is {why}"));
+        }
+    }
+}

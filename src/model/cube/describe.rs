@@ -1,0 +1,71 @@
+//! A cube as text, for `describe cube NAME`.
+
+use std::fmt::Write;
+
+use super::{Additivity, Cube, Model, State, TimeRule};
+use crate::model::Label;
+
+/// One cube with its time, dimensions and measures.
+pub fn describe_cube(model: &Model, cube: &Cube) -> String {
+    let mut out = String::new();
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(out, "cube {}{}", *cube.name, words(&cube.label));
+    let _ = writeln!(out, "  fact {}", *cube.fact.table);
+    if let Some(time) = &cube.time {
+        let levels: Vec<&str> = time.levels.iter().map(|level| level.as_str()).collect();
+        let _ = writeln!(out, "  time {}", levels.join(", "));
+    }
+    for join in &cube.joins {
+        let Some(dimension) = model.dimension(&join.dimension) else { continue };
+        let role = join.role.as_ref().map(|role| role.as_str());
+        let name = role.unwrap_or(&dimension.name);
+        let columns: Vec<String> = dimension
+            .columns()
+            .into_iter()
+            .map(|column| role.map_or_else(|| column.to_owned(), |role| format!("{role}_{column}")))
+            .collect();
+        let _ = writeln!(out, "  dimension {name}{}: {}", words(&dimension.label), columns.join(", "));
+    }
+    if !cube.attributes.is_empty() {
+        let names: Vec<&str> = cube.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+        let _ = writeln!(out, "  attributes {}", names.join(", "));
+    }
+    for measure in &cube.measures {
+        let additivity = match measure.additivity() {
+            Additivity::Additive => "additive",
+            Additivity::SemiAdditive => "semi-additive",
+            Additivity::NonAdditive => "non-additive",
+        };
+        let formula = match &measure.state {
+            State::Sum { of } => format!("sum of {}", **of),
+            State::Count { of: None } => "count of rows".into(),
+            State::Count { of: Some(of) } => format!("count of {}", **of),
+            State::Min { of } => format!("min of {}", **of),
+            State::Max { of } => format!("max of {}", **of),
+            State::Average { of } => format!("average of {}", **of),
+            State::Ratio { numerator, denominator } => format!("sum of {} / sum of {}", **numerator, **denominator),
+            State::Distinct { of } => format!("distinct {}", **of),
+        };
+        let time = match &measure.time {
+            TimeRule::All => "",
+            TimeRule::Close => ", at the close",
+            TimeRule::AverageDaily { .. } => ", daily average",
+        };
+        let unit = measure.unit.as_ref().map(|unit| format!(" in {unit}")).unwrap_or_default();
+        let call = measure.declared_aggregate().map(|name| format!("{name} or ")).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  measure {}{}: {}{unit}, {additivity}, {formula}{time}, call it by {call}MEASURE",
+            *measure.name,
+            words(&measure.label),
+            measure.data_type
+        );
+    }
+    out
+}
+
+/// ` (Deposits, 存款)`.
+fn words(label: &Label) -> String {
+    let texts: Vec<&str> = label.values().map(String::as_str).collect();
+    if texts.is_empty() { String::new() } else { format!(" ({})", texts.join(", ")) }
+}

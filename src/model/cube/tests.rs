@@ -1,0 +1,476 @@
+use super::{Additivity, HierarchyKind, State, TimeRule, describe_cube, parse};
+use crate::model::table::DataType;
+use crate::model::table::tests::tables;
+
+const TABLES: &str = "\
+- name: dim_date
+  kind: dimension
+  key: [date]
+  columns: [{name: date, type: date}, {name: is_workday, type: boolean}]
+- name: dim_org
+  kind: dimension
+  key: [org_id]
+  surrogate: org_sk
+  columns:
+    - {name: org_id, type: text}
+    - {name: parent_org_id, type: text}
+    - {name: level_code, type: text}
+    - {name: org_name, type: text}
+    - {name: branch_code, type: text}
+- name: dim_product
+  kind: dimension
+  key: [product_id]
+  surrogate: product_sk
+  columns:
+    - {name: product_id, type: text}
+    - {name: family_code, type: text}
+    - {name: group_name, type: text}
+    - {name: product_name, type: text}
+- name: dim_employee
+  kind: dimension
+  key: [employee_id]
+  columns: [{name: employee_id, type: text}, {name: employee_name, type: text}]
+- name: fact_balance_monthly
+  kind: fact
+  key: [business_date, account_id]
+  columns:
+    - {name: business_date, type: date}
+    - {name: account_id, type: text}
+    - {name: org_sk, type: integer, references: dim_org}
+    - {name: product_sk, type: integer, references: dim_product}
+    - {name: owner_id, type: text}
+    - {name: opener_id, type: text}
+    - {name: end_balance, type: money}
+    - {name: balance_day_sum, type: money}
+    - {name: interest_amount, type: money}
+";
+
+const DIMENSIONS: &str = "\
+calendars:
+  - {name: bank, table: dim_date, day: date, business_day: is_workday}
+dimensions:
+  - name: organisation
+    label: {en: Organisation, zh-CN: 机构}
+    table: dim_org
+    key: org_sk
+    durable: org_id
+    scope: {level: branch, key: branch_code}
+    hierarchies:
+      - name: organisation
+        kind: ragged
+        parent: parent_org_id
+        level_of: level_code
+        member: org_name
+        fill: ancestor
+        levels:
+          - {name: head_office}
+          - {name: branch, label: {en: Branch, zh-CN: 分行}}
+          - {name: outlet, members: [outlet, department]}
+  - name: product
+    table: dim_product
+    key: product_sk
+    hierarchies:
+      - name: product
+        levels:
+          - {name: product_family, column: family_code}
+          - {name: product_line, column: group_name}
+          - {name: product, column: product_name}
+    attributes:
+      - {name: product_code, column: product_id, hidden: true}
+  - name: employee
+    table: dim_employee
+    key: employee_id
+    attributes:
+      - {name: employee_name, sensitivity: C2, kind: name}
+";
+
+const DEPOSITS: &str = "\
+cube:
+  name: deposits
+  label: {en: Deposits, zh-CN: 存款}
+  fact:
+    table: fact_balance_monthly
+    grain: [account_id, business_date]
+    where: product_family = 'deposit'
+    snapshot: month_end
+  time: {key: business_date, calendar: bank, levels: [business_date, month, quarter, year]}
+  joins:
+    - {dimension: organisation, on: org_sk}
+    - {dimension: product, on: product_sk}
+    - {dimension: employee, on: owner_id, as: owner}
+    - {dimension: employee, on: opener_id, as: opener}
+  attributes: [{name: account, column: account_id}]
+  measures:
+    - {name: interest, state: sum, of: interest_amount, type: money, unit: CNY, good: down}
+    - {name: balance, state: sum, of: end_balance, time: close, unit: CNY, good: up, role: balance}
+    - {name: balance_daily_average, state: sum, time: average_daily, day_sum: balance_day_sum}
+    - {name: accounts, state: count, time: close, call: count}
+    - {name: products, state: distinct, of: product.product_code}
+    - {name: peak, state: max, of: end_balance}
+    - {name: cost_rate, state: ratio, unit: percent,
+       numerator: {state: sum, of: interest_amount * 365}, denominator: balance_day_sum}
+";
+
+fn files(dimensions: &str, deposits: &str) -> Vec<(String, String)> {
+    vec![
+        ("cubes/dimensions.yaml".to_owned(), dimensions.to_owned()),
+        ("cubes/deposits.yaml".to_owned(), deposits.to_owned()),
+    ]
+}
+
+/// What is said of the good files after these replacements.
+#[track_caller]
+fn check(replacements: &[(&str, &str)], expected: &[&str]) {
+    let (mut dimensions, mut deposits) = (DIMENSIONS.to_owned(), DEPOSITS.to_owned());
+    for (from, to) in replacements {
+        assert!(dimensions.contains(from) || deposits.contains(from), "nothing to replace: {from}");
+        dimensions = dimensions.replacen(from, to, 1);
+        deposits = deposits.replacen(from, to, 1);
+    }
+    let (_, faults) = parse(&files(&dimensions, &deposits), &tables(TABLES));
+    assert_eq!(faults.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_model_holds_what_is_written() {
+    let (model, faults) = parse(&files(DIMENSIONS, DEPOSITS), &tables(TABLES));
+    assert_eq!(faults, []);
+    let (organisation, scope) = model.scope().unwrap();
+    assert_eq!((organisation.name.as_str(), scope.key.as_str()), ("organisation", "branch_code"));
+    assert!(matches!(organisation.hierarchies[0].kind, HierarchyKind::Ragged { .. }));
+    let levels = &organisation.hierarchies[0].levels;
+    assert_eq!(levels[1].members, ["branch"]);
+    assert_eq!(levels[2].members, ["outlet", "department"]);
+    assert!(levels.iter().all(|level| level.column.is_none()));
+    let product = model.dimension("product").unwrap();
+    assert_eq!(product.columns(), ["product_family", "product_line", "product"]);
+    assert_eq!(model.dimension("employee").unwrap().attributes[0].column.as_str(), "employee_name");
+
+    let cube = model.cube("deposits").unwrap();
+    assert_eq!(cube.fact.filter.as_ref().unwrap().as_str(), "product_family = 'deposit'");
+    let measure = |name: &str| cube.measures.iter().find(|measure| *measure.name == name).unwrap();
+    assert_eq!(measure("interest").additivity(), Additivity::Additive);
+    assert_eq!(measure("balance").additivity(), Additivity::SemiAdditive);
+    assert_eq!(measure("balance").data_type, DataType::MONEY);
+    assert_eq!(measure("accounts").data_type, DataType::Integer);
+    assert_eq!(measure("products").data_type, DataType::Integer);
+    assert_eq!(measure("cost_rate").data_type, DataType::Decimal(9, 6));
+    assert_eq!(measure("accounts").declared_aggregate(), Some("count"));
+    let State::Ratio { numerator, denominator } = &measure("cost_rate").state else { panic!("a ratio") };
+    assert_eq!((numerator.as_str(), denominator.as_str()), ("interest_amount * 365", "balance_day_sum"));
+    assert_eq!(numerator.place.to_string(), "cubes/deposits.yaml:24:36");
+    let average = measure("balance_daily_average");
+    assert!(matches!(&average.time, TimeRule::AverageDaily { day_sum: Some(column) } if **column == "balance_day_sum"));
+    assert!(matches!(&average.state, State::Sum { of } if **of == "balance_day_sum"));
+}
+
+#[test]
+fn a_cube_describes_itself() {
+    let (model, _) = parse(&files(DIMENSIONS, DEPOSITS), &tables(TABLES));
+    assert_eq!(
+        describe_cube(&model, &model.cubes[0]),
+        "cube deposits (Deposits, 存款)
+  fact fact_balance_monthly
+  time business_date, month, quarter, year
+  dimension organisation (Organisation, 机构): head_office, branch, outlet
+  dimension product: product_family, product_line, product
+  dimension owner: owner_employee_name
+  dimension opener: opener_employee_name
+  attributes account
+  measure interest: money in CNY, additive, sum of interest_amount, call it by sum or MEASURE
+  measure balance: money in CNY, semi-additive, sum of end_balance, at the close, call it by sum or MEASURE
+  measure balance_daily_average: money, semi-additive, sum of balance_day_sum, daily average, call it by MEASURE
+  measure accounts: integer, semi-additive, count of rows, at the close, call it by count or MEASURE
+  measure products: integer, non-additive, distinct product.product_code, call it by count_distinct or MEASURE
+  measure peak: money, non-additive, max of end_balance, call it by max or MEASURE
+  measure cost_rate: decimal(9,6) in percent, non-additive, sum of interest_amount * 365 / sum of balance_day_sum, \
+         call it by MEASURE
+"
+    );
+}
+
+#[test]
+fn time_levels_are_all_unless_stated() {
+    let text = DEPOSITS.replace(", levels: [business_date, month, quarter, year]", "");
+    let (model, faults) = parse(&files(DIMENSIONS, &text), &tables(TABLES));
+    assert_eq!(faults, []);
+    let levels: Vec<&str> = model.cubes[0].time.as_ref().unwrap().levels.iter().map(|level| level.as_str()).collect();
+    assert_eq!(levels, ["business_date", "month", "quarter", "year"]);
+}
+
+#[test]
+fn misspelt_dimension() {
+    check(
+        &[("dimension: organisation,", "dimension: organization,")],
+        &[
+            "cubes/deposits.yaml:11:19: cube `deposits`: there is no dimension `organization`; did you mean `organisation`?",
+        ],
+    );
+}
+
+#[test]
+fn cyclic_hierarchy() {
+    check(
+        &[("{name: product, column: product_name}", "{name: product_family, column: family_code}")],
+        &[
+            "cubes/dimensions.yaml:29:20: dimension `product`: cyclic hierarchy `product`: level `product_family` stands in it twice",
+        ],
+    );
+    check(
+        &[(
+            "    attributes:\n      - {name: product_code",
+            "      - name: marketing\n        levels: [{name: product, column: product_name}, \
+             {name: product_family, column: family_code}]\n    attributes:\n      - {name: product_code",
+        )],
+        &[
+            "cubes/dimensions.yaml:31:64: dimension `product`: cyclic hierarchies: `product` above `product_family` above \
+           `product_line` above `product`",
+        ],
+    );
+    check(
+        &[("parent: parent_org_id", "parent: org_id")],
+        &[
+            "cubes/dimensions.yaml:13:17: dimension `organisation`: cyclic hierarchy `organisation`: every member would be its own parent",
+        ],
+    );
+}
+
+#[test]
+fn unknown_measure_class() {
+    check(
+        &[
+            ("state: max", "state: maximum"),
+            ("state: sum, of: end_balance, time: close", "state: sum, of: end_balance, time: closing"),
+        ],
+        &[
+            "cubes/deposits.yaml:18:58: `time` must be one of `all`, `close`, `average_daily`, not `closing`",
+            "cubes/deposits.yaml:22:27: `state` must be one of `sum`, `count`, `min`, `max`, `avg`, `ratio`, `distinct`, not `maximum`; did you mean `max`?",
+        ],
+    );
+}
+
+#[test]
+fn several_faults_of_one_file_come_together() {
+    check(
+        &[
+            ("label: {en: Deposits", "lable: {en: Deposits"),
+            ("calendar: bank", "calendar: banks"),
+            ("as: owner}", "as: Owner}"),
+            ("name: interest, state: sum, of: interest_amount", "name: interest, state: sum, of: [a]"),
+            ("{name: peak, state: max,", "{name: balance, state: max,"),
+            ("call: count", "call: 5"),
+            ("unit: percent,", "unit: percent, of: x, good: yes,"),
+        ],
+        &[
+            "cubes/deposits.yaml:3:3: a cube has no key `lable`; did you mean `label`?",
+            "cubes/deposits.yaml:9:40: cube `deposits`: there is no calendar `banks`; did you mean `bank`?",
+            "cubes/deposits.yaml:13:47: `as` must be a name of lower-case letters, digits and `_` that begins with a letter, not `Owner`",
+            "cubes/deposits.yaml:17:40: `of` must be text, not a list",
+            "cubes/deposits.yaml:20:57: `call` must be one of `sum`, `count`, `min`, `max`, `avg`, `count_distinct`, not `5`",
+            "cubes/deposits.yaml:22:14: cube `deposits`: measure `balance` has the name of another measure",
+            "cubes/deposits.yaml:23:54: measure `cost_rate`: `of` is not for a ratio, which has `numerator` and `denominator`",
+            "cubes/deposits.yaml:23:67: `good` must be one of `up`, `down`, `none`, not `yes`",
+        ],
+    );
+}
+
+#[test]
+fn a_syntax_error_hides_its_own_file_only() {
+    check(
+        &[("dimension: product, on", "dimension: product on: x, y")],
+        &["cubes/deposits.yaml:12:29: not YAML: while parsing a flow mapping, did not find expected ',' or '}'"],
+    );
+}
+
+#[test]
+fn names_are_columns_of_one_view() {
+    check(
+        &[
+            ("on: owner_id, as: owner}", "on: owner_id}"),
+            ("on: opener_id, as: opener}", "on: opener_id}"),
+            ("name: interest,", "name: branch,"),
+            ("name: balance,", "name: month,"),
+            ("levels: [business_date, month,", "levels: [week, month, month,"),
+            ("{name: account, column: account_id}", "{name: product, column: accont_id}"),
+            ("{name: employee_name, sensitivity", "{name: product_line, column: employee_name, sensitivity"),
+        ],
+        &[
+            "cubes/deposits.yaml:9:55: cube `deposits`: `week` is not a time level; they are `business_date`, `month`, `quarter`, `year`",
+            "cubes/deposits.yaml:9:68: cube `deposits`: time level `month` is named twice",
+            "cubes/deposits.yaml:13:19: cube `deposits`: `product_line`, a column of dimension `employee`, is already a column of dimension `product`; give the join a role with `as`",
+            "cubes/deposits.yaml:14:19: cube `deposits`: dimension `employee` is joined twice; give each join a role of its own with `as`",
+            "cubes/deposits.yaml:15:23: cube `deposits`: attribute `product` has the name of a column of dimension `product`",
+            "cubes/deposits.yaml:15:40: cube `deposits`: table `fact_balance_monthly` has no column `accont_id`; did you mean `account_id`?",
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `branch` has the name of a column of dimension `organisation`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `month` has the name of a time level",
+        ],
+    );
+}
+
+#[test]
+fn columns_and_tables_must_exist() {
+    check(
+        &[
+            ("table: dim_date", "table: fact_balance_monthly"),
+            ("key: org_sk", "key: branch_code"),
+            ("durable: org_id", "durable: org_ids"),
+            ("level: branch, key: branch_code", "level: brnach, key: branch_cod"),
+            ("column: group_name", "column: group_names"),
+            ("table: dim_employee", "table: dim_employees"),
+            (
+                "table: fact_balance_monthly\n    grain: [account_id,",
+                "table: fact_balance_monthly\n    grain: [org_sk,",
+            ),
+            ("key: business_date, calendar", "key: end_balance, calendar"),
+            ("organisation, on: org_sk", "organisation, on: product_sk"),
+            ("product, on: product_sk", "product, on: org_id"),
+            ("employee, on: owner_id", "employee, on: end_balance"),
+            ("table: dim_employees", "table: dim_employee\n    scope: {level: a, key: employee_name}"),
+            ("day_sum: balance_day_sum", "day_sum: balance_day_sums"),
+        ],
+        &[
+            "cubes/deposits.yaml:6:5: cube `deposits`: the grain must be the key of `fact_balance_monthly`: `business_date`, `account_id`",
+            "cubes/deposits.yaml:9:15: cube `deposits`: column `end_balance` must be of type date, not money",
+            "cubes/deposits.yaml:9:53: cube `deposits`: `business_date` is not a time level; they are `end_balance`, `month`, `quarter`, `year`",
+            "cubes/deposits.yaml:11:37: cube `deposits`: column `product_sk` references `dim_product`, but dimension `organisation` is in `dim_org`",
+            "cubes/deposits.yaml:12:32: cube `deposits`: table `fact_balance_monthly` has no column `org_id`; did you mean `org_sk`?",
+            "cubes/deposits.yaml:13:33: cube `deposits`: column `end_balance` is of type money, but the key of dimension `employee` is of type text",
+            "cubes/deposits.yaml:19:79: cube `deposits`: table `fact_balance_monthly` has no column `balance_day_sums`; did you mean `balance_day_sum`?",
+            "cubes/dimensions.yaml:2:25: calendar `bank`: `fact_balance_monthly` is a fact table; a dimension table is needed here",
+            "cubes/dimensions.yaml:7:10: dimension `organisation`: `branch_code` does not identify a row of `dim_org`; its surrogate is `org_sk`",
+            "cubes/dimensions.yaml:8:14: dimension `organisation`: table `dim_org` has no column `org_ids`; did you mean `org_id`?",
+            "cubes/dimensions.yaml:9:20: dimension `organisation`: `brnach` is not a level of its hierarchies; did you mean `branch`?",
+            "cubes/dimensions.yaml:9:33: dimension `organisation`: table `dim_org` has no column `branch_cod`; did you mean `branch_code`?",
+            "cubes/dimensions.yaml:28:42: dimension `product`: table `dim_product` has no column `group_names`; did you mean `group_name`?",
+            "cubes/dimensions.yaml:34:20: dimension `employee`: `a` is not a level of its hierarchies",
+            "cubes/dimensions.yaml:34:20: dimension `employee`: dimension `organisation` already cuts the bank into branches",
+        ],
+    );
+}
+
+#[test]
+fn ragged_hierarchies() {
+    check(
+        &[
+            ("    durable: org_id\n", ""),
+            ("        member: org_name\n", ""),
+            (
+                "{name: outlet, members: [outlet, department]}",
+                "{name: outlet, members: [outlet, branch], column: org_name}",
+            ),
+            ("column: family_code}", "column: family_code, members: [a]}"),
+            (
+                "      - name: product\n        levels",
+                "      - name: product\n        parent: product_id\n        levels",
+            ),
+        ],
+        &[
+            "cubes/dimensions.yaml:10:9: hierarchy `organisation`: a ragged hierarchy needs the key `member`",
+            "cubes/dimensions.yaml:10:15: dimension `organisation`: a ragged hierarchy needs the dimension's `durable` key, which parents name",
+            "cubes/dimensions.yaml:18:20: dimension `organisation`: `branch` stands on the levels `branch` and `outlet`",
+            "cubes/dimensions.yaml:18:55: level `outlet`: `column` is for hierarchies with a column per level",
+            "cubes/dimensions.yaml:24:9: hierarchy `product`: `parent` is for ragged hierarchies (`kind: ragged`)",
+            "cubes/dimensions.yaml:26:57: level `product_family`: `members` is for ragged hierarchies (`kind: ragged`)",
+        ],
+    );
+}
+
+#[test]
+fn time_rules_need_a_snapshot() {
+    check(
+        &[("    snapshot: month_end\n", "")],
+        &[
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance` with `time: close` needs `fact.snapshot`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs `fact.snapshot`",
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `accounts` with `time: close` needs `fact.snapshot`",
+        ],
+    );
+    check(
+        &[("  time: {key: business_date, calendar: bank, levels: [business_date, month, quarter, year]}\n", "")],
+        &[
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance` with `time: close` needs the cube's `time`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs the cube's `time`",
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `accounts` with `time: close` needs the cube's `time`",
+        ],
+    );
+    check(
+        &[(
+            "state: sum, time: average_daily, day_sum: balance_day_sum",
+            "state: sum, of: end_balance, time: average_daily",
+        )],
+        &[
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `balance_daily_average` needs `day_sum`, the column with the sum over the days that a row stands for: the fact does not have a row for every day",
+        ],
+    );
+    check(
+        &[
+            ("snapshot: month_end", "snapshot: every_day"),
+            (
+                "state: sum, time: average_daily, day_sum: balance_day_sum",
+                "state: sum, of: end_balance, time: average_daily",
+            ),
+        ],
+        &[],
+    );
+    check(
+        &[
+            ("state: max, of: end_balance", "state: max, of: end_balance, time: average_daily, day_sum: account_id"),
+            ("of: interest_amount, type", "of: interest_amount, day_sum: end_balance, type"),
+        ],
+        &[
+            "cubes/deposits.yaml:17:57: measure `interest`: `day_sum` is for `time: average_daily`",
+            "cubes/deposits.yaml:22:49: measure `peak`: state `max` has no daily average; only `sum` and `count` do",
+            "cubes/deposits.yaml:22:79: cube `deposits`: column `account_id` must be a number, not text",
+        ],
+    );
+    check(
+        &[(", business_day: is_workday", ""), ("snapshot: month_end", "snapshot: business_day")],
+        &[
+            "cubes/deposits.yaml:9:40: cube `deposits`: `snapshot: business_day` needs calendar `bank` to name its `business_day`",
+        ],
+    );
+}
+
+#[test]
+fn states_need_their_keys_and_types() {
+    check(
+        &[
+            ("state: sum, of: interest_amount, type: money", "state: sum, numerator: x, type: text"),
+            ("state: distinct, of: product.product_code", "state: distinct, of: product.product_code, type: money"),
+            ("denominator: balance_day_sum}", "denominatr: balance_day_sum}"),
+            ("numerator: {state: sum,", "numerator: {state: min,"),
+        ],
+        &[
+            "cubes/deposits.yaml:17:7: measure `interest`: state `sum` needs the key `of`",
+            "cubes/deposits.yaml:17:36: measure `interest`: `numerator` is for `state: ratio`",
+            "cubes/deposits.yaml:17:56: measure `interest`: state `sum` gives a number, not text",
+            "cubes/deposits.yaml:21:73: measure `products`: state `distinct` counts, so its type is integer, not money",
+            "cubes/deposits.yaml:23:7: measure `cost_rate`: a ratio needs the key `denominator`",
+            "cubes/deposits.yaml:24:27: `state` must be one of `sum`, not `min`",
+            "cubes/deposits.yaml:24:60: a measure has no key `denominatr`; did you mean `denominator`?",
+        ],
+    );
+}
+
+#[test]
+fn a_file_is_named_after_its_cube_and_names_are_unique() {
+    let twice = vec![
+        ("cubes/deposits.yaml".to_owned(), DEPOSITS.to_owned()),
+        ("cubes/loans.yaml".to_owned(), DEPOSITS.to_owned()),
+        ("cubes/a.yaml".to_owned(), DIMENSIONS.to_owned()),
+        ("cubes/b.yaml".to_owned(), DIMENSIONS.to_owned()),
+    ];
+    let (_, faults) = parse(&twice, &tables(TABLES));
+    assert_eq!(
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "cubes/b.yaml:2:12: calendar `bank` is declared twice, first at cubes/a.yaml:2:12",
+            "cubes/b.yaml:4:11: dimension `organisation` is declared twice, first at cubes/a.yaml:4:11",
+            "cubes/b.yaml:9:20: dimension `organisation`: dimension `organisation` already cuts the bank into branches",
+            "cubes/b.yaml:21:11: dimension `product` is declared twice, first at cubes/a.yaml:21:11",
+            "cubes/b.yaml:32:11: dimension `employee` is declared twice, first at cubes/a.yaml:32:11",
+            "cubes/loans.yaml:2:9: cube `deposits` is declared twice, first at cubes/deposits.yaml:2:9",
+            "cubes/loans.yaml:2:9: cube `deposits` stands in `cubes/loans.yaml`; its file must be `deposits.yaml`",
+        ]
+    );
+}

@@ -1,0 +1,150 @@
+//! The keys of `report.yaml`.
+
+use crate::model::shape::{Kind, Shape, may, need};
+
+pub(crate) static REPORT: Shape = Shape {
+    name: "a report",
+    keys: &[
+        need("report", Kind::Name, "Name of the report and of its folder."),
+        need("title", Kind::Label, "Title."),
+        may("description", Kind::Label, "What it answers."),
+        may("audience", Kind::List(&Kind::Name), "Roles that may open it; everyone with a login unless stated."),
+        need("cubes", Kind::List(&Kind::Name), "The cubes that its datasets may read."),
+        need(
+            "parameters",
+            Kind::Entries(&Kind::Name, &Kind::Map(&PARAMETER)),
+            "Inputs, by name; `as_of` is always one.",
+        ),
+        need("datasets", Kind::Entries(&Kind::Name, &Kind::Map(&DATASET)), "Queries, by name."),
+        need("blocks", Kind::List(&Kind::Choice(&BLOCK)), "What the page shows, from the top down."),
+    ],
+};
+
+static PARAMETER: Shape = Shape {
+    name: "a parameter",
+    keys: &[
+        need(
+            "type",
+            Kind::OneOf(&["as_of_date", "date", "month", "integer", "decimal", "boolean", "text", "choice"]),
+            "What it accepts.",
+        ),
+        may("label", Kind::Label, "Name shown to people."),
+        may("default", Kind::Text, "A value, or a calendar function such as `months_before(as_of, 12)`."),
+        may("hidden", Kind::Boolean, "Not a form control.").or("false"),
+        may("min", Kind::Text, "Least value."),
+        may("max", Kind::Text, "Greatest value."),
+        may("every", Kind::OneOf(&["month", "quarter", "year"]), "As-of dates are the last days of these, closed."),
+        may("choices", Kind::Entries(&Kind::Text, &Kind::Label), "Values of a choice with their labels."),
+    ],
+};
+
+static DATASET: Shape = Shape {
+    name: "a dataset",
+    keys: &[
+        need("sql", Kind::Path, "File beside `report.yaml` with one SELECT; it names no schema."),
+        may("rows", Kind::Integer(1, 100_000), "Exactly this many rows, or the run fails."),
+        may("max_rows", Kind::Integer(1, 100_000), "More rows than this fail the run; nothing is cut.").or("1000"),
+    ],
+};
+
+pub(super) static BLOCK: Shape = Shape {
+    name: "a block",
+    keys: &[
+        may("message", Kind::Label, "The sentence that the page says, with placeholders `{dataset.column:format}`."),
+        may("row", Kind::List(&Kind::Choice(&BLOCK)), "Blocks side by side."),
+        may("kpi", Kind::Map(&KPI), "A figure with its changes."),
+        may("chart", Kind::Map(&CHART), "A chart."),
+        may("table", Kind::Map(&TABLE), "A table."),
+        may("text", Kind::Label, "Markdown per language."),
+    ],
+};
+
+const MEASURE: Kind = Kind::Pair("cube.measure");
+const UNIT: Kind = Kind::OneOf(&["money", "count", "number", "percent", "points", "basis_points"]);
+const DECIMALS: Kind = Kind::Integer(0, 9);
+const MEASURE_DOC: &str = "Measure whose unit, type and good direction apply.";
+const UNIT_DOC: &str = "How numbers are shown; the measure's way unless stated.";
+const DECIMALS_DOC: &str = "Digits after the point.";
+
+pub(super) static KPI: Shape = Shape {
+    name: "a kpi",
+    keys: &[
+        need("dataset", Kind::Name, "A dataset with `rows: 1`."),
+        need("value", Kind::Name, "Its column."),
+        may("title", Kind::Label, "What the figure is; the measure's label unless stated."),
+        may(
+            "compare",
+            Kind::Entries(&Kind::Name, &Kind::OneOf(&["prior_month", "prior_year", "year_start", "plan"])),
+            "Comparison columns of the same row, and what each is.",
+        ),
+        may("beside", Kind::Map(&BESIDE), "A second figure of the row in the same unit, printed under the value."),
+        may("spark", Kind::Pair("dataset.column"), "Dataset and column of a sparkline."),
+        may("measure", MEASURE, MEASURE_DOC),
+        may("unit", UNIT, UNIT_DOC),
+        may("decimals", DECIMALS, DECIMALS_DOC),
+    ],
+};
+
+pub(super) static BESIDE: Shape = Shape {
+    name: "a figure beside",
+    keys: &[
+        need("value", Kind::Name, "Column of the kpi's dataset."),
+        need("title", Kind::Label, "What it is."),
+    ],
+};
+
+pub(super) static CHART: Shape = Shape {
+    name: "a chart",
+    keys: &[
+        need("id", Kind::Name, "Name in the page, unique."),
+        need("kind", Kind::Name, "Chart kind."),
+        need("dataset", Kind::Name, "A dataset."),
+        may("title", Kind::Label, "Who, what measure and unit, which period."),
+        may("message", Kind::Label, "What the chart says, with placeholders."),
+        need("x", Kind::Name, "Column of the categories."),
+        may("x_label", Kind::Label, "What the categories are: head of the first column of the data table."),
+        need("y", Kind::List(&Kind::TextOr(&SERIES)), "Columns of the series."),
+        may("measure", MEASURE, MEASURE_DOC),
+        may("unit", UNIT, UNIT_DOC),
+        may("decimals", DECIMALS, DECIMALS_DOC),
+    ],
+};
+
+pub(super) static SERIES: Shape = Shape {
+    name: "a series",
+    keys: &[
+        need("column", Kind::Name, "Column of the dataset."),
+        may("label", Kind::Label, "Name shown to people."),
+        may(
+            "scenario",
+            Kind::OneOf(&["actual", "prior", "plan", "forecast"]),
+            "Decides how it is drawn; actual unless stated.",
+        ),
+    ],
+};
+
+pub(super) static TABLE: Shape = Shape {
+    name: "a table block",
+    keys: &[
+        need("id", Kind::Name, "Name in the page, unique."),
+        need("dataset", Kind::Name, "A dataset."),
+        may("title", Kind::Label, "What the table shows."),
+        may("message", Kind::Label, "What the table says, with placeholders."),
+        may("total", Kind::Name, "Boolean column: true marks a total row."),
+        may("drill_scope", Kind::Name, "Column with a scope: the row's name links to this report there."),
+        need("columns", Kind::List(&Kind::TextOr(&COLUMN)), "Columns in order."),
+    ],
+};
+
+pub(super) static COLUMN: Shape = Shape {
+    name: "a table column",
+    keys: &[
+        need("column", Kind::Name, "Column of the dataset."),
+        may("label", Kind::Label, "Head of the column."),
+        may("measure", MEASURE, MEASURE_DOC),
+        may("unit", UNIT, UNIT_DOC),
+        may("decimals", DECIMALS, DECIMALS_DOC),
+        may("bar", Kind::Boolean, "Draw an in-cell bar.").or("false"),
+        may("variance", Kind::Boolean, "Draw a signed change in the good or bad colour.").or("false"),
+    ],
+};

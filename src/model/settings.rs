@@ -1,0 +1,71 @@
+//! The keys of `countinghouse.yaml`. `config` turns them into its structs; here they stand because a key table is a
+//! definition like the others, from which schema and documentation are made.
+
+use super::shape::{Kind, Shape, may};
+use super::table::TABLE;
+
+/// Languages that the product has words for.
+const LANGUAGES: &[&str] = &["zh-CN", "en"];
+
+pub(crate) static SETTINGS: Shape = Shape {
+    name: "countinghouse.yaml",
+    keys: &[
+        may("name", Kind::Label, "Name of the project, shown to people. The folder's name unless stated."),
+        may("languages", Kind::List(&Kind::OneOf(LANGUAGES)), "Languages offered; the first is the default.")
+            .or("[zh-CN, en]"),
+        may(
+            "fonts",
+            Kind::Text,
+            "Folder with the Noto Sans CJK fonts, where the system's own folder does not have them.",
+        ),
+        may("warehouse", Kind::Map(&WAREHOUSE), "Tables, and where their files lie."),
+        may("query", Kind::Map(&QUERY), "Limits of statements."),
+        may("http", Kind::Map(&HTTP), "Report portal and JSON interface."),
+        may("flight", Kind::Map(&FLIGHT), "Arrow Flight SQL."),
+        may("auth", Kind::Map(&AUTH), "Logins."),
+    ],
+};
+
+static WAREHOUSE: Shape = Shape {
+    name: "`warehouse`",
+    keys: &[
+        may("url", Kind::Text, "Folder in the state, `file://` URL or `s3://bucket/prefix`.").or("warehouse"),
+        may("tables", Kind::List(&Kind::Map(&TABLE)), "The tables."),
+    ],
+};
+
+static QUERY: Shape = Shape {
+    name: "`query`",
+    keys: &[
+        may("deadline_seconds", Kind::Integer(1, 86_400), "A statement that takes longer is stopped.").or("60"),
+        may("memory_mib", Kind::Integer(16, 1 << 20), "Memory of one statement, MiB; more is spilled or refused.")
+            .or("512"),
+        may("total_memory_mib", Kind::Integer(16, 1 << 20), "Memory of all statements together, MiB.").or("2048"),
+        may("concurrent", Kind::Integer(1, 10_000), "Statements that run at once; more wait in line.").or("16"),
+        may(
+            "detail_rows",
+            Kind::Integer(1, 1_000_000),
+            "Most rows of a cube that a statement without an aggregate gets.",
+        )
+        .or("1000"),
+        may("target_partitions", Kind::Integer(0, 1024), "Threads of one statement; 0 means one per core.").or("0"),
+        may(
+            "spill_dir",
+            Kind::Text,
+            "Folder for sorts and joins that outgrow their memory; the system's own unless stated.",
+        ),
+    ],
+};
+
+static HTTP: Shape = Shape {
+    name: "`http`",
+    keys: &[may("listen", Kind::Address, "Address; port 0 takes a free one.").or("127.0.0.1:8080")],
+};
+
+static FLIGHT: Shape = Shape {
+    name: "`flight`",
+    keys: &[may("listen", Kind::Address, "Address; port 0 takes a free one.").or("127.0.0.1:50051")],
+};
+
+static AUTH: Shape =
+    Shape { name: "`auth`", keys: &[may("session_hours", Kind::Integer(1, 720), "Life of a login.").or("12")] };

@@ -1,0 +1,281 @@
+//! What a principal may see: its own catalog, built from its scope.
+//!
+//! A schema or table outside it does not exist there, so a forbidden name reads the same as a missing one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::Result as PlanResult;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+
+use super::system::SYSTEM_TABLES;
+use super::{Branch, Door, TableInfo, TableKind, may_see};
+use crate::auth::{Principal, Scope};
+use crate::cube::{CubeTable, detail};
+use crate::engine::CATALOG;
+use crate::error::{Error, Result};
+use crate::model::Label;
+use crate::warehouse::Snapshot;
+
+/// The schema with the cubes of the whole bank.
+pub const HEAD_OFFICE: &str = "head_office";
+const WAREHOUSE: &str = "warehouse";
+const SYSTEM: &str = "system";
+const INFORMATION: &str = "information_schema";
+const DETAIL_SUFFIX: &str = "_detail";
+
+/// The schemas of a principal.
+fn schemas(principal: &Principal, branches: &[Branch]) -> Vec<String> {
+    let mut schemas = Vec::new();
+    if principal.scope == Scope::HeadOffice {
+        schemas.push(HEAD_OFFICE.to_owned());
+    }
+    schemas.extend(branches.iter().filter(|branch| may_see(principal, &branch.key)).map(|branch| branch.key.clone()));
+    if base_tables(principal) {
+        schemas.push(WAREHOUSE.to_owned());
+    }
+    schemas.extend([SYSTEM.to_owned(), INFORMATION.to_owned()]);
+    schemas
+}
+
+/// Base tables are for analysts of the whole bank.
+fn base_tables(principal: &Principal) -> bool {
+    principal.scope == Scope::HeadOffice && (principal.has_role("analyst") || principal.is_administrator())
+}
+
+/// Every table that the principal may see, by schema and name.
+pub(super) fn tables(door: &Door, principal: &Principal, branches: &[Branch]) -> Vec<TableInfo> {
+    let mut tables = Vec::new();
+    for schema in schemas(principal, branches) {
+        match schema.as_str() {
+            WAREHOUSE => tables.extend(door.0.cubes.tables.values().map(|table| TableInfo {
+                schema: schema.clone(),
+                name: table.name.value.clone(),
+                kind: TableKind::Base,
+                arrow: crate::warehouse::table_schema(table),
+                description: Label::new(),
+            })),
+            SYSTEM => tables.extend(SYSTEM_TABLES.iter().map(|table| TableInfo {
+                schema: schema.clone(),
+                name: table.name().to_owned(),
+                kind: TableKind::System,
+                arrow: table.schema(),
+                description: Label::from([("en".to_owned(), table.description().to_owned())]),
+            })),
+            INFORMATION => {}
+            _ => {
+                for (name, cube) in door.0.cubes.iter() {
+                    tables.push(TableInfo {
+                        schema: schema.clone(),
+                        name: name.to_owned(),
+                        kind: TableKind::Cube,
+                        arrow: cube.schema(),
+                        description: if cube.cube.description.is_empty() {
+                            cube.cube.label.clone()
+                        } else {
+                            cube.cube.description.clone()
+                        },
+                    });
+                    tables.push(TableInfo {
+                        schema: schema.clone(),
+                        name: format!("{name}{DETAIL_SUFFIX}"),
+                        kind: TableKind::Detail,
+                        arrow: cube.detail_schema(),
+                        description: cube.cube.label.clone(),
+                    });
+                }
+            }
+        }
+    }
+    tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+    tables
+}
+
+/// The catalogs of one statement.
+#[derive(Clone)]
+pub(super) struct Catalogs(Arc<View>);
+
+struct View {
+    door: Door,
+    principal: Principal,
+    snapshot: Arc<Snapshot>,
+    branches: Arc<Vec<Branch>>,
+    schemas: Vec<String>,
+}
+
+impl std::fmt::Debug for Catalogs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalogs").field("principal", &self.0.principal.name).finish_non_exhaustive()
+    }
+}
+
+impl Catalogs {
+    pub(super) fn new(
+        door: &Door,
+        principal: &Principal,
+        snapshot: Arc<Snapshot>,
+        branches: Arc<Vec<Branch>>,
+    ) -> Self {
+        let schemas = schemas(principal, &branches);
+        Self(Arc::new(View { door: door.clone(), principal: principal.clone(), snapshot, branches, schemas }))
+    }
+}
+
+impl CatalogProviderList for Catalogs {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOG.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOG).then(|| Arc::new(self.clone()) as Arc<dyn CatalogProvider>)
+    }
+}
+
+impl CatalogProvider for Catalogs {
+    fn schema_names(&self) -> Vec<String> {
+        self.0.schemas.clone()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let known = self.0.schemas.iter().any(|schema| schema == name);
+        known.then(|| Arc::new(OneSchema { view: Arc::clone(&self.0), name: name.to_owned() }) as Arc<dyn SchemaProvider>)
+    }
+}
+
+struct OneSchema {
+    view: Arc<View>,
+    name: String,
+}
+
+impl std::fmt::Debug for OneSchema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OneSchema").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for OneSchema {
+    fn table_names(&self) -> Vec<String> {
+        let view = &self.view;
+        let all = tables(&view.door, &view.principal, &view.branches);
+        all.into_iter().filter(|table| table.schema == self.name).map(|table| table.name).collect()
+    }
+
+    async fn table(&self, name: &str) -> PlanResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        self.provider(name).await.map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known == name)
+    }
+}
+
+impl OneSchema {
+    async fn provider(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let View { door, principal, snapshot, branches, .. } = &*self.view;
+        let own = match &principal.scope {
+            Scope::HeadOffice => None,
+            Scope::Branches(own) => Some(own.clone()),
+        };
+        match self.name.as_str() {
+            WAREHOUSE => {
+                let Some(table) = door.0.cubes.tables.get(name) else { return Ok(None) };
+                crate::cube::table(&door.0.engine, &door.0.warehouse, snapshot, table, own.as_ref()).await.map(Some)
+            }
+            SYSTEM => match SYSTEM_TABLES.iter().find(|table| table.name() == name) {
+                Some(table) => table.provider(door, principal, snapshot).await.map(Some),
+                None => Ok(None),
+            },
+            INFORMATION => information(name, &tables(door, principal, branches), &self.view.schemas),
+            schema => {
+                let cut = (schema != HEAD_OFFICE).then(|| BTreeSet::from([schema.to_owned()]));
+                let (cube, rows) = match name.strip_suffix(DETAIL_SUFFIX) {
+                    Some(cube) if door.0.cubes.get(name).is_none() => (cube, true),
+                    _ => (name, false),
+                };
+                let Some(binding) = door.binding(cube, snapshot, cut.as_ref()).await? else { return Ok(None) };
+                Ok(Some(if rows { detail(binding) } else { Arc::new(CubeTable::new(binding)) }))
+            }
+        }
+    }
+}
+
+/// `information_schema`, from the principal's own catalog: no settings, no view texts, no routines.
+fn information(name: &str, tables: &[TableInfo], schemas: &[String]) -> Result<Option<Arc<dyn TableProvider>>> {
+    let text = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let columns: Vec<(&str, ArrayRef)> = match name {
+        "schemata" => {
+            let mut names = schemas.to_vec();
+            names.sort();
+            vec![
+                ("catalog_name", text(vec![CATALOG.to_owned(); names.len()])),
+                ("schema_name", text(names)),
+            ]
+        }
+        "tables" => vec![
+            ("table_catalog", text(vec![CATALOG.to_owned(); tables.len()])),
+            ("table_schema", text(tables.iter().map(|table| table.schema.clone()).collect())),
+            ("table_name", text(tables.iter().map(|table| table.name.clone()).collect())),
+            (
+                "table_type",
+                text(tables.iter().map(|table| match table.kind {
+                    TableKind::Detail => "VIEW".to_owned(),
+                    TableKind::System => "SYSTEM TABLE".to_owned(),
+                    TableKind::Cube | TableKind::Base => "BASE TABLE".to_owned(),
+                }).collect()),
+            ),
+        ],
+        "columns" => {
+            let rows: Vec<(&TableInfo, usize)> =
+                tables.iter().flat_map(|table| (0..table.arrow.fields().len()).map(move |index| (table, index))).collect();
+            let field = |(table, index): &(&TableInfo, usize)| Arc::clone(&table.arrow.fields()[*index]);
+            vec![
+                ("table_catalog", text(vec![CATALOG.to_owned(); rows.len()])),
+                ("table_schema", text(rows.iter().map(|(table, _)| table.schema.clone()).collect())),
+                ("table_name", text(rows.iter().map(|(table, _)| table.name.clone()).collect())),
+                ("column_name", text(rows.iter().map(|row| field(row).name().clone()).collect())),
+                (
+                    "ordinal_position",
+                    Arc::new(rows.iter().map(|(_, index)| i64::try_from(index + 1).ok()).collect::<Int64Array>()),
+                ),
+                ("data_type", text(rows.iter().map(|row| sql_type(field(row).data_type())).collect())),
+                (
+                    "is_nullable",
+                    Arc::new(rows.iter().map(|row| Some(field(row).is_nullable())).collect::<BooleanArray>()),
+                ),
+            ]
+        }
+        _ => return Ok(None),
+    };
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let fault = |error: DataFusionError| Error::internal("cannot build the information schema", error);
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, array)| array).collect())
+        .map_err(|error| fault(error.into()))?;
+    let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(fault)?;
+    Ok(Some(Arc::new(table)))
+}
+
+fn sql_type(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 => "VARCHAR".to_owned(),
+        DataType::Int64 => "BIGINT".to_owned(),
+        DataType::Int32 => "INTEGER".to_owned(),
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Date32 => "DATE".to_owned(),
+        DataType::Float64 => "DOUBLE".to_owned(),
+        DataType::Timestamp(..) => "TIMESTAMP".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision},{scale})"),
+        other => other.to_string(),
+    }
+}

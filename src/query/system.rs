@@ -1,0 +1,67 @@
+//! Schema `system`: the server's own records as tables, each cut to what the principal may see.
+//!
+//! A further table is one file and one line of [`SYSTEM_TABLES`].
+
+mod loads;
+mod queries;
+mod rejects;
+mod snapshots;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+
+use super::Door;
+use crate::auth::Principal;
+use crate::error::{Error, Result};
+use crate::warehouse::Snapshot;
+
+/// A table of the schema `system`.
+#[async_trait]
+pub(super) trait SystemTable: Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// One sentence.
+    fn description(&self) -> &'static str;
+    /// Its columns.
+    fn schema(&self) -> SchemaRef;
+    /// Its rows for a principal at a snapshot.
+    async fn provider(
+        &self,
+        door: &Door,
+        principal: &Principal,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Arc<dyn TableProvider>>;
+}
+
+/// All of them.
+pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] =
+    &[&loads::Loads, &queries::Queries, &rejects::Rejects, &snapshots::Snapshots];
+
+fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+    let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn times(values: impl Iterator<Item = Option<jiff::Timestamp>>) -> ArrayRef {
+    let array: TimestampMicrosecondArray = values.map(|time| time.map(|time| time.as_microsecond())).collect();
+    Arc::new(array.with_timezone("UTC"))
+}
+
+fn texts<T: AsRef<str>>(values: impl Iterator<Item = Option<T>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+fn table(schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Arc<dyn TableProvider>> {
+    let fault = |error: datafusion::error::DataFusionError| Error::internal("cannot show a system table", error);
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| fault(error.into()))?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![vec![batch]]).map_err(fault)?))
+}

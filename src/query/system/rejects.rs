@@ -1,0 +1,63 @@
+//! `system.rejects`: refused rows with their reason, line and raw text, cut by branch like any table.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+
+use super::{Door, SystemTable};
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Result};
+use crate::warehouse::{REJECTS, Snapshot, TableFiles, rejects_table};
+
+pub(super) struct Rejects;
+
+#[async_trait]
+impl SystemTable for Rejects {
+    fn name(&self) -> &'static str {
+        "rejects"
+    }
+
+    fn description(&self) -> &'static str {
+        "Delivered rows that were refused, with the reason, the file and the line"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        crate::warehouse::table_schema(&rejects_table())
+    }
+
+    async fn provider(
+        &self,
+        door: &Door,
+        principal: &Principal,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        if !snapshot.tables.contains_key(REJECTS) {
+            let empty = MemTable::try_new(self.schema(), vec![vec![]])
+                .map_err(|error| Error::internal("cannot show the rejects", error))?;
+            return Ok(Arc::new(empty));
+        }
+        let own = match &principal.scope {
+            Scope::HeadOffice => None,
+            Scope::Branches(own) => Some(own),
+        };
+        // Rows whose branch could not be read lie in `shared` and are head office's to mend; a branch does not see them.
+        let files = door.0.warehouse.files(snapshot, REJECTS).await?;
+        let files = match own {
+            None => files,
+            Some(own) => Arc::new(TableFiles {
+                schema: Arc::clone(&files.schema),
+                partition_columns: files.partition_columns.clone(),
+                files: files
+                    .files
+                    .iter()
+                    .filter(|file| file.branch.as_ref().is_some_and(|branch| own.contains(branch)))
+                    .cloned()
+                    .collect(),
+            }),
+        };
+        door.0.engine.table(files, own)
+    }
+}

@@ -1,0 +1,551 @@
+//! From rows to a document: messages filled, units chosen, changes computed, charts drawn.
+//!
+//! Pure: the same rows give the same document.
+
+use super::calendar::Period;
+use super::document::{
+    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Kpi, Prose, Table, TableColumn, TableRow,
+    Tone,
+};
+use super::figure::{self, Meaning, Sign};
+use super::message;
+use super::parameter::{self, Resolved};
+use super::value::{Number, Value};
+use crate::chart::{self, COMPACT_WIDTH, ChartSpec, Grain, Scenario, TimeAxis};
+use crate::error::{Code, Error, Result};
+use crate::locale::{self, Lang, MISSING, NumberUnit, Quantity};
+use crate::model::cube::{Good, Model};
+use crate::model::report::{self, Report};
+use crate::model::{Label, Located};
+
+/// Width of a chart that has the page to itself, and of one of two side by side; the page scales the drawing.
+const CHART_WIDTH: u32 = 1120;
+const CHART_WIDTH_HALF: u32 = 560;
+
+/// All that a document is made of.
+#[derive(Debug)]
+pub(super) struct Input<'a> {
+    pub(super) report: &'a Report,
+    pub(super) model: &'a Model,
+    pub(super) lang: Lang,
+    pub(super) scope: Choice,
+    /// What else the reader may choose.
+    pub(super) scopes: Vec<Choice>,
+    pub(super) values: Vec<Resolved>,
+    pub(super) datasets: Vec<Dataset>,
+    pub(super) evidence: Evidence,
+}
+
+/// The document of a run.
+pub(super) fn compose(input: &Input<'_>) -> Result<Document> {
+    let (report, lang) = (input.report, input.lang);
+    let as_of = input
+        .report
+        .parameters
+        .iter()
+        .filter(|parameter| *parameter.kind == "as_of_date")
+        .find_map(|parameter| match input.values.iter().find(|value| value.name == *parameter.name)?.value {
+            Value::Date(days) => Some(days),
+            _ => None,
+        })
+        .unwrap_or(input.evidence.newest);
+    let mut document = Document {
+        report: report.name.value.clone(),
+        lang,
+        title: lang.pick(&report.title).to_owned(),
+        description: lang.pick(&report.description).to_owned(),
+        message: String::new(),
+        as_of,
+        scope: input.scope.clone(),
+        controls: controls(input),
+        blocks: Vec::new(),
+        datasets: Vec::new(),
+        evidence: input.evidence.clone(),
+    };
+    let mut blocks = Vec::with_capacity(report.blocks.len());
+    for block in &report.blocks {
+        match block {
+            report::Block::Message { text } if document.message.is_empty() => {
+                document.message = input.fill(text, "message")?;
+            }
+            block => blocks.push(input.block(block, CHART_WIDTH, &document)?),
+        }
+    }
+    if document.message.is_empty() {
+        document.message.clone_from(&document.title);
+    }
+    document.blocks = blocks;
+    document.datasets.clone_from(&input.datasets);
+    Ok(document)
+}
+
+impl message::Source for Input<'_> {
+    fn value(&self, name: &str, column: Option<&str>) -> Option<Value> {
+        let Some(column) = column else {
+            return match name {
+                "scope" => Some(Value::Text(self.scope.label.clone())),
+                _ => self.values.iter().find(|value| value.name == name).map(|value| value.value.clone()),
+            };
+        };
+        let dataset = self.datasets.iter().find(|dataset| dataset.name == name)?;
+        let column = dataset.column(column)?;
+        Some(dataset.rows.first().map_or(Value::Null, |row| row[column].clone()))
+    }
+}
+
+impl Input<'_> {
+    fn fill(&self, text: &Label, block: &str) -> Result<String> {
+        let text = self.lang.pick(text);
+        message::fill(text, self, self.lang).map_err(|why| self.wrong(block, &why))
+    }
+
+    /// A fault of the definition, with the block's name.
+    fn wrong(&self, block: &str, why: &str) -> Error {
+        Error::new(Code::Definition, format!("report `{}`, {block}: {why}", *self.report.name))
+    }
+
+    /// What the author calls a figure, else what its measure is called, else its column.
+    fn label(&self, label: &Label, format: &report::Format, column: &str) -> String {
+        let measure = || format.measure.as_ref().and_then(|path| figure::measure(self.model, path));
+        [self.lang.pick(label), measure().map_or("", |measure| self.lang.pick(&measure.label)), column]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn dataset(&self, name: &Located<String>, block: &str) -> Result<&Dataset> {
+        self.datasets
+            .iter()
+            .find(|dataset| dataset.name == **name)
+            .ok_or_else(|| self.wrong(block, &format!("there is no dataset `{}`", **name)))
+    }
+
+    fn column(&self, dataset: &Dataset, name: &Located<String>, block: &str) -> Result<usize> {
+        dataset.column(name).ok_or_else(|| {
+            let columns = dataset.columns.join("`, `");
+            self.wrong(block, &format!("dataset `{}` has no column `{}`; it has `{columns}`", dataset.name, **name))
+        })
+    }
+
+    fn block(&self, block: &report::Block, width: u32, document: &Document) -> Result<Block> {
+        Ok(match block {
+            report::Block::Message { text } => Block::Message(self.fill(text, "message")?),
+            report::Block::Row { blocks } => {
+                let width = if blocks.len() > 1 { CHART_WIDTH_HALF } else { width };
+                let mut row = Vec::with_capacity(blocks.len());
+                for block in blocks {
+                    match self.block(block, width, document)? {
+                        Block::Row(inner) => row.extend(inner),
+                        block => row.push(block),
+                    }
+                }
+                Block::Row(row)
+            }
+            report::Block::Kpi(kpi) => Block::Kpi(self.kpi(kpi)?),
+            report::Block::Chart(chart) => Block::Chart(self.chart(chart, width)?),
+            report::Block::Table(table) => Block::Table(self.table(table, document)?),
+            report::Block::Text { text } => Block::Text(prose(&self.fill(text, "text")?)),
+        })
+    }
+
+    fn kpi(&self, kpi: &report::Kpi) -> Result<Kpi> {
+        let lang = self.lang;
+        let block = format!("kpi `{}`", *kpi.value);
+        let dataset = self.dataset(&kpi.dataset, &block)?;
+        let cell = |name: &Located<String>| -> Result<Option<Number>> {
+            let column = self.column(dataset, name, &block)?;
+            match dataset.rows.first().map(|row| &row[column]) {
+                None | Some(Value::Null) => Ok(None),
+                Some(Value::Number(number)) => Ok(Some(*number)),
+                Some(_) => Err(self.wrong(&block, &format!("column `{}` is not a number", **name))),
+            }
+        };
+        let meaning = Meaning::of(&kpi.format, self.model);
+        let value = cell(&kpi.value)?;
+        let unit = meaning.unit(value.as_slice(), lang);
+        let digits = |value: Option<Number>| {
+            value.map_or_else(|| MISSING.to_owned(), |value| figure::digits(value, unit, Sign::Minus, lang))
+        };
+        let beside = match &kpi.beside {
+            Some(beside) => Some((lang.pick(&beside.title).to_owned(), digits(cell(&beside.value)?))),
+            None => None,
+        };
+        let mut changes = Vec::with_capacity(kpi.compare.len());
+        for (column, against) in &kpi.compare {
+            let words = locale::message(lang, &format!("report-against-{}", against.replace('_', "-")), &[]);
+            changes.push(change(words, value, cell(column)?, unit, meaning.good, lang));
+        }
+        let title = self.label(&kpi.title, &kpi.format, &kpi.value);
+        let spark = match &kpi.spark {
+            Some((of, column)) => {
+                let series = self.dataset(of, &block)?;
+                let column = self.column(series, column, &block)?;
+                Some(chart::sparkline(&floats(series, column), &title))
+            }
+            None => None,
+        };
+        // The percent sign stays with its digits; other units are set apart.
+        let unit = if unit.quantity == Quantity::Percent { String::new() } else { unit.label(lang) };
+        Ok(Kpi { title, value: digits(value), unit, beside, changes, spark })
+    }
+
+    fn chart(&self, chart: &report::Chart, width: u32) -> Result<Chart> {
+        let lang = self.lang;
+        let block = format!("chart `{}`", *chart.id);
+        let dataset = self.dataset(&chart.dataset, &block)?;
+        let x = self.column(dataset, &chart.x, &block)?;
+        let mut series = Vec::with_capacity(chart.y.len());
+        let mut numbers = Vec::new();
+        let mut columns = Vec::with_capacity(chart.y.len());
+        for one in &chart.y {
+            let column = self.column(dataset, &one.column, &block)?;
+            if let Some(value) = dataset.rows.iter().map(|row| &row[column]).find(|value| !is_number(value)) {
+                let why = format!("column `{}` is not a number: `{}`", *one.column, value.plain());
+                return Err(self.wrong(&block, &why));
+            }
+            numbers.extend(dataset.rows.iter().filter_map(|row| row[column].number()));
+            let scenario = match &one.scenario {
+                Some(name) => Scenario::parse(name)
+                    .ok_or_else(|| self.wrong(&block, &format!("unknown scenario `{}`", **name)))?,
+                None => Scenario::Actual,
+            };
+            columns.push(column);
+            let name = self.label(&one.label, &chart.format, &one.column);
+            series.push(chart::Series { name, scenario, values: floats(dataset, column) });
+        }
+        let meaning = Meaning::of(&chart.format, self.model);
+        let unit = meaning.unit(&numbers, lang);
+        // Exact text: what a chart prints has not passed through the floats that place its marks.
+        let print = |value: &Value| {
+            value.number().map_or_else(|| MISSING.to_owned(), |number| figure::digits(number, unit, Sign::Minus, lang))
+        };
+        let labels =
+            columns.iter().map(|column| dataset.rows.iter().map(|row| print(&row[*column])).collect()).collect();
+        let message = self.fill(&chart.message, &block)?;
+        let title = self.fill(&chart.title, &block)?;
+        let mut spec = ChartSpec::new(chart.kind.as_str(), chart.id.as_str(), lang);
+        // The page prints the message as a heading, so the drawing carries the title only.
+        spec.title.clone_from(&title);
+        spec.x_label = Some(lang.pick(&chart.x_label).to_owned()).filter(|label| !label.is_empty());
+        spec.categories = dataset.rows.iter().map(|row| category(&row[x], lang)).collect();
+        spec.time = time_axis(dataset, x);
+        spec.labels = labels;
+        spec.series = series;
+        spec.unit = unit;
+        spec.good = drawn_good(meaning.good);
+        spec.width = width;
+        let draw = |spec: &ChartSpec| chart::draw(spec).map_err(|why| self.wrong(&block, &why.to_string()));
+        let drawing = draw(&spec)?;
+        // Labels that are legible across a page are not when the drawing shrinks to a telephone: that gets its own layout.
+        spec.width = COMPACT_WIDTH;
+        spec.id.push_str("-compact");
+        let compact = draw(&spec)?;
+        Ok(Chart { id: chart.id.value.clone(), title, message, drawing, compact })
+    }
+
+    fn table(&self, table: &report::TableBlock, document: &Document) -> Result<Table> {
+        let lang = self.lang;
+        let block = format!("table `{}`", *table.id);
+        let dataset = self.dataset(&table.dataset, &block)?;
+        let position = |name: &Option<Located<String>>| match name {
+            Some(name) => self.column(dataset, name, &block).map(Some),
+            None => Ok(None),
+        };
+        let total = position(&table.total)?;
+        let drill = position(&table.drill_scope)?;
+        let is_total = |row: &[Value]| total.is_some_and(|at| row[at] == Value::Boolean(true));
+
+        let mut shapes = Vec::with_capacity(table.columns.len());
+        for column in &table.columns {
+            let at = self.column(dataset, &column.column, &block)?;
+            let parts: Vec<Number> =
+                dataset.rows.iter().filter(|row| !is_total(row)).filter_map(|row| row[at].number()).collect();
+            let numeric = dataset.rows.iter().any(|row| matches!(row[at], Value::Number(_)));
+            let meaning = Meaning::of(&column.format, self.model);
+            let bars = column.bar.then(|| Bars::over(&parts));
+            shapes.push(Shape { at, definition: column, numeric, unit: meaning.unit(&parts, lang), meaning, parts, bars });
+        }
+        share_units(&mut shapes, lang);
+        let columns = shapes
+            .iter()
+            .map(|shape| TableColumn {
+                label: self.label(&shape.definition.label, &shape.definition.format, &shape.definition.column),
+                unit: if shape.numeric && shape.unit.quantity != Quantity::Percent {
+                    shape.unit.label(lang)
+                } else {
+                    String::new()
+                },
+                numeric: shape.numeric,
+                bar: shape.bars.is_some(),
+            })
+            .collect();
+        let rows = dataset
+            .rows
+            .iter()
+            .map(|row| {
+                let total = is_total(row);
+                let mut cells: Vec<Cell> = shapes.iter().map(|shape| shape.cell(&row[shape.at], total, lang)).collect();
+                // The name of the row carries the link: the first cell that holds text.
+                let name = shapes.iter().position(|shape| !shape.numeric).unwrap_or(0);
+                cells[name].link = match drill.map(|at| &row[at]) {
+                    Some(Value::Text(scope)) if self.may_drill(scope) => Some(document.url(&[("scope", scope)])),
+                    _ => None,
+                };
+                TableRow { total, cells }
+            })
+            .collect();
+        Ok(Table {
+            id: table.id.value.clone(),
+            title: self.fill(&table.title, &block)?,
+            message: self.fill(&table.message, &block)?,
+            dataset: dataset.name.clone(),
+            columns,
+            rows,
+        })
+    }
+
+    /// A link that the reader may follow, and that leads somewhere else.
+    fn may_drill(&self, scope: &str) -> bool {
+        scope != self.scope.value && self.scopes.iter().any(|choice| choice.value == scope)
+    }
+}
+
+/// A change against an earlier state of a figure. A difference of ratios is in points and has no percentage: a percent of a
+/// percent misleads.
+fn change(
+    against: String,
+    value: Option<Number>,
+    base: Option<Number>,
+    unit: NumberUnit,
+    good: Good,
+    lang: Lang,
+) -> Change {
+    let ratio = unit.quantity == Quantity::Percent;
+    let difference = value.zip(base).and_then(|(value, base)| value.minus(base));
+    let amount_unit = unit.difference();
+    let percent = (!ratio).then(|| {
+        let relative = value.zip(base).and_then(|(value, base)| value.change_from(base));
+        let unit = NumberUnit::plain(Quantity::Percent);
+        relative.map_or_else(|| MISSING.to_owned(), |relative| figure::digits(relative, unit, Sign::Both, lang))
+    });
+    let amount =
+        difference.map_or_else(|| MISSING.to_owned(), |number| figure::digits(number, amount_unit, Sign::Both, lang));
+    // What prints as zero is no change: an arrow beside 0.00 would contradict it.
+    let shown = difference.filter(|_| has_sign(&amount));
+    Change {
+        against,
+        unit: if ratio && difference.is_some() { amount_unit.label(lang) } else { String::new() },
+        percent,
+        tone: tone(shown, good),
+        direction: shown.map_or(0, Number::sign),
+        amount,
+    }
+}
+
+/// A signed number that is not printed as zero.
+fn has_sign(text: &str) -> bool {
+    text.starts_with(['+', '−'])
+}
+
+fn tone(change: Option<Number>, good: Good) -> Tone {
+    match (change.map_or(0, Number::sign), good) {
+        (0, _) | (_, Good::None) => Tone::Neutral,
+        (1, Good::Up) | (-1, Good::Down) => Tone::Good,
+        _ => Tone::Bad,
+    }
+}
+
+/// How a column of a table is printed.
+struct Shape<'a> {
+    at: usize,
+    definition: &'a report::TableColumn,
+    numeric: bool,
+    meaning: Meaning,
+    unit: NumberUnit,
+    /// Its numbers, without totals.
+    parts: Vec<Number>,
+    bars: Option<Bars>,
+}
+
+impl Shape<'_> {
+    fn cell(&self, value: &Value, total: bool, lang: Lang) -> Cell {
+        let variance = self.definition.variance;
+        let mut cell = Cell { text: MISSING.to_owned(), tone: Tone::Neutral, bar: None, link: None };
+        match value {
+            // The name of a total row may be missing on purpose, a figure is never blank.
+            Value::Null if !self.numeric || (total && self.definition.format.measure.is_none()) => cell.text.clear(),
+            Value::Null => {}
+            Value::Number(number) => {
+                let sign = if variance { Sign::Both } else { Sign::Minus };
+                cell.text = figure::digits(*number, self.unit, sign, lang);
+                if variance && has_sign(&cell.text) {
+                    cell.tone = tone(Some(*number), self.meaning.good);
+                }
+                cell.bar = self.bars.as_ref().filter(|_| !total).map(|bars| bars.bar(*number));
+            }
+            Value::Date(days) => cell.text = date_label(*days, lang),
+            Value::Boolean(value) => {
+                cell.text = locale::message(lang, if *value { "report-yes" } else { "report-no" }, &[]);
+            }
+            Value::Text(text) => cell.text.clone_from(text),
+        }
+        cell
+    }
+}
+
+/// Amounts of one table stand in one unit where the larger of them sets it: a balance in 亿元 and its change in 万元 could
+/// not be compared by eye. Columns of another quantity, and those with digits of their own, keep theirs.
+fn share_units(shapes: &mut [Shape<'_>], lang: Lang) {
+    let measure = |shape: &Shape<'_>| shape.definition.format.measure.as_ref().map(|path| path.value.clone());
+    for at in 0..shapes.len() {
+        if shapes[at].unit.quantity != Quantity::Money || measure(&shapes[at]).is_none() {
+            continue;
+        }
+        let all: Vec<Number> = shapes
+            .iter()
+            .filter(|other| other.unit.quantity == Quantity::Money && measure(other) == measure(&shapes[at]))
+            .flat_map(|other| other.parts.iter().copied())
+            .collect();
+        shapes[at].unit = shapes[at].meaning.unit(&all, lang);
+    }
+}
+
+/// The scale that the bars of one column share. It always holds zero: a bar's length is its value.
+struct Bars {
+    low: f64,
+    span: f64,
+}
+
+impl Bars {
+    fn over(values: &[Number]) -> Self {
+        let (low, high) = values
+            .iter()
+            .map(|value| value.to_f64())
+            .fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+        Self { low, span: high - low }
+    }
+
+    fn bar(&self, value: Number) -> Bar {
+        let thousandths = |value: f64| -> u32 {
+            let share = if self.span > 0.0 { (value - self.low) / self.span } else { 0.0 };
+            // Rounded and within 0 to 1000, so the cast is exact.
+            (share.clamp(0.0, 1.0) * 1000.0).round() as u32
+        };
+        let (end, axis) = (thousandths(value.to_f64()), thousandths(0.0));
+        Bar { from: end.min(axis), length: end.abs_diff(axis), axis }
+    }
+}
+
+fn controls(input: &Input<'_>) -> Vec<Control> {
+    let lang = input.lang;
+    let word = |key: &str| locale::message(lang, key, &[]);
+    let mut controls = Vec::new();
+    for parameter in input.report.parameters.iter().filter(|parameter| !parameter.hidden) {
+        let Some(resolved) = input.values.iter().find(|value| value.name == *parameter.name) else { continue };
+        let value = resolved.text();
+        let label = Some(lang.pick(&parameter.label)).filter(|label| !label.is_empty()).unwrap_or(&parameter.name);
+        let choice = |value: String, label: String| Choice { value, label };
+        let mut choices: Vec<Choice> = match parameter.kind.as_str() {
+            "as_of_date" => parameter::as_of_choices(parameter, input.evidence.newest)
+                .into_iter()
+                .map(|day| choice(super::calendar::iso(day), locale::format_date(lang, day)))
+                .collect(),
+            "choice" => {
+                parameter.choices.iter().map(|(value, label)| choice(value.clone(), lang.pick(label).to_owned())).collect()
+            }
+            "boolean" => {
+                [("true", "report-yes"), ("false", "report-no")].map(|(of, key)| choice(of.to_owned(), word(key))).into()
+            }
+            _ => Vec::new(),
+        };
+        // A value outside the usual choices, such as an as-of date of years ago, stays chosen.
+        if !choices.is_empty() && choices.iter().all(|choice| choice.value != value) {
+            choices.push(choice(value.clone(), value.clone()));
+        }
+        let kind = match parameter.kind.as_str() {
+            "as_of_date" | "date" | "month" => "date",
+            "integer" => "number",
+            _ => "text",
+        };
+        controls.push(Control { name: parameter.name.value.clone(), label: label.to_owned(), value, choices, input: kind });
+    }
+    controls.push(Control {
+        name: "scope".to_owned(),
+        label: word("report-scope"),
+        value: input.scope.value.clone(),
+        choices: input.scopes.clone(),
+        input: "text",
+    });
+    controls.push(Control {
+        name: "lang".to_owned(),
+        label: word("report-language"),
+        value: lang.tag().to_owned(),
+        choices: Lang::ALL
+            .into_iter()
+            .map(|lang| Choice { value: lang.tag().to_owned(), label: locale::message(lang, "language-name", &[]) })
+            .collect(),
+        input: "text",
+    });
+    controls
+}
+
+fn category(value: &Value, lang: Lang) -> String {
+    match value {
+        Value::Null => MISSING.to_owned(),
+        Value::Date(days) => date_label(*days, lang),
+        other => other.plain(),
+    }
+}
+
+/// The first day of a month stands for its month.
+fn date_label(days: i32, lang: Lang) -> String {
+    if Period::Month.start(days) == days { locale::format_month(lang, days) } else { locale::format_date(lang, days) }
+}
+
+/// The months or days behind the categories, when all are dates in ascending order; first days of months mean months.
+fn time_axis(dataset: &Dataset, column: usize) -> Option<TimeAxis> {
+    let days: Vec<i32> = dataset
+        .rows
+        .iter()
+        .map(|row| match row[column] {
+            Value::Date(days) => Some(days),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let ascending = days.windows(2).all(|pair| pair[0] < pair[1]);
+    let months = days.iter().all(|day| Period::Month.start(*day) == *day);
+    (ascending && !days.is_empty()).then(|| TimeAxis { grain: if months { Grain::Month } else { Grain::Day }, days })
+}
+
+fn drawn_good(good: Good) -> chart::Good {
+    match good {
+        Good::Up => chart::Good::Up,
+        Good::Down => chart::Good::Down,
+        Good::None => chart::Good::None,
+    }
+}
+
+fn is_number(value: &Value) -> bool {
+    matches!(value, Value::Null | Value::Number(_))
+}
+
+fn floats(dataset: &Dataset, column: usize) -> Vec<Option<f64>> {
+    dataset.rows.iter().map(|row| row[column].number().map(Number::to_f64)).collect()
+}
+
+/// Blank lines part paragraphs; lines that start with `- ` make a list. Everything stays plain text, so nothing in it can
+/// become markup.
+fn prose(text: &str) -> Vec<Prose> {
+    let mut parts = Vec::new();
+    for part in text.replace("\r\n", "\n").split("\n\n").map(str::trim).filter(|part| !part.is_empty()) {
+        let lines: Vec<&str> = part.lines().map(str::trim).collect();
+        let items: Option<Vec<String>> =
+            lines.iter().map(|line| line.strip_prefix("- ").map(|item| item.trim().to_owned())).collect();
+        parts.push(match items {
+            Some(items) => Prose::List(items),
+            None => Prose::Paragraph(lines.join(" ")),
+        });
+    }
+    parts
+}

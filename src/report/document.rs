@@ -1,0 +1,315 @@
+//! The document of a run: everything a format needs, nothing it must compute. Figures are text already, in one language and
+//! unit; the datasets stand beside them with full precision, for the formats that carry data.
+
+use jiff::Timestamp;
+
+use super::parameter::Resolved;
+use super::value::Value;
+use crate::chart::Drawing;
+use crate::locale::Lang;
+
+/// One run of one report for one reader.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The report's name, as in its URL.
+    pub report: String,
+    /// Language of every word in it.
+    pub lang: Lang,
+    /// The report's title.
+    pub title: String,
+    /// What the report is about, for readers who open it first; may be empty.
+    pub description: String,
+    /// The one sentence that the page says: its first message.
+    pub message: String,
+    /// As-of date of the figures, in days since 1970-01-01.
+    pub as_of: i32,
+    /// The scope it was run for.
+    pub scope: Choice,
+    /// The form above the page: how else the report can be asked for.
+    pub controls: Vec<Control>,
+    /// The page.
+    pub blocks: Vec<Block>,
+    /// The rows behind it, with full precision.
+    pub datasets: Vec<Dataset>,
+    /// Where the figures come from.
+    pub evidence: Evidence,
+}
+
+/// A part of the page. Closed on purpose: each format says what it does with each block.
+#[derive(Debug, Clone)]
+pub enum Block {
+    /// A sentence; the document's first one is its headline and does not stand here again.
+    Message(String),
+    /// Blocks side by side. A row holds no rows.
+    Row(Vec<Block>),
+    /// A figure with its changes.
+    Kpi(Kpi),
+    /// A drawn chart.
+    Chart(Chart),
+    /// A table.
+    Table(Table),
+    /// Plain paragraphs and lists.
+    Text(Vec<Prose>),
+}
+
+/// Whether a change is favourable. Never shown by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Favourable.
+    Good,
+    /// Unfavourable.
+    Bad,
+    /// Neither.
+    Neutral,
+}
+
+/// A figure with its changes.
+#[derive(Debug, Clone)]
+pub struct Kpi {
+    /// What it is.
+    pub title: String,
+    /// Its digits.
+    pub value: String,
+    /// Its unit, printed once for the value and its changes: `亿元`. Empty when there is none.
+    pub unit: String,
+    /// A second figure in the same unit: its name and digits.
+    pub beside: Option<(String, String)>,
+    /// Changes against other states of the same figure.
+    pub changes: Vec<Change>,
+    /// Sparkline as SVG.
+    pub spark: Option<String>,
+}
+
+/// A change of a figure.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// `较上月`.
+    pub against: String,
+    /// `+1.20`, in the figure's unit; of a ratio in points. An en dash when one side is missing.
+    pub amount: String,
+    /// Unit of the amount where it differs from the figure's: `百分点`. Empty otherwise.
+    pub unit: String,
+    /// `+1.0%`; an en dash where a percentage means nothing (base missing, zero or negative). `None` for ratios.
+    pub percent: Option<String>,
+    /// Favourable or not.
+    pub tone: Tone,
+    /// -1, 0 or 1.
+    pub direction: i8,
+}
+
+/// A drawn chart.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Unique on the page.
+    pub id: String,
+    /// What is drawn: measure, unit, period, scenarios.
+    pub title: String,
+    /// What it says.
+    pub message: String,
+    /// SVG, data table, accessible name and description.
+    pub drawing: Drawing,
+    /// The same laid out for the width of a telephone.
+    pub compact: Drawing,
+}
+
+/// A table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Unique on the page.
+    pub id: String,
+    /// What is shown.
+    pub title: String,
+    /// What it says; may be empty.
+    pub message: String,
+    /// The dataset it shows.
+    pub dataset: String,
+    /// Columns, the first one names the row.
+    pub columns: Vec<TableColumn>,
+    /// Rows in the dataset's order.
+    pub rows: Vec<TableRow>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct TableColumn {
+    /// Its name.
+    pub label: String,
+    /// Its unit, printed once; may be empty.
+    pub unit: String,
+    /// Aligned on the decimal point.
+    pub numeric: bool,
+    /// Its cells have bars.
+    pub bar: bool,
+}
+
+/// A row of a table.
+#[derive(Debug, Clone)]
+pub struct TableRow {
+    /// A total: set apart, and without bars.
+    pub total: bool,
+    /// One cell for each column.
+    pub cells: Vec<Cell>,
+}
+
+/// A cell of a table.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// What is printed.
+    pub text: String,
+    /// Favourable or not, for changes.
+    pub tone: Tone,
+    /// Bar from and to, in thousandths of the column's width; negative values reach to the left of their axis.
+    pub bar: Option<Bar>,
+    /// Where a click leads: a relative URL.
+    pub link: Option<String>,
+}
+
+/// A bar in a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// Left end, in thousandths.
+    pub from: u32,
+    /// Length, in thousandths.
+    pub length: u32,
+    /// Where zero is, in thousandths.
+    pub axis: u32,
+}
+
+/// A paragraph or a list of plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prose {
+    /// One paragraph.
+    Paragraph(String),
+    /// Items of a list.
+    List(Vec<String>),
+}
+
+/// A value with the words for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// As in a URL.
+    pub value: String,
+    /// As people say it.
+    pub label: String,
+}
+
+/// A control of the form.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// Name in the URL.
+    pub name: String,
+    /// As people say it.
+    pub label: String,
+    /// The value of this run.
+    pub value: String,
+    /// What may be chosen; empty: typed.
+    pub choices: Vec<Choice>,
+    /// HTML input type of a typed control: `date`, `number` or `text`.
+    pub input: &'static str,
+}
+
+/// The rows of a dataset.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// Its name.
+    pub name: String,
+    /// Column names.
+    pub columns: Vec<String>,
+    /// Rows; one value for each column.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Dataset {
+    /// Position of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+}
+
+/// Where the figures of a document come from.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Who asked.
+    pub principal: String,
+    /// Fingerprint of the rights they were answered under.
+    pub fingerprint: String,
+    /// The pinned snapshot, the same for every dataset.
+    pub snapshot: i64,
+    /// When the snapshot was made.
+    pub snapshot_created_at: Timestamp,
+    /// Business date of the snapshot, in days since 1970-01-01.
+    pub newest: i32,
+    /// Branches of the scope that have closed that date.
+    pub closed: usize,
+    /// Branches in the scope.
+    pub branches: usize,
+    /// The branches that have not closed, by name.
+    pub open: Vec<String>,
+    /// Bound values.
+    pub parameters: Vec<Resolved>,
+    /// One for each dataset.
+    pub datasets: Vec<DatasetEvidence>,
+    /// Head office against the sum of branches.
+    pub tie_out: TieOut,
+    /// Version of this server.
+    pub engine: &'static str,
+    /// Wall time of the whole run.
+    pub duration_ms: u64,
+}
+
+/// Result of comparing head office with the sum of its branches at the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TieOut {
+    /// Nothing was compared.
+    NotChecked,
+    /// All of so many figures agree.
+    Agrees(usize),
+    /// Figures that differ.
+    Differs(Vec<String>),
+}
+
+/// Where the rows of a dataset come from.
+#[derive(Debug, Clone)]
+pub struct DatasetEvidence {
+    /// Its name.
+    pub name: String,
+    /// Row of `system.queries`.
+    pub query_id: String,
+    /// Rows in the answer.
+    pub rows: usize,
+    /// SHA-256 of the rows as CSV with full precision, hexadecimal.
+    pub rows_sha256: String,
+    /// The statement.
+    pub sql: String,
+    /// Its SHA-256, hexadecimal.
+    pub sql_sha256: String,
+    /// Rollups that answered; empty: facts did.
+    pub rollups: Vec<String>,
+    /// Rollups that were passed over, with reasons, as the query door tells them.
+    pub refused: serde_json::Value,
+    /// What the reader must know of this answer.
+    pub notices: Vec<String>,
+    /// Wall time.
+    pub duration_ms: u64,
+}
+
+impl Document {
+    /// URL of this report with this run's choices, some of them replaced or added. Relative to the server's root.
+    pub fn url(&self, changes: &[(&str, &str)]) -> String {
+        let mut pairs: Vec<(&str, &str)> =
+            self.controls.iter().map(|control| (control.name.as_str(), control.value.as_str())).collect();
+        for (name, value) in changes {
+            match pairs.iter_mut().find(|(known, _)| known == name) {
+                Some(pair) => pair.1 = value,
+                None => pairs.push((name, value)),
+            }
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        format!("/reports/{}?{query}", self.report)
+    }
+
+    /// The dataset of a name.
+    pub fn dataset(&self, name: &str) -> Option<&Dataset> {
+        self.datasets.iter().find(|dataset| dataset.name == name)
+    }
+}

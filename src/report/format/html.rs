@@ -1,0 +1,213 @@
+//! HTML: the page as a fragment for the server's layout, and as a file of its own with the stylesheet inside.
+//!
+//! No script, no inline style: the server's content security policy allows neither. Bars in cells are SVG for that reason.
+
+use askama::Template;
+
+use super::{FORMATS, Format};
+use crate::error::{Error, Result};
+use crate::locale::{self, Lang};
+use crate::report::Document;
+use crate::report::document::{Bar, Block, Control, Prose, TieOut, Tone};
+
+/// The stylesheet of reports; charts bring their own, see [`stylesheet`].
+const REPORT_CSS: &str = include_str!("../../assets/web/report.css");
+
+/// The format.
+#[derive(Debug)]
+pub struct Html;
+
+impl Format for Html {
+    fn name(&self) -> &'static str {
+        "html"
+    }
+
+    fn title(&self) -> &'static str {
+        "HTML"
+    }
+
+    fn content_type(&self) -> &'static str {
+        "text/html; charset=utf-8"
+    }
+
+    fn extension(&self) -> &'static str {
+        "html"
+    }
+
+    /// A file to be kept or mailed: no link leads anywhere but to the server's root, nothing is loaded.
+    fn render(&self, document: &Document) -> Result<Vec<u8>> {
+        let fragment = fragment(document)?;
+        let page = File {
+            lang: document.lang,
+            title: &fragment.title,
+            css: &stylesheet(),
+            main: &fragment.main,
+        };
+        Ok(page.render().map_err(template)?.into_bytes())
+    }
+}
+
+/// A page for the server's layout.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    /// For the `<title>`; plain text.
+    pub title: String,
+    /// The `<main>` element; finished HTML.
+    pub main: String,
+}
+
+/// The page without its frame.
+pub fn fragment(document: &Document) -> Result<Fragment> {
+    let main = Main { document, view: View { lang: document.lang } }.render().map_err(template)?;
+    Ok(Fragment { title: format!("{} · {}", document.title, document.scope.label), main })
+}
+
+/// Everything a page with reports needs besides the server's own stylesheet: one file, to be served as it is.
+pub fn stylesheet() -> String {
+    format!("{REPORT_CSS}\n/* charts */\n{}", crate::chart::stylesheet())
+}
+
+fn template(error: askama::Error) -> Error {
+    Error::internal("cannot write the report as HTML", error)
+}
+
+#[derive(Template)]
+#[template(path = "report/format/file.html")]
+struct File<'a> {
+    lang: Lang,
+    title: &'a str,
+    css: &'a str,
+    main: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "report/format/html.html")]
+struct Main<'a> {
+    document: &'a Document,
+    view: View,
+}
+
+/// Words and small choices of the template.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    lang: Lang,
+}
+
+impl View {
+    fn word(&self, key: &str) -> String {
+        locale::message(self.lang, key, &[])
+    }
+
+    fn date(&self, days: &i32) -> String {
+        locale::format_date(self.lang, *days)
+    }
+
+    fn tone(&self, tone: &Tone) -> &'static str {
+        match tone {
+            Tone::Good => "good",
+            Tone::Bad => "bad",
+            Tone::Neutral => "neutral",
+        }
+    }
+
+    /// The tone in words, for those who do not see the colour. Empty when neutral.
+    fn tone_word(&self, tone: &Tone) -> String {
+        match tone {
+            Tone::Good => self.word("report-favourable"),
+            Tone::Bad => self.word("report-unfavourable"),
+            Tone::Neutral => String::new(),
+        }
+    }
+
+    fn arrow(&self, direction: &i8) -> &'static str {
+        match direction {
+            1 => "▲",
+            -1 => "▼",
+            _ => "",
+        }
+    }
+
+    fn closed(&self, document: &Document) -> String {
+        let evidence = &document.evidence;
+        let (closed, of) = (evidence.closed.to_string(), evidence.branches.to_string());
+        let open = evidence.open.join(&self.word("list-separator"));
+        let key = if evidence.open.is_empty() { "report-closed" } else { "report-closed-but" };
+        locale::message(self.lang, key, &[("closed", (&closed).into()), ("of", (&of).into()), ("open", (&open).into())])
+    }
+
+    /// Figures of an open period are not final, and the top of the page says so.
+    fn preliminary(&self, document: &Document) -> bool {
+        !document.evidence.open.is_empty() && document.as_of == document.evidence.newest
+    }
+
+    fn rows(&self, document: &Document) -> String {
+        let datasets = document.evidence.datasets.len();
+        let rows: usize = document.evidence.datasets.iter().map(|dataset| dataset.rows).sum();
+        locale::message(self.lang, "report-rows", &[("datasets", count(datasets)), ("rows", count(rows))])
+    }
+
+    fn sources(&self, document: &Document) -> String {
+        let mut rollups: Vec<&str> =
+            document.evidence.datasets.iter().flat_map(|dataset| &dataset.rollups).map(String::as_str).collect();
+        rollups.sort_unstable();
+        rollups.dedup();
+        let facts = document.evidence.datasets.iter().filter(|dataset| dataset.rollups.is_empty()).count();
+        locale::message(self.lang, "report-sources", &[("rollups", count(rollups.len())), ("facts", count(facts))])
+    }
+
+    fn tie_out(&self, document: &Document) -> String {
+        match &document.evidence.tie_out {
+            TieOut::NotChecked => self.word("report-tie-out-none"),
+            TieOut::Agrees(figures) => {
+                locale::message(self.lang, "report-tie-out-agrees", &[("figures", count(*figures))])
+            }
+            TieOut::Differs(names) => {
+                let names = names.join(&self.word("list-separator"));
+                locale::message(self.lang, "report-tie-out-differs", &[("names", (&names).into())])
+            }
+        }
+    }
+
+    fn notices<'a>(&self, document: &'a Document) -> Vec<&'a str> {
+        let mut notices: Vec<&str> =
+            document.evidence.datasets.iter().flat_map(|dataset| &dataset.notices).map(String::as_str).collect();
+        notices.sort_unstable();
+        notices.dedup();
+        notices
+    }
+
+    fn short<'a>(&self, hash: &'a str) -> &'a str {
+        hash.get(..12).unwrap_or(hash)
+    }
+
+    /// Links to the other formats, with this run's choices.
+    fn formats(&self, document: &Document) -> Vec<(&'static str, String)> {
+        FORMATS
+            .iter()
+            .filter(|format| format.name() != Html.name())
+            .map(|format| (format.title(), document.url(&[("format", format.name())])))
+            .collect()
+    }
+
+    fn url(&self, document: &Document) -> String {
+        format!("/reports/{}", document.report)
+    }
+
+    /// Controls worth showing: a choice among one is none.
+    fn controls<'a>(&self, document: &'a Document) -> Vec<&'a Control> {
+        document.controls.iter().filter(|control| control.choices.len() != 1).collect()
+    }
+
+    fn is_kpis(&self, blocks: &[Block]) -> bool {
+        !blocks.is_empty() && blocks.iter().all(|block| matches!(block, Block::Kpi(_)))
+    }
+
+    /// Missing where zero is, in a table of positive values only: the bar needs no axis.
+    fn axis<'a>(&self, bar: &'a Bar) -> Option<&'a u32> {
+        Some(&bar.axis).filter(|axis| **axis > 0)
+    }
+}
+
+fn count(value: usize) -> locale::Value<'static> {
+    locale::Value::Count(i64::try_from(value).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,261 @@
+//! A run: parameters, then every dataset through the query door at one snapshot, then the document.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use sha2::{Digest, Sha256};
+
+use super::compose;
+use super::document::{Choice, Dataset, DatasetEvidence, Document, Evidence, TieOut};
+use super::format::csv;
+use super::parameter::{self, Resolved};
+use super::value::Value;
+use crate::auth::{Principal, Scope};
+use crate::error::{Code, Error, Result};
+use crate::locale::{self, Lang};
+use crate::model;
+use crate::model::report::Report;
+use crate::query::{Door, Face, HeadInfo, Statement, TableKind};
+
+/// Statements of one run that execute at once: a report takes its share of the machine, not all of it.
+const CONCURRENT: usize = 4;
+
+/// The scope of the whole bank.
+const HEAD_OFFICE: &str = "head_office";
+
+/// Runs a report for a principal.
+///
+/// `parameters` is the query part of the URL; names in [`parameter::RESERVED`] are left to the caller. `scope` is the SQL
+/// schema to read (`head_office` or a branch), the principal's own when not stated. `lang` is a language tag.
+///
+/// # Errors
+/// `NO_SUCH_OBJECT` for a report or scope that the principal may not see, in the same words as for one that does not exist;
+/// `BAD_REQUEST` for a parameter; `NO_SNAPSHOT` before the first load; `LIMIT` for a dataset above its promise; `DEFINITION`
+/// for a block that asks for what the datasets do not hold; and what the query door says of a dataset, with its name.
+pub async fn run(
+    door: &Door,
+    report: &Report,
+    parameters: &BTreeMap<String, Vec<String>>,
+    principal: &Principal,
+    scope: Option<&str>,
+    lang: &str,
+) -> Result<Document> {
+    let started = Instant::now();
+    let lang = Lang::parse(lang).unwrap_or_default();
+    admit(report, principal)?;
+    let scopes = scopes(door, principal, lang).await?;
+    let scope = match scope.filter(|scope| !scope.is_empty()) {
+        Some(scope) => scope.to_owned(),
+        None => door.default_schema(principal),
+    };
+    let scope = scopes.iter().find(|choice| choice.value == scope).cloned().ok_or_else(|| no_such(report))?;
+    // Taken once: every dataset reads this snapshot, also when a load publishes the next one meanwhile.
+    let head = door.head().await?;
+    check_snapshot(parameters, &head)?;
+    let values = parameter::resolve(report, parameters, head.as_of)?;
+
+    let mut bound = values.clone();
+    bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
+    // Boxed, because the compiler cannot see that borrowing futures made by a closure may move between threads.
+    let mut runs = Vec::with_capacity(report.datasets.len());
+    for dataset in &report.datasets {
+        runs.push(collect(door, principal, &head, &scope.value, dataset, &bound).boxed());
+    }
+    let loaded: Vec<(Dataset, DatasetEvidence)> =
+        futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
+    let (datasets, of_datasets): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
+
+    let evidence = evidence(principal, &head, &scope.value, &values, of_datasets, started);
+    compose::compose(&compose::Input { report, model: door.model(), lang, scope, scopes, values, datasets, evidence })
+}
+
+/// Only the newest snapshot can be asked for; a stated one must be it, so that a link never shows other figures silently.
+fn check_snapshot(parameters: &BTreeMap<String, Vec<String>>, head: &HeadInfo) -> Result<()> {
+    match parameters.get("snapshot").and_then(|values| values.first()) {
+        Some(asked) if *asked != head.snapshot_id.to_string() => Err(Error::new(
+            Code::BadRequest,
+            format!("parameter `snapshot`: `{asked}` is not allowed; live reports read snapshot `{}`", head.snapshot_id),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn admit(report: &Report, principal: &Principal) -> Result<()> {
+    let admitted = report.audience.is_empty()
+        || principal.is_administrator()
+        || report.audience.iter().any(|role| principal.has_role(role));
+    if admitted { Ok(()) } else { Err(no_such(report)) }
+}
+
+/// The same words for what does not exist and what may not be seen.
+fn no_such(report: &Report) -> Error {
+    Error::new(Code::NoSuchObject, format!("no report `{}`, or no right to see it in this scope", *report.name))
+}
+
+/// The schemas with cubes that the principal may read: head office first, then branches by name.
+async fn scopes(door: &Door, principal: &Principal, lang: Lang) -> Result<Vec<Choice>> {
+    let mut names: Vec<String> = door
+        .tables(principal)
+        .await?
+        .into_iter()
+        .filter(|table| table.kind == TableKind::Cube)
+        .map(|table| table.schema)
+        .collect();
+    names.sort_by(|left, right| (left != HEAD_OFFICE, left).cmp(&(right != HEAD_OFFICE, right)));
+    names.dedup();
+    Ok(names.into_iter().map(|name| Choice { label: scope_label(&name, lang), value: name }).collect())
+}
+
+fn scope_label(name: &str, lang: Lang) -> String {
+    if name == HEAD_OFFICE {
+        return locale::message(lang, "report-head-office", &[]);
+    }
+    let mut characters = name.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+async fn collect(
+    door: &Door,
+    principal: &Principal,
+    head: &HeadInfo,
+    scope: &str,
+    dataset: &model::report::Dataset,
+    parameters: &[Resolved],
+) -> Result<(Dataset, DatasetEvidence)> {
+    let name = dataset.name.as_str();
+    let started = Instant::now();
+    let statement = Statement {
+        parameters: parameter::bind(&dataset.sql, parameters)?,
+        schema: Some(scope.to_owned()),
+        snapshot: Some(head.snapshot_id),
+        ..Statement::new(dataset.sql.clone())
+    };
+    let limit = dataset.rows.unwrap_or(dataset.max_rows);
+    let collected = door.collect(principal, Face::Report, statement, limit).await.map_err(|error| match error.code() {
+        Code::Limit => limit_error(dataset).caused_by(error),
+        code => Error::new(code, format!("dataset `{name}` ({}): {}", *dataset.file, error.message())).caused_by(error),
+    })?;
+    let rows = read(&collected.batches)?;
+    check_rows(dataset, rows.len())?;
+    let columns = collected.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let read = Dataset { name: name.to_owned(), columns, rows };
+    let texts = |value: &serde_json::Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().map(text).collect()
+    };
+    let evidence = DatasetEvidence {
+        name: name.to_owned(),
+        query_id: collected.query_id,
+        rows: read.rows.len(),
+        rows_sha256: sha256(csv::text(&read).as_bytes()),
+        sql: dataset.sql.clone(),
+        sql_sha256: sha256(dataset.sql.as_bytes()),
+        rollups: texts(&collected.provenance["rollups"]["used"]),
+        refused: collected.provenance["rollups"]["refused"].clone(),
+        notices: texts(&collected.provenance["notices"]),
+        duration_ms: milliseconds(started),
+    };
+    Ok((read, evidence))
+}
+
+/// `rows` is exact, `max_rows` a promise: nothing is cut in silence.
+pub(super) fn check_rows(dataset: &model::report::Dataset, found: usize) -> Result<()> {
+    let found = found as u64;
+    match dataset.rows {
+        Some(rows) if rows != found => Err(Error::new(
+            Code::Definition,
+            format!("dataset `{}` ({}) promises {rows} rows and has {found}", *dataset.name, *dataset.file),
+        )),
+        None if found > dataset.max_rows => Err(limit_error(dataset)),
+        _ => Ok(()),
+    }
+}
+
+fn limit_error(dataset: &model::report::Dataset) -> Error {
+    let limit = dataset.rows.unwrap_or(dataset.max_rows);
+    Error::new(
+        Code::Limit,
+        format!(
+            "dataset `{}` ({}) has more than its {limit} rows; nothing is cut: raise `max_rows` or narrow the query",
+            *dataset.name, *dataset.file
+        ),
+    )
+}
+
+pub(super) fn read(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Vec<Value>>> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            rows.push(batch.columns().iter().map(|column| Value::read(column, row)).collect::<Result<_>>()?);
+        }
+    }
+    Ok(rows)
+}
+
+fn evidence(
+    principal: &Principal,
+    head: &HeadInfo,
+    scope: &str,
+    parameters: &[Resolved],
+    datasets: Vec<DatasetEvidence>,
+    started: Instant,
+) -> Evidence {
+    // A branch is told of its own close only.
+    let (closed, branches, open) = if scope == HEAD_OFFICE {
+        (head.completeness.closed, head.completeness.of, head.completeness.open.clone())
+    } else {
+        let open: Vec<String> = head.completeness.open.iter().filter(|branch| *branch == scope).cloned().collect();
+        (1 - open.len().min(1), 1, open)
+    };
+    Evidence {
+        principal: principal.name.clone(),
+        fingerprint: principal.fingerprint(),
+        snapshot: head.snapshot_id,
+        snapshot_created_at: head.created_at,
+        newest: head.as_of,
+        closed,
+        branches,
+        open,
+        parameters: parameters.to_vec(),
+        datasets,
+        tie_out: tie_out(head, matches!(principal.scope, Scope::HeadOffice)),
+        engine: env!("CARGO_PKG_VERSION"),
+        duration_ms: milliseconds(started),
+    }
+}
+
+/// The tie-out compares head office with all branches, so it is told to those who may read all branches.
+fn tie_out(head: &HeadInfo, whole_bank: bool) -> TieOut {
+    if !whole_bank || head.tie_out.is_empty() {
+        return TieOut::NotChecked;
+    }
+    let differing: Vec<String> = head
+        .tie_out
+        .iter()
+        .filter(|one| !one.equal)
+        .map(|one| format!("{}.{}", one.cube, one.measure))
+        .collect();
+    if differing.is_empty() { TieOut::Agrees(head.tie_out.len()) } else { TieOut::Differs(differing) }
+}
+
+fn text(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn milliseconds(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests;

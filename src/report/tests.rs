@@ -1,0 +1,3 @@
+//! Tests of the parts; the whole executive overview is in `overview`.
+
+mod overview;

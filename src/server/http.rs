@@ -1,0 +1,250 @@
+//! The HTTP face: the portal, live reports, the JSON interface, health.
+//!
+//! It converts between requests and the layers below, and holds no rights, limits or cube logic of its own. Every route stands
+//! in [`ROUTES`] with whether it asks for a login; one layer enforces that, one turns errors into pages or problem documents,
+//! so a handler can forget neither.
+
+mod api;
+mod error;
+mod files;
+mod health;
+mod language;
+mod pages;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::error::Failure;
+use self::language::Choice;
+use super::Services;
+use crate::error::{Code, Error};
+use crate::locale::Lang;
+
+/// Largest request body: statements and forms.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// Nothing but our own files is loaded, and nothing inline runs or styles.
+const POLICY: &str = "default-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
+                      form-action 'self'";
+
+/// What the face is built from.
+#[derive(Debug)]
+pub struct Setup {
+    pub services: Services,
+    /// Where Flight SQL answers; the portal tells it.
+    pub flight: SocketAddr,
+    /// Cancelled when the server drains.
+    pub draining: CancellationToken,
+}
+
+/// What handlers work with. Clones share it.
+#[derive(Debug, Clone)]
+struct App(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    services: Services,
+    flight: SocketAddr,
+    draining: CancellationToken,
+    form_key: [u8; 32],
+    languages: Vec<Lang>,
+    started: Timestamp,
+    /// Answered requests by method and status.
+    answered: Mutex<BTreeMap<(String, u16), u64>>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// One route.
+struct Route {
+    path: &'static str,
+    methods: &'static [&'static str],
+    access: Access,
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Whoever is logged in; the handler decides the rest.
+    Login,
+    /// Everybody, for this reason.
+    Open(&'static str),
+}
+
+/// Every route. Adding one: its handler in `api/` or `pages/`, its line here, and, under `/api`, its entry in `api/openapi.rs`.
+const ROUTES: &[Route] = &[
+    Route::open("/healthz", &["GET"], "liveness, without data", || get(health::alive)),
+    Route::open("/readyz", &["GET"], "readiness, without data", || get(health::ready)),
+    Route::open("/metrics", &["GET"], "counters, without data", || get(health::metrics)),
+    Route::open("/openapi.json", &["GET"], "the form of the interface, without data", || get(api::openapi::document)),
+    Route::open("/assets/{name}", &["GET"], "styles and scripts, without data", || get(files::file)),
+    Route::open("/login", &["GET", "POST"], "where one logs in", || get(pages::login::form).post(pages::login::submit)),
+    Route::login("/logout", &["POST"], || post(pages::login::logout)),
+    Route::login("/", &["GET"], || get(pages::home::page)),
+    Route::login("/reports", &["GET"], || get(pages::reports::list)),
+    Route::login("/reports/{name}", &["GET"], || get(pages::reports::page)),
+    Route::login("/api/cubes", &["GET"], || get(api::cubes::list)),
+    Route::login("/api/cubes/{name}", &["GET"], || get(api::cubes::one)),
+    Route::login("/api/sql", &["POST"], || post(api::sql::run)),
+];
+
+impl Route {
+    const fn open(
+        path: &'static str,
+        methods: &'static [&'static str],
+        why: &'static str,
+        handler: fn() -> MethodRouter<App>,
+    ) -> Self {
+        Self { path, methods, access: Access::Open(why), handler }
+    }
+
+    const fn login(path: &'static str, methods: &'static [&'static str], handler: fn() -> MethodRouter<App>) -> Self {
+        Self { path, methods, access: Access::Login, handler }
+    }
+}
+
+/// The face as a service.
+pub fn router(setup: Setup) -> Router {
+    let Setup { services, flight, draining } = setup;
+    let mut languages: Vec<Lang> = services.config.languages.iter().filter_map(|tag| Lang::parse(tag)).collect();
+    if languages.is_empty() {
+        languages = Lang::ALL.to_vec();
+    }
+    let app = App(Arc::new(Parts {
+        form_key: services.auth.derive_key("http form"),
+        started: services.clock.now(),
+        answered: Mutex::default(),
+        services,
+        flight,
+        draining,
+        languages,
+    }));
+    let mut router = Router::new();
+    for route in ROUTES {
+        let handler = (route.handler)();
+        router = router.route(
+            route.path,
+            match route.access {
+                Access::Login => handler.route_layer(from_fn_with_state(app.clone(), session::require)),
+                Access::Open(_) => handler,
+            },
+        );
+    }
+    router
+        .fallback(|| async { Failure::new(Error::new(Code::NoSuchObject, "There is nothing at this address.")) })
+        .method_not_allowed_fallback(|| async {
+            Failure::new(Error::new(Code::BadRequest, "This address does not take this method."))
+                .status(StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(from_fn(session::same_origin))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .with_state(app)
+}
+
+/// Identity of a request, in its answer, its errors and the log.
+#[derive(Debug, Clone)]
+struct Correlation(String);
+
+/// The outermost layer: language, correlation id, errors into their form, headers, metrics, one line in the log.
+async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let correlation = Correlation(random_hex());
+    let choice = language::choose(request.uri(), request.headers(), &app.languages);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    request.extensions_mut().insert(choice);
+    request.extensions_mut().insert(correlation.clone());
+
+    let mut response = next.run(request).await;
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        response = failure.render(&app, uri.path(), choice.lang, &correlation.0);
+    }
+    finish(&mut response, uri.path(), choice, &correlation);
+
+    let status = response.status();
+    let key = (method_label(&method), status.as_u16());
+    *app.answered.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+    tracing::debug!(
+        correlation_id = correlation.0,
+        %method,
+        path = uri.path(),
+        status = status.as_u16(),
+        milliseconds = started.elapsed().as_millis(),
+        "answered"
+    );
+    response
+}
+
+/// Headers of every answer.
+fn finish(response: &mut Response, path: &str, choice: Choice, correlation: &Correlation) {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        // A page may be kept but is asked for again each time, because each opening is checked against today's rights.
+        let cached = if is_page(path) { "private, no-cache" } else { "no-store" };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cached));
+    }
+    if let Ok(id) = HeaderValue::from_str(&correlation.0) {
+        headers.insert(HeaderName::from_static("x-correlation-id"), id);
+    }
+    if choice.remember && is_page(path) {
+        let cookie = format!("{}={}; Path=/; Max-Age=31536000; SameSite=Lax", language::COOKIE, choice.lang.tag());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+}
+
+/// Whether people, not programs, read what stands at a path.
+fn is_page(path: &str) -> bool {
+    path == "/" || path == "/login" || path == "/logout" || path == "/reports" || path.starts_with("/reports/")
+}
+
+/// Methods are labels of a metric, so a caller's invention must not become one.
+fn method_label(method: &Method) -> String {
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
+    if known.contains(method) { method.to_string() } else { "other".to_owned() }
+}
+
+/// A panic in a handler costs its request, not the server.
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned());
+    Failure::new(Error::internal("A request panicked.", text)).into_response()
+}
+
+/// 128 random bits.
+fn random_hex() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}

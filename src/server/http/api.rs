@@ -1,0 +1,6 @@
+//! The JSON interface.
+
+pub(super) mod cubes;
+pub(super) mod openapi;
+pub(super) mod rows;
+pub(super) mod sql;

@@ -1,0 +1,252 @@
+//! `POST /api/sql`: one statement, its rows as a stream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::rows::{Encoder, Format};
+use crate::error::{Code, Error, Result};
+use crate::query::{Face, Statement};
+use crate::server::http::error::Failure;
+use crate::server::http::session::Caller;
+use crate::server::http::{App, Correlation};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    sql: String,
+    #[serde(default)]
+    format: Format,
+    /// Values of `$1`, `$2` ...
+    #[serde(default)]
+    parameters: Vec<Value>,
+    /// Schema of unqualified tables; the caller's own unless stated.
+    schema: Option<String>,
+    /// The head unless stated.
+    snapshot: Option<i64>,
+}
+
+/// The handler.
+pub(in crate::server::http) async fn run(
+    State(app): State<App>,
+    caller: Caller,
+    Extension(correlation): Extension<Correlation>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Failure> {
+    if !caller.principal.may_query() {
+        return Err(Error::new(Code::Denied, "Your roles open reports; they do not allow SQL of your own.").into());
+    }
+    let request = parse(&headers, body)?;
+    let door = &app.services.door;
+    let statement = Statement { schema: request.schema, snapshot: request.snapshot, ..Statement::new(request.sql) };
+    let prepared = door.prepare(&caller.principal, Face::Http, statement).await?;
+    let expected = prepared.parameter_schema();
+    let prepared = match bind(&expected, &request.parameters)? {
+        Some(values) => prepared.bind(values).await?,
+        None => prepared,
+    };
+    let mut answer = door.run(prepared).await?;
+
+    // The first batch is taken before the status is sent, so that a statement that fails at once fails as an answer. After that
+    // an error can only cut the connection, which every client notices: a document without its end is none.
+    let mut ready = VecDeque::new();
+    if let Some(batch) = answer.rows.next().await {
+        ready.push_back(batch?);
+    }
+    let about = json!({
+        "query_id": answer.query_id,
+        "snapshot_id": answer.snapshot_id,
+        "provenance": answer.provenance,
+    });
+    let encoder = Encoder::new(request.format, &answer.schema, about)?;
+    let body = Body::from_stream(bytes_of(encoder, ready, answer.rows, correlation));
+
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.format.content_type()));
+    if let Some(name) = request.format.file_name() {
+        let value = format!("attachment; filename=\"{name}\"");
+        headers.insert(CONTENT_DISPOSITION, header(&value)?);
+    }
+    headers.insert("x-query-id", header(&answer.query_id)?);
+    headers.insert("x-snapshot-id", HeaderValue::from(answer.snapshot_id));
+    headers.insert("x-rollup", header(&rollups(&answer.provenance))?);
+    Ok(response)
+}
+
+fn parse(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Request, Failure> {
+    let bad = |message: String| Error::new(Code::BadRequest, message);
+    let is_json = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"));
+    if !is_json {
+        // A form of another site can be posted without asking first, JSON cannot.
+        let failure = Failure::new(bad("Send the statement as `Content-Type: application/json`.".to_owned()));
+        return Err(failure.status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    let body = body.map_err(|rejection| {
+        Failure::new(bad("The request body is larger than 1 MiB or broke off.".to_owned())).status(rejection.status())
+    })?;
+    serde_json::from_slice(&body).map_err(|e| bad(format!("The request is not valid: {e}.")).into())
+}
+
+/// The values in the types that the statement expects; none when it takes none.
+fn bind(expected: &SchemaRef, values: &[Value]) -> Result<Option<RecordBatch>> {
+    let bad = |message: String| Error::new(Code::BadRequest, message);
+    if expected.fields().len() != values.len() {
+        return Err(bad(format!("The statement takes {} parameters, {} were sent.", expected.fields().len(), values.len())));
+    }
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(values.len());
+    for field in expected.fields() {
+        // By its number, because `$10` stands before `$2` in some orders.
+        let number = field.name().trim_start_matches('$').parse::<usize>().ok();
+        let value = number.and_then(|n| values.get(n.checked_sub(1)?)).ok_or_else(|| {
+            bad(format!("Parameters are written `$1` to `${}`; the statement has `{}`.", values.len(), field.name()))
+        })?;
+        columns.push(array(value, field.data_type()).ok_or_else(|| {
+            let kind = super::rows::type_name(field.data_type());
+            bad(format!("Parameter `{}` is not of type {kind}.", field.name()))
+        })?);
+    }
+    // Nullable whatever the plan says: a null is a value that the caller may send.
+    let fields: Vec<_> = expected.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(1)),
+    )
+    .map(Some)
+    .map_err(|e| Error::internal("Parameters cannot be bound.", e))
+}
+
+/// One value as an array of one. Through text, so that a decimal keeps its digits and a date its form.
+fn array(value: &Value, to: &DataType) -> Option<ArrayRef> {
+    let text = match value {
+        Value::Null => return Some(new_null_array(to, 1)),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(_) | Value::Object(_) => return None,
+    };
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&StringArray::from(vec![text]), to, &strict).ok()
+}
+
+enum Step {
+    Begin,
+    Rows,
+    End,
+    Done,
+}
+
+/// The answer's bytes, one piece per batch. Dropping it, as when the client leaves, drops the rows and so cancels the statement.
+fn bytes_of(
+    encoder: Encoder,
+    ready: VecDeque<RecordBatch>,
+    rows: BoxStream<'static, Result<RecordBatch>>,
+    correlation: Correlation,
+) -> impl futures::Stream<Item = Result<Bytes, Error>> + Send {
+    let state = (encoder, ready, rows, correlation, Step::Begin);
+    stream::unfold(state, |(mut encoder, mut ready, mut rows, correlation, mut step)| async move {
+        let piece = loop {
+            match step {
+                Step::Begin => {
+                    step = Step::Rows;
+                    break encoder.begin();
+                }
+                Step::Rows => {
+                    let next = match ready.pop_front() {
+                        Some(batch) => Some(Ok(batch)),
+                        None => rows.next().await,
+                    };
+                    match next {
+                        Some(Ok(batch)) if batch.num_rows() == 0 => {}
+                        Some(Ok(batch)) => break encoder.rows(&batch),
+                        Some(Err(error)) => break Err(error),
+                        None => step = Step::End,
+                    }
+                }
+                Step::End => {
+                    step = Step::Done;
+                    break encoder.end();
+                }
+                Step::Done => return None,
+            }
+        };
+        if let Err(error) = &piece {
+            tracing::error!(correlation_id = correlation.0, ?error, "an answer broke off");
+            step = Step::Done;
+        }
+        Some((piece.map(Bytes::from), (encoder, ready, rows, correlation, step)))
+    })
+}
+
+fn rollups(provenance: &Value) -> String {
+    let used = provenance["rollups"]["used"].as_array();
+    let names: Vec<&str> = used.into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn header(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|e| Error::internal("An answer's header cannot be written.", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Array, Date32Array, Decimal128Array, Int64Array};
+    use arrow::datatypes::Field;
+
+    fn expected(types: &[(&str, DataType)]) -> SchemaRef {
+        Arc::new(Schema::new(types.iter().map(|(name, t)| Field::new(*name, t.clone(), false)).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn parameters_take_the_types_the_statement_expects() {
+        let schema = expected(&[
+            ("$10", DataType::Utf8),
+            ("$2", DataType::Decimal128(18, 2)),
+            ("$1", DataType::Date32),
+            ("$3", DataType::Int64),
+        ]);
+        let bad = bind(&schema, &[json!("2025-11-30"), json!(1)]).unwrap_err();
+        assert_eq!(bad.code(), Code::BadRequest);
+        let schema = expected(&[("$2", DataType::Decimal128(18, 2)), ("$1", DataType::Date32), ("$3", DataType::Int64)]);
+        let row = bind(&schema, &[json!("2025-11-30"), json!("12345678901234.56"), json!(null)]).unwrap().unwrap();
+        let decimal = row.column(0).as_any().downcast_ref::<Decimal128Array>().unwrap();
+        assert_eq!(decimal.value(0), 1_234_567_890_123_456);
+        assert_eq!(row.column(1).as_any().downcast_ref::<Date32Array>().unwrap().value(0), 20_422);
+        assert!(row.column(2).as_any().downcast_ref::<Int64Array>().unwrap().is_null(0));
+        for wrong in [json!("yesterday"), json!([1]), json!({})] {
+            let bad = bind(&expected(&[("$1", DataType::Date32)]), &[wrong]).unwrap_err();
+            assert!(bad.message().contains("`$1` is not of type date"), "{bad}");
+        }
+        assert!(bind(&expected(&[("$name", DataType::Utf8)]), &[json!("x")]).is_err());
+        assert!(bind(&expected(&[]), &[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn rollups_are_named_or_none() {
+        assert_eq!(rollups(&json!({})), "none");
+        assert_eq!(rollups(&json!({"rollups": {"used": ["a", "b"]}})), "a, b");
+    }
+}

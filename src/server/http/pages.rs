@@ -1,0 +1,152 @@
+//! Pages for people. Each says what it shows in a struct, its template beside it says how; words stand in `portal.ftl`.
+
+pub(super) mod home;
+pub(super) mod login;
+pub(super) mod reports;
+
+use askama::Template;
+use axum::http::Uri;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::App;
+use super::error::Failure;
+use super::files;
+use super::session::Caller;
+use crate::auth::{Principal, Scope};
+use crate::error::Error;
+use crate::locale::{Lang, Value, message};
+use crate::model::report::Report;
+
+/// What every page has around its own content, and the words.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) lang: Lang,
+    /// The project's name.
+    pub(super) project: String,
+    /// Whoever is logged in.
+    pub(super) user: Option<User>,
+    /// Which entry of the navigation this page stands under.
+    pub(super) section: &'static str,
+    /// The same page in the other languages.
+    pub(super) translations: Vec<Translation>,
+}
+
+/// A page in another language.
+#[derive(Debug)]
+pub(super) struct Translation {
+    pub(super) lang: Lang,
+    /// The language's own name for itself.
+    pub(super) name: String,
+    pub(super) href: String,
+}
+
+#[derive(Debug)]
+pub(super) struct User {
+    pub(super) name: String,
+    pub(super) scope: String,
+    /// Token of the logout form; none when a program asks with a bearer token.
+    pub(super) token: Option<String>,
+}
+
+impl Frame {
+    /// The frame of a page for somebody.
+    pub(super) fn new(app: &App, lang: Lang, caller: &Caller, uri: &Uri, section: &'static str) -> Self {
+        let user = User {
+            name: caller.principal.name.clone(),
+            scope: scope_words(&caller.principal, lang),
+            token: caller.session.as_deref().map(|session| app.form_token(session)),
+        };
+        Self { user: Some(user), section, ..Self::anonymous(app, lang).translated(app, uri) }
+    }
+
+    /// With links to this page in the other languages.
+    fn translated(self, app: &App, uri: &Uri) -> Self {
+        let others = app.languages.iter().filter(|other| **other != self.lang);
+        let translations = others
+            .map(|other| Translation {
+                lang: *other,
+                name: message(*other, "language-name", &[]),
+                href: in_language(uri, *other),
+            })
+            .collect();
+        Self { translations, ..self }
+    }
+
+    /// The frame of a page for nobody in particular.
+    pub(super) fn anonymous(app: &App, lang: Lang) -> Self {
+        let name = lang.pick(&app.services.config.name);
+        let project = if name.is_empty() { "Countinghouse" } else { name };
+        Self { lang, project: project.to_owned(), user: None, section: "", translations: Vec::new() }
+    }
+
+    pub(super) fn word(&self, key: &str) -> String {
+        message(self.lang, key, &[])
+    }
+
+    /// A message with one text.
+    fn with(&self, key: &str, name: &str, value: &str) -> String {
+        message(self.lang, key, &[(name, Value::Text(value))])
+    }
+
+    /// A message with one count.
+    fn count(&self, key: &str, name: &str, count: &usize) -> String {
+        message(self.lang, key, &[(name, Value::Count(i64::try_from(*count).unwrap_or(i64::MAX)))])
+    }
+
+    pub(super) fn asset(&self, name: &str) -> String {
+        files::href(name)
+    }
+
+    pub(super) fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// The same address in another language.
+fn in_language(uri: &Uri, lang: Lang) -> String {
+    let kept = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "lang");
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("lang", lang.tag()).finish();
+    format!("{}?{query}", uri.path())
+}
+
+fn scope_words(principal: &Principal, lang: Lang) -> String {
+    match &principal.scope {
+        Scope::HeadOffice => message(lang, "portal-head-office", &[]),
+        Scope::Branches(keys) => {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            keys.join(", ")
+        }
+    }
+}
+
+fn render(page: &impl Template) -> Result<Response, Failure> {
+    let body = page.render().map_err(|e| Error::internal("A page cannot be written.", e))?;
+    Ok(Html(body).into_response())
+}
+
+/// The reports this principal may open, in the project's order.
+fn openable<'a>(app: &'a App, principal: &Principal) -> impl Iterator<Item = &'a Report> {
+    app.services.reports.iter().filter(|report| {
+        report.audience.is_empty()
+            || principal.is_administrator()
+            || report.audience.iter().any(|role| principal.has_role(role))
+    })
+}
+
+/// A report on a card.
+#[derive(Debug)]
+struct Card {
+    href: String,
+    title: String,
+    description: String,
+}
+
+fn cards(app: &App, principal: &Principal, lang: Lang) -> Vec<Card> {
+    openable(app, principal)
+        .map(|report| Card {
+            href: format!("/reports/{}", *report.name),
+            title: lang.pick(&report.title).to_owned(),
+            description: lang.pick(&report.description).to_owned(),
+        })
+        .collect()
+}
