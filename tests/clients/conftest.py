@@ -111,9 +111,9 @@ def cursor(connection):
 
 
 def refused(error):
-    """Code, text and our reason of an ADBC error."""
-    reasons = [detail for key, detail in error.details if key == "grpc-status-details-bin" or "ErrorInfo" in str(key)]
-    return error.status_code, str(error), b"".join(bytes(reason) for reason in reasons if isinstance(reason, bytes))
+    """Code, text and the details (`google.rpc.ErrorInfo`) of an ADBC error."""
+    details = b"".join(value for key, value in error.details if key == b"grpc-status-details-bin")
+    return error.status_code, str(error), details
 
 
 Status = adbc_driver_manager.AdbcStatusCode

@@ -42,21 +42,23 @@ def test_h1_h4_password_and_token(server, token):
 )
 def test_h5_wrong_login_is_unauthenticated_with_one_text(server, options):
     with pytest.raises(adbc_driver_manager.Error) as caught:
-        flightsql.connect(server.flight, db_kwargs=options, autocommit=True).cursor().execute("SELECT 1")
+        with flightsql.connect(server.flight, db_kwargs=options, autocommit=True) as connection:
+            rows(connection, "SELECT 1")
     assert caught.value.status_code == Status.UNAUTHENTICATED
     assert "Log in with a user and password, or send a valid token" in str(caught.value)
 
 
 def test_h5_a_reader_of_reports_is_refused(server):
     with pytest.raises(adbc_driver_manager.Error) as caught:
-        server.connect("executive").cursor().execute("SELECT 1")
+        with server.connect("executive") as connection:
+            rows(connection, "SELECT 1")
     assert caught.value.status_code == Status.UNAUTHORIZED
 
 
 def test_h8_unknown_headers_are_ignored_and_ours_set_options(server):
     with server.connect("head_office", headers={"x-tool": "test", "countinghouse-lang": "en"}) as connection:
         schema = connection.adbc_get_table_schema("deposits", db_schema_filter="head_office")
-        assert "Balance" in schema.field("balance").metadata[b"ARROW:FLIGHT:SQL:REMARKS"].decode()
+        assert schema.field("balance").metadata[b"ARROW:FLIGHT:SQL:REMARKS"].startswith(b"Balance")
 
 
 # -- what there is

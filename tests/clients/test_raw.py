@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import json
 import time
 
 import pyarrow as pa
@@ -218,7 +219,8 @@ def test_h5_no_call_answers_without_a_login(server):
             lambda: connected.do_put(descriptor, pa.schema([]))[0].close(),
             lambda: connected.do_exchange(descriptor)[1].read_all(),
         ]:
-            with pytest.raises(fl.FlightUnauthenticatedError):
+            # GetSchema's errors have no class of their own in this client.
+            with pytest.raises((fl.FlightUnauthenticatedError, OSError), match="Log in with a user"):
                 call()
 
 
@@ -338,9 +340,9 @@ def test_q1_plan_then_read(raw):
     assert endpoint.locations == []
     assert info.ordered
     assert not query(raw, "SELECT 1").ordered
-    left = endpoint.expiration_time.timestamp() - time.time()
+    left = endpoint.expiration_time.as_py().timestamp() - time.time()
     assert 14 * 60 < left < 16 * 60
-    provenance = __import__("json").loads(info.app_metadata)
+    provenance = json.loads(info.app_metadata)
     assert provenance["v"] == 1
     assert provenance["snapshot"] > 0
     assert provenance["completeness"]["of"] >= provenance["completeness"]["closed"]
@@ -539,7 +541,7 @@ def test_x5_renew(raw):
     endpoint = info.endpoints[0]
     (result,) = act(raw, "RenewFlightEndpoint", field(1, endpoint.serialize()))
     renewed = fl.FlightEndpoint.deserialize(result)
-    assert renewed.expiration_time >= endpoint.expiration_time
+    assert renewed.expiration_time.as_py() >= endpoint.expiration_time.as_py()
     assert raw.do_get(renewed.ticket).read_all() == raw.do_get(endpoint.ticket).read_all()
 
 
