@@ -82,15 +82,7 @@ impl Engine {
         options.sql_parser.map_string_types_to_utf8view = false; // one text type inside and on the wire
         options.sql_parser.parse_float_as_decimal = true; // 0.1 is a decimal: money never meets a float
 
-        // Not `with_default_features`: that brings table factories, file formats and table functions with it.
-        let base = SessionStateBuilder::new()
-            .with_config(session)
-            .with_runtime_env(Arc::clone(&runtime))
-            .with_expr_planners(SessionStateDefaults::default_expr_planners())
-            .with_scalar_functions(functions::scalar())
-            .with_aggregate_functions(functions::aggregate())
-            .with_window_functions(functions::window())
-            .build();
+        let base = builder().with_config(session).with_runtime_env(Arc::clone(&runtime)).build();
         Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20 })
     }
 
@@ -120,4 +112,21 @@ impl Engine {
         let url = ObjectStoreUrl::parse(WAREHOUSE_URL).map_err(|error| Error::internal("warehouse url", error))?;
         Ok(Arc::new(scan::SnapshotTable::new(url, Arc::clone(&self.store), files, branches)))
     }
+}
+
+/// Not `with_default_features`: that brings table factories, file formats and table functions with it.
+fn builder() -> SessionStateBuilder {
+    SessionStateBuilder::new()
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_scalar_functions(functions::scalar())
+        .with_aggregate_functions(functions::aggregate())
+        .with_window_functions(functions::window())
+}
+
+/// A session that reads formulas of definition files and can reach no data.
+pub fn formula_session() -> SessionState {
+    let mut config = SessionConfig::new();
+    config.options_mut().sql_parser.map_string_types_to_utf8view = false;
+    config.options_mut().sql_parser.parse_float_as_decimal = true;
+    builder().with_config(config).build()
 }

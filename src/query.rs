@@ -32,7 +32,7 @@ use crate::catalog::{Catalog, QueryRow};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cube::{Binding, Cubes, DetailLimit, rewrite};
-use crate::engine::Engine;
+use crate::engine::{Engine, formula_session};
 use crate::error::{Code, Error, Result};
 use crate::model::Label;
 use crate::model::cube::{HierarchyKind, Model};
@@ -203,7 +203,6 @@ struct PreparedInner {
     face: Face,
     statement: Statement,
     snapshot: Arc<Snapshot>,
-    unbound: LogicalPlan,
     parameters: SchemaRef,
     /// Analysed and optimised; `None` while parameters are missing.
     plan: Option<LogicalPlan>,
@@ -292,8 +291,7 @@ impl Door {
             None => config.state.join(format!("spill-{}", std::process::id())),
         };
         let engine = Engine::new(&config.query, warehouse.storage(), &spill)?;
-        let session = engine.session(Arc::new(schema::NoCatalogs), HEAD_OFFICE)?;
-        let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &session)?);
+        let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &formula_session())?);
         let budget = (config.query.total_memory_mib / config.query.memory_mib.max(1)).max(1);
         let admitted = config.query.concurrent.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
         Ok(Self(Arc::new(Inner {
@@ -365,7 +363,6 @@ impl Door {
             face,
             statement,
             snapshot,
-            unbound,
             parameters,
             plan,
             schema,

@@ -72,7 +72,7 @@ pub fn draw_categories(spec: &ChartSpec, canvas: &mut Canvas, y: f64, band: f64,
     let widest = short.iter().map(|label| text::width(label, SMALL)).fold(0.0, f64::max);
     let every = candidates.iter().copied().find(|every| widest + 4.0 <= *every as f64 * band).unwrap_or(count.max(1));
     let room = every as f64 * band;
-    for index in (0..count).filter(|index| (count - 1 - index) % every == 0) {
+    for index in (0..count).filter(|index| (count - 1 - index).is_multiple_of(every)) {
         canvas.text(Text {
             x: clamp_middle(position(index), widest.min(room), canvas.width()),
             y: y + 11.0,

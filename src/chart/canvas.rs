@@ -286,10 +286,14 @@ fn pen(width: f64, height: f64, shapes: &[Shape]) -> Result<String, ChartError> 
                     let corners = [(x0, y0), (x1.max(x0 + 2), y1.max(y0 + 2))];
                     area.draw(&Rectangle::new(corners, style(*token, true, 1.0)))
                 }
-                Shape::Path { points, token, width } => area
-                    .draw(&PathElement::new(points.iter().copied().map(point).collect::<Vec<_>>(), style(*token, false, *width))),
-                Shape::Polygon { points, token } => area
-                    .draw(&Polygon::new(points.iter().copied().map(point).collect::<Vec<_>>(), style(*token, true, 1.0))),
+                Shape::Path { points, token, width } => area.draw(&PathElement::new(
+                    points.iter().copied().map(point).collect::<Vec<_>>(),
+                    style(*token, false, *width),
+                )),
+                Shape::Polygon { points, token } => area.draw(&Polygon::new(
+                    points.iter().copied().map(point).collect::<Vec<_>>(),
+                    style(*token, true, 1.0),
+                )),
                 Shape::Disc { centre, radius, token } => {
                     area.draw(&Circle::new(point(*centre), fine(*radius), style(*token, true, 1.0)))
                 }

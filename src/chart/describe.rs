@@ -97,7 +97,8 @@ fn difference_words(spec: &ChartSpec) -> Option<String> {
     let amount = |value: f64| amount_signed(spec, value);
     if spec.time.is_some() {
         let (at, difference) = *known.last()?;
-        let relative = reference.relative(spec, at).map_or_else(|| MISSING.to_owned(), |share| percent(spec, share, true));
+        let relative =
+            reference.relative(spec, at).map_or_else(|| MISSING.to_owned(), |share| percent(spec, share, true));
         return Some(message(
             spec.lang,
             "chart-desc-difference-time",
@@ -212,9 +213,5 @@ pub(super) fn mark_label(spec: &ChartSpec, category: usize) -> String {
         .collect();
     let values = values.join(&message(spec.lang, "list-separator", &[]));
     let values = if values.is_empty() { MISSING.to_owned() } else { values };
-    message(
-        spec.lang,
-        "chart-mark",
-        &[("category", (&spec.categories[category]).into()), ("values", (&values).into())],
-    )
+    message(spec.lang, "chart-mark", &[("category", (&spec.categories[category]).into()), ("values", (&values).into())])
 }

@@ -123,7 +123,8 @@ pub fn stylesheet() -> String {
     };
     let preferred = dark(":root:not([data-theme=\"light\"])");
     let chosen = dark(":root[data-theme=\"dark\"]");
-    let _ = write!(css, "@media screen and (prefers-color-scheme:dark){{\n{preferred}}}\n@media screen{{\n{chosen}}}\n");
+    let _ =
+        write!(css, "@media screen and (prefers-color-scheme:dark){{\n{preferred}}}\n@media screen{{\n{chosen}}}\n");
     css
 }
 

@@ -2,9 +2,9 @@
 
 use jiff::civil::Date;
 
+use super::Lang;
 use super::message::{Value, message};
 use super::number::MISSING;
-use super::Lang;
 
 /// Year, month (1 to 12) and day of a day number; `None` outside the years −9999 to 9999.
 pub fn civil(days: i32) -> Option<(i16, i8, i8)> {

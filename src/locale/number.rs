@@ -122,7 +122,7 @@ impl Decimal {
         for (place, digit) in digits.iter().enumerate() {
             if place == whole {
                 text.push('.');
-            } else if place > 0 && place < whole && (whole - place) % 3 == 0 {
+            } else if place > 0 && place < whole && (whole - place).is_multiple_of(3) {
                 text.push(',');
             }
             text.push(char::from(b'0' + digit));

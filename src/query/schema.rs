@@ -279,21 +279,3 @@ fn sql_type(kind: &DataType) -> String {
         other => other.to_string(),
     }
 }
-
-/// No catalog at all: for sessions that only read formulas.
-#[derive(Debug)]
-pub(super) struct NoCatalogs;
-
-impl CatalogProviderList for NoCatalogs {
-    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
-        None
-    }
-
-    fn catalog_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn catalog(&self, _: &str) -> Option<Arc<dyn CatalogProvider>> {
-        None
-    }
-}

@@ -32,7 +32,8 @@ impl Kind for Bar {
             limit("bar", "series of one scenario", of_scenario(spec, scenario).len(), 1)?;
         }
         if of_scenario(spec, Scenario::Actual).len() > 1 && spec.series.iter().any(|s| s.scenario != Scenario::Actual) {
-            let reason = "several actual series cannot be compared with plan, prior or forecast in one chart; use `multiples`";
+            let reason =
+                "several actual series cannot be compared with plan, prior or forecast in one chart; use `multiples`";
             return Err(ChartError::Refused { kind: "bar", reason: reason.to_owned() });
         }
         Ok(())
@@ -43,7 +44,11 @@ impl Kind for Bar {
     }
 
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError> {
-        if spec.time.is_some() { columns::draw(spec, canvas, area) } else { rows::draw(spec, canvas, area) }
+        if spec.time.is_some() {
+            columns::draw(spec, canvas, area)
+        } else {
+            rows::draw(spec, canvas, area)
+        }
         Ok(())
     }
 }

@@ -96,7 +96,7 @@ impl Kind for Line {
 
 /// The range of the axis, and whether it leaves zero out.
 fn range(low: f64, high: f64) -> (f64, f64, bool) {
-    if low >= 0.0 && low <= high * 0.5 || low == high && low >= 0.0 {
+    if low >= 0.0 && (low == high || low <= high * 0.5) {
         (0.0, high, false)
     } else if high <= 0.0 && high >= low * 0.5 || low == high {
         (low, 0.0, false)
@@ -159,7 +159,7 @@ fn draw_extremes(
     let known = || values.iter().enumerate().filter_map(|(index, value)| value.map(|value| (index, value)));
     let highest = known().reduce(|best, next| if next.1 > best.1 { next } else { best });
     let lowest = known().reduce(|best, next| if next.1 < best.1 { next } else { best });
-    let last = known().last();
+    let last = known().next_back();
     for (found, side) in [(highest, -10.0), (lowest, 10.0)] {
         let Some((index, value)) = found.filter(|found| Some(*found) != last && highest != lowest) else { continue };
         let (x, y) = (position(index), scale.at(value));
@@ -184,8 +184,12 @@ fn ends(spec: &ChartSpec, width: f64) -> Vec<End> {
     let several = spec.series.len() > 1;
     (0..spec.series.len())
         .filter_map(|series| {
-            let (category, value) =
-                spec.series[series].values.iter().enumerate().rev().find_map(|(index, value)| value.map(|v| (index, v)))?;
+            let (category, value) = spec.series[series]
+                .values
+                .iter()
+                .enumerate()
+                .rev()
+                .find_map(|(index, value)| value.map(|v| (index, v)))?;
             let mut lines = Vec::new();
             if several {
                 let name = text::wrap(&spec.series[series].name, SMALL, room, 2);
@@ -209,7 +213,8 @@ fn draw_ends(canvas: &mut Canvas, mut ends: Vec<End>, position: &dyn Fn(usize) -
     let mut tops: Vec<f64> = Vec::new();
     for (end, height) in ends.iter().zip(&heights) {
         let wanted = scale.at(end.at.1) - height / 2.0;
-        let free = tops.last().zip(heights.get(tops.len().wrapping_sub(1))).map_or(f64::MIN, |(top, height)| top + height);
+        let free =
+            tops.last().zip(heights.get(tops.len().wrapping_sub(1))).map_or(f64::MIN, |(top, height)| top + height);
         tops.push(wanted.max(free));
     }
     // What was pushed below the plot moves up again, and takes the ones above along.
@@ -224,7 +229,11 @@ fn draw_ends(canvas: &mut Canvas, mut ends: Vec<End>, position: &dyn Fn(usize) -
         let x = plot.right() + 12.0;
         let middle = top + height / 2.0;
         if (middle - point.1).abs() > 3.0 || x - point.0 > 40.0 {
-            canvas.polyline(vec![(point.0 + 4.0, point.1), (plot.right() + 2.0, point.1), (x - 3.0, middle)], end.token, 0.75);
+            canvas.polyline(
+                vec![(point.0 + 4.0, point.1), (plot.right() + 2.0, point.1), (x - 3.0, middle)],
+                end.token,
+                0.75,
+            );
         }
         for (index, (content, bold)) in end.lines.iter().enumerate() {
             let y = top + 1.5 + LINE * (index as f64 + 0.5);

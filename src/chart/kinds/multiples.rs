@@ -80,7 +80,11 @@ impl Kind for Multiples {
                 Scenario::Forecast => "scenario-forecast",
             };
             let scenario = message(spec.lang, scenario, &[]);
-            *head = message(spec.lang, "chart-title-unit", &[("title", (&series.name).into()), ("unit", (&scenario).into())]);
+            *head = message(
+                spec.lang,
+                "chart-title-unit",
+                &[("title", (&series.name).into()), ("unit", (&scenario).into())],
+            );
         }
         table
     }
@@ -158,11 +162,8 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         draw_panel(spec, canvas, panel, Area { x, y, w: width, h: PANEL }, (low, high));
     }
     let low_text = if low == 0.0 { "0".to_owned() } else { spec.number(low) };
-    let scale = message(
-        spec.lang,
-        "chart-shared-scale",
-        &[("low", (&low_text).into()), ("high", (&spec.number(high)).into())],
-    );
+    let scale =
+        message(spec.lang, "chart-shared-scale", &[("low", (&low_text).into()), ("high", (&spec.number(high)).into())]);
     let (from, to) = (spec.categories.first(), spec.categories.last());
     let range = from.zip(to).map_or_else(String::new, |(from, to)| format!("{from} – {to}"));
     let note = format!("{range}\u{2003}{scale}");

@@ -125,7 +125,11 @@ impl Ranking {
         let most = most.max(reach.filter(|reach| *reach < 40).map_or(0, |reach| reach + 1));
         // A last row for a single one would say less than its own row.
         let kept = if order.len() <= most + 1 { order.len() } else { most };
-        let shown = order[..kept].iter().zip(&running).map(|(category, sum)| (*category, value(*category), sum / total)).collect();
+        let shown = order[..kept]
+            .iter()
+            .zip(&running)
+            .map(|(category, sum)| (*category, value(*category), sum / total))
+            .collect();
         let rest = order[kept..].iter().map(|category| value(*category)).sum();
         Self { others: order.len() - kept, rest, reach: reach.unwrap_or(order.len()), order, shown, total }
     }
@@ -134,11 +138,8 @@ impl Ranking {
 fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     let ranking = Ranking::of(spec);
     let size = if spec.is_compact() { SMALL } else { BODY };
-    let others = message(
-        spec.lang,
-        "chart-others",
-        &[("count", i64::try_from(ranking.others).unwrap_or(i64::MAX).into())],
-    );
+    let others =
+        message(spec.lang, "chart-others", &[("count", i64::try_from(ranking.others).unwrap_or(i64::MAX).into())]);
     let names = ranking
         .shown
         .iter()
@@ -200,7 +201,10 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         canvas.label((area.x, middle), size, Token::Ink, Anchor::Start, name);
         let end = scale.at(*value);
         if *value > 0.0 {
-            canvas.rect(Area::between((bars.x, middle - 7.0), (end, middle + 7.0)), if inside { Token::Ink } else { Token::Prior });
+            canvas.rect(
+                Area::between((bars.x, middle - 7.0), (end, middle + 7.0)),
+                if inside { Token::Ink } else { Token::Prior },
+            );
         }
         canvas.label((end + 5.0, middle), SMALL, Token::Ink, Anchor::Start, spec.value_text(0, *category));
         points.push((share.at(*cumulative), middle));
@@ -235,6 +239,10 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         let value = spec.number(ranking.rest);
         canvas.label((bars.x + 5.0, middle), SMALL, Token::Muted, Anchor::Start, value.clone());
         canvas.label((area.right(), middle), SMALL, Token::Muted, Anchor::End, describe::percent(spec, 1.0, false));
-        canvas.mark(row, message(spec.lang, "chart-mark", &[("category", (&others).into()), ("values", (&value).into())]), None);
+        canvas.mark(
+            row,
+            message(spec.lang, "chart-mark", &[("category", (&others).into()), ("values", (&value).into())]),
+            None,
+        );
     }
 }

@@ -6,7 +6,7 @@ use crate::chart::axis::{self, Linear};
 use crate::chart::canvas::{Anchor, Area, Canvas, Text};
 use crate::chart::text::{self, BODY, SMALL};
 use crate::chart::theme::{CATEGORIES, Token};
-use crate::chart::{ChartError, ChartSpec, DataTable, Scenario, describe};
+use crate::chart::{ChartError, ChartSpec, DataTable, Scenario, Series, describe};
 use crate::locale::message;
 
 /// See the module.
@@ -29,7 +29,8 @@ impl Kind for Stacked {
     fn check(&self, spec: &ChartSpec) -> Result<(), ChartError> {
         limit("stacked", "parts", spec.series.len(), 5)?;
         limit("stacked", "categories", spec.categories.len(), 40)?;
-        if let Some(series) = spec.series.iter().find(|series| series.values.iter().flatten().any(|value| *value < 0.0)) {
+        if let Some(series) = spec.series.iter().find(|series| series.values.iter().flatten().any(|value| *value < 0.0))
+        {
             let reason = format!("part `{}` has negative values; use `waterfall` or `bar`", series.name);
             return Err(ChartError::Refused { kind: "stacked", reason });
         }
@@ -50,8 +51,26 @@ impl Kind for Stacked {
     }
 
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError> {
-        if spec.time.is_some() { columns(spec, canvas, area) } else { rows(spec, canvas, area) }
+        if spec.time.is_some() {
+            columns(spec, canvas, area)
+        } else {
+            rows(spec, canvas, area)
+        }
         Ok(())
+    }
+
+    fn words(&self, spec: &ChartSpec) -> Vec<String> {
+        // The total reads like one more series, in front of its parts.
+        let mut whole = spec.clone();
+        whole.labels.clear();
+        whole.series = vec![Series {
+            name: message(spec.lang, "chart-total", &[]),
+            scenario: Scenario::Actual,
+            values: (0..spec.categories.len()).map(|category| Some(total(spec, category))).collect(),
+        }];
+        let mut words = describe::values(&whole);
+        words.extend(describe::values(spec));
+        words
     }
 
     /// With the total.
@@ -103,7 +122,7 @@ fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
 
     let band = plot.w / count as f64;
     let position = |category: usize| plot.x + (category as f64 + 0.5) * band;
-    let thickness = (band * 0.72).min(64.0).max(1.0);
+    let thickness = (band * 0.72).clamp(1.0, 64.0);
     let mut middles = vec![0.0; spec.series.len()];
     for category in 0..count {
         let mut sum = 0.0;
@@ -165,7 +184,9 @@ fn draw_side(canvas: &mut Canvas, side: &[(usize, [String; 2], f64)], middles: &
     let mut tops: Vec<f64> = Vec::new();
     for (series, ..) in side {
         let wanted = middles[*series] - HEIGHT / 2.0;
-        tops.push(tops.last().map_or(wanted.min(plot.bottom() - HEIGHT + 8.0), |below: &f64| wanted.min(below - HEIGHT)));
+        tops.push(
+            tops.last().map_or(wanted.min(plot.bottom() - HEIGHT + 8.0), |below: &f64| wanted.min(below - HEIGHT)),
+        );
     }
     let mut limit = plot.y - LABEL;
     for top in tops.iter_mut().rev() {

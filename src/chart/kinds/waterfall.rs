@@ -51,19 +51,17 @@ impl Kind for Waterfall {
     }
 
     fn height(&self, spec: &ChartSpec, width: f64, wish: f64) -> f64 {
-        if is_vertical(spec, width) {
-            wished(wish, 270.0, 180.0)
-        } else {
-            STEP * spec.categories.len() as f64 + 6.0
-        }
+        if is_vertical(spec, width) { wished(wish, 270.0, 180.0) } else { STEP * spec.categories.len() as f64 + 6.0 }
     }
 
     fn words(&self, spec: &ChartSpec) -> Vec<String> {
         let values: Vec<f64> = spec.series[0].values.iter().map(|value| value.unwrap_or(0.0)).collect();
         let last = values.len() - 1;
         let steps = || (1..last).map(|index| (index, values[index]));
-        let up = steps().reduce(|best, next| if next.1 > best.1 { next } else { best }).filter(|(_, value)| *value > 0.0);
-        let down = steps().reduce(|best, next| if next.1 < best.1 { next } else { best }).filter(|(_, value)| *value < 0.0);
+        let up =
+            steps().reduce(|best, next| if next.1 > best.1 { next } else { best }).filter(|(_, value)| *value > 0.0);
+        let down =
+            steps().reduce(|best, next| if next.1 < best.1 { next } else { best }).filter(|(_, value)| *value < 0.0);
         let text = |index: usize| value_text(spec, index, Bar { from: 0.0, to: 0.0, level: false, token: Token::Ink });
         let level = |index: usize| spec.value_text(0, index);
         let mut words = vec![message(
@@ -88,7 +86,11 @@ impl Kind for Waterfall {
 
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError> {
         let bars = bars(spec);
-        if is_vertical(spec, area.w) { columns(spec, canvas, area, &bars) } else { rows(spec, canvas, area, &bars) }
+        if is_vertical(spec, area.w) {
+            columns(spec, canvas, area, &bars)
+        } else {
+            rows(spec, canvas, area, &bars)
+        }
         Ok(())
     }
 }
@@ -147,8 +149,7 @@ fn extent(bars: &[Bar]) -> (f64, f64) {
 fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area, bars: &[Bar]) {
     let count = bars.len();
     let band = area.w / count as f64;
-    let names: Vec<Vec<String>> =
-        spec.categories.iter().map(|name| text::wrap(name, SMALL, band - 4.0, 3)).collect();
+    let names: Vec<Vec<String>> = spec.categories.iter().map(|name| text::wrap(name, SMALL, band - 4.0, 3)).collect();
     let lines = names.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let (low, high) = extent(bars);
     let bottom = area.bottom() - lines * 14.0 - 8.0 - if low < 0.0 { LABEL } else { 0.0 };
@@ -189,7 +190,7 @@ fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area, bars: &[Bar]) {
 
 fn rows(spec: &ChartSpec, canvas: &mut Canvas, area: Area, bars: &[Bar]) {
     let size = if spec.is_compact() { SMALL } else { BODY };
-    let names = spec.categories.iter().map(|name| text::width(name, size)).fold(0.0, f64::max).min(area.w * 0.32);
+    let names = spec.categories.iter().map(|name| text::bold_width(name, size)).fold(0.0, f64::max).min(area.w * 0.32);
     let widest = (0..bars.len())
         .map(|index| text::bold_width(&value_text(spec, index, bars[index]), SMALL) + 6.0)
         .fold(0.0, f64::max);
@@ -201,16 +202,14 @@ fn rows(spec: &ChartSpec, canvas: &mut Canvas, area: Area, bars: &[Bar]) {
     for (index, bar) in bars.iter().enumerate() {
         let row = Area { x: area.x, y: area.y + STEP * index as f64, w: area.w, h: STEP };
         let middle = row.y + STEP / 2.0;
-        let name = text::fit(&spec.categories[index], size, names + 1.0);
-        canvas.text(Text {
-            x: area.x,
-            y: middle,
-            size,
-            token: Token::Ink,
-            anchor: Anchor::Start,
-            bold: bar.level,
-            content: name,
-        });
+        let bold = bar.level;
+        let room = if bold { (names + 1.0) / 1.06 } else { names + 1.0 };
+        let lines = text::wrap(&spec.categories[index], size, room, 2);
+        for (line, content) in lines.iter().enumerate() {
+            let y = middle + 12.0 * (line as f64 - (lines.len() - 1) as f64 / 2.0);
+            let (x, content) = (area.x, content.clone());
+            canvas.text(Text { x, y, size, token: Token::Ink, anchor: Anchor::Start, bold, content });
+        }
         let column = Area::between((scale.at(bar.from), middle - 8.0), (scale.at(bar.to), middle + 8.0));
         canvas.rect(column, bar.token);
         if index + 1 < bars.len() {

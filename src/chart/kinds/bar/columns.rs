@@ -125,7 +125,8 @@ fn draw_labels(canvas: &mut Canvas, carried: Vec<Carried>, all: bool) {
     let by = |wanted: fn(f64, f64) -> bool| {
         carried.iter().reduce(|best, next| if wanted(next.value, best.value) { next } else { best })
     };
-    let chosen = [carried.last(), by(|next, best| next > best), by(|next, best| next < best).filter(|low| low.value < 0.0)];
+    let chosen =
+        [carried.last(), by(|next, best| next > best), by(|next, best| next < best).filter(|low| low.value < 0.0)];
     let chosen: Vec<usize> = chosen.into_iter().flatten().map(|label| label.category).collect();
     let mut taken: Vec<(f64, f64)> = Vec::new();
     // In the order of importance; `carried` itself is in the order of time.
@@ -162,11 +163,7 @@ fn draw_strip(
     let values: Vec<(usize, f64)> = (0..count).filter_map(|category| value(category).map(|v| (category, v))).collect();
     let against = &spec.series[reference.series].name;
     let unit = if ratio { message(spec.lang, "unit-points", &[]) } else { "%".to_owned() };
-    let title = message(
-        spec.lang,
-        "chart-against-unit",
-        &[("against", against.into()), ("unit", (&unit).into())],
-    );
+    let title = message(spec.lang, "chart-against-unit", &[("against", against.into()), ("unit", (&unit).into())]);
     canvas.label((area.x, area.y + 7.0), SMALL, Token::Muted, Anchor::Start, title);
     let low = values.iter().map(|(_, value)| *value).fold(0.0, f64::min);
     let high = values.iter().map(|(_, value)| *value).fold(0.0, f64::max);

@@ -1,13 +1,13 @@
 //! Rows for structure: name, bar with its number, then the difference in the same scale and in percent.
 
 use super::Roles;
+use crate::chart::ChartSpec;
 use crate::chart::axis::Linear;
 use crate::chart::canvas::{Anchor, Area, Canvas};
 use crate::chart::describe::{self, Reference};
 use crate::chart::kinds::link;
 use crate::chart::text::{self, BODY, SMALL};
 use crate::chart::theme::{self, Token};
-use crate::chart::ChartSpec;
 use crate::locale::{MISSING, message};
 
 const GAP: f64 = 18.0;
@@ -43,7 +43,8 @@ pub(super) fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
 
     let (low, high) = spec.extent();
     let number = |category: usize| {
-        roles.mains.iter().map(|series| text::width(&spec.value_text(*series, category), SMALL)).fold(0.0, f64::max) + 6.0
+        roles.mains.iter().map(|series| text::width(&spec.value_text(*series, category), SMALL)).fold(0.0, f64::max)
+            + 6.0
     };
     // Numbers stand outside of their bars: the longest bar leaves room for its own.
     let widest = (0..count).map(number).fold(0.0, f64::max);
@@ -168,7 +169,8 @@ fn draw_absolute(
     if spec.is_compact() {
         return draw_texts(canvas, area, (top, step), &values, spec, &|value| spec.difference(value));
     }
-    let widest = values.iter().flatten().map(|value| text::width(&spec.difference(*value), SMALL)).fold(0.0, f64::max) + 6.0;
+    let widest =
+        values.iter().flatten().map(|value| text::width(&spec.difference(*value), SMALL)).fold(0.0, f64::max) + 6.0;
     let (low, high) = values.iter().flatten().fold((0.0f64, 0.0f64), |(low, high), v| (low.min(*v), high.max(*v)));
     let left = if low < 0.0 { widest } else { 0.0 };
     let right = if high > 0.0 { widest } else { 0.0 };
@@ -196,7 +198,13 @@ fn draw_absolute(
 }
 
 /// Pins: a stem with a square head, in percent.
-fn draw_relative(spec: &ChartSpec, canvas: &mut Canvas, reference: Reference, columns: &Columns, (top, step): (f64, f64)) {
+fn draw_relative(
+    spec: &ChartSpec,
+    canvas: &mut Canvas,
+    reference: Reference,
+    columns: &Columns,
+    (top, step): (f64, f64),
+) {
     let Some(area) = columns.relative else { return };
     let values: Vec<Option<f64>> = (0..spec.categories.len()).map(|c| reference.relative(spec, c)).collect();
     let label = |value: f64| describe::percent(spec, value, true);

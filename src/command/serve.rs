@@ -1,0 +1,51 @@
+//! `countinghouse serve`
+
+use clap::Args;
+
+use super::{Place, say, say_error};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::server;
+
+/// Where to listen.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Address of the HTTP face; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Address of the Flight SQL face; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    flight: Option<String>,
+}
+
+pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
+    let app = App::open(&place.project, &place.state).await?;
+    serve(&app, arguments.http, arguments.flight).await
+}
+
+/// Serves until SIGTERM or Ctrl-C, and drains.
+pub(super) async fn serve(app: &App, http: Option<String>, flight: Option<String>) -> Result<()> {
+    for fault in &app.report_faults {
+        say_error(&format!("warning: {fault}; this report is not served"));
+    }
+    let http = http.unwrap_or_else(|| app.config().http.listen.clone());
+    let flight = flight.unwrap_or_else(|| app.config().flight.listen.clone());
+    let bound = server::bind(app.services.clone(), &http, &flight).await?;
+    let stop = stop_signal()?;
+    say(&format!("ready http=http://{} flight=grpc://{}", bound.http_address, bound.flight_address));
+    bound.serve(stop).await
+}
+
+/// Done when the process is asked to stop. The handlers are in place before the server says that it is ready.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let fault = |error| Error::internal("cannot listen for signals", error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(fault)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,82 @@
+//! `countinghouse user add|list|disable|enable`
+
+use std::collections::BTreeSet;
+
+use clap::{Args, Subcommand};
+
+use super::{Place, say};
+use crate::app::App;
+use crate::auth::Scope;
+use crate::error::{Code, Error, Result};
+
+/// What to do with users.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add a user; the password is read from standard input (one line, at least 12 characters; empty: tokens only).
+    Add {
+        /// Login name.
+        name: String,
+        /// Roles: administrator, analyst, reader, publisher, auditor.
+        #[arg(long = "role", required = true, value_name = "ROLE")]
+        roles: Vec<String>,
+        /// Branches that the user sees; the whole bank when none is named.
+        #[arg(long = "branch", value_name = "KEY")]
+        branches: Vec<String>,
+    },
+    /// All users with their roles and scope.
+    List,
+    /// Refuse a user's logins, sessions and tokens.
+    Disable {
+        /// Login name.
+        name: String,
+    },
+    /// Let a disabled user in again.
+    Enable {
+        /// Login name.
+        name: String,
+    },
+}
+
+pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
+    let app = App::open(&place.project, &place.state).await?;
+    let auth = &app.services.auth;
+    match arguments.what {
+        What::Add { name, roles, branches } => {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map_err(|error| Error::internal("cannot read the password", error))?;
+            let password = line.trim_end_matches(['\r', '\n']);
+            let password = (!password.is_empty()).then(|| password.to_owned());
+            let scope = match branches.is_empty() {
+                true => Scope::HeadOffice,
+                false => Scope::Branches(branches.into_iter().collect()),
+            };
+            auth.create_user(&name, password, roles.into_iter().collect::<BTreeSet<_>>(), scope).await?;
+            say(&format!("added {name}"));
+        }
+        What::List => {
+            for user in auth.users().await? {
+                let state = if user.disabled { "disabled" } else { "active" };
+                say(&format!("{}\t{}\t{}\t{state}", user.name, user.roles.join(","), user.scope));
+            }
+        }
+        What::Disable { name } => switch(&app, &name, true).await?,
+        What::Enable { name } => switch(&app, &name, false).await?,
+    }
+    Ok(())
+}
+
+async fn switch(app: &App, name: &str, disabled: bool) -> Result<()> {
+    let auth = &app.services.auth;
+    if !auth.users().await?.iter().any(|user| user.name == name) {
+        return Err(Error::new(Code::NoSuchObject, format!("there is no user `{name}`")));
+    }
+    auth.set_disabled(name, disabled).await?;
+    say(&format!("{} {name}", if disabled { "disabled" } else { "enabled" }));
+    Ok(())
+}
