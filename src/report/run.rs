@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
@@ -55,14 +56,14 @@ pub async fn run(
 
     let mut bound = values.clone();
     bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
-    // Boxed, because the compiler cannot see that borrowing futures made by a closure may move between threads.
-    let mut runs = Vec::with_capacity(report.datasets.len());
-    for dataset in &report.datasets {
-        runs.push(collect(door, principal, &head, &scope.value, dataset, &bound).boxed());
-    }
-    let loaded: Vec<(Dataset, DatasetEvidence)> =
-        futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
-    let (datasets, of_datasets): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
+    // Boxed: the borrows of a closure's future are too particular for the caller's executor.
+    let runs: Vec<BoxFuture<'_, Result<(Dataset, DatasetEvidence)>>> = report
+        .datasets
+        .iter()
+        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound).boxed())
+        .collect();
+    let loaded: Vec<_> = futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
+    let (datasets, of_datasets) = loaded.into_iter().unzip();
 
     let evidence = evidence(principal, &head, &scope, &scopes, &values, of_datasets, started);
     compose::compose(&compose::Input { report, model: door.model(), lang, scope, scopes, values, datasets, evidence })
