@@ -36,13 +36,7 @@ impl App {
         let (reports, report_faults) = config::load_reports(&config, &model);
         let catalog = Catalog::open(state, clock.clone()).await?;
         let warehouse = Warehouse::open(&config, catalog.clone(), clock.clone()).await?;
-        let door = Door::new(
-            Arc::clone(&config),
-            model,
-            Arc::clone(&warehouse),
-            catalog.clone(),
-            clock.clone(),
-        )?;
+        let door = Door::new(Arc::clone(&config), model, Arc::clone(&warehouse), catalog.clone(), clock.clone())?;
         let auth = Auth::open(catalog.clone(), clock.clone()).await?.with_session_hours(config.auth.session_hours);
         let services = Services { config: Arc::clone(&config), auth, door, reports: Arc::new(reports), catalog, clock };
         Ok(Self { services, warehouse, report_faults })

@@ -15,16 +15,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::{Expr, cast, lit};
-use datafusion::common::tree_node::{Transformed, TreeNode};
 
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule};
+use crate::model::cube::{
+    Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule,
+};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{Sensitivity, Table};
 use crate::model::{Label, Located};
@@ -310,8 +312,7 @@ fn compile(
         for level in &time.levels {
             let unit = time_unit(level, &time.key);
             let key = fact_column(&time.key);
-            let base =
-                if unit == "day" { key } else { cast(date_trunc(lit(unit), key), DataType::Date32) };
+            let base = if unit == "day" { key } else { cast(date_trunc(lit(unit), key), DataType::Date32) };
             members.push(Member {
                 name: level.value.clone(),
                 label: time_label(unit),
@@ -339,7 +340,10 @@ fn compile(
         let mut ragged = false;
         let mut add = |name: &str, column: &str, data_type: DataType, label: &Label, class, kind, hidden: bool| {
             let base = Expr::Column(Column::new(Some(alias.clone()), column));
-            names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
+            // The planner takes one name once, qualified or not; where both exist the fact's own column is meant.
+            if names.iter().all(|(qualifier, known, ..)| qualifier.is_some() || known != name) {
+                names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
+            }
             // Two hierarchies may share a level.
             if !hidden && members.iter().all(|member: &Member| member.base != base) {
                 members.push(Member {
@@ -390,12 +394,19 @@ fn compile(
         }
     }
     for member in &members {
-        if names.iter().all(|(qualifier, name, ..)| qualifier.is_some() || *name != member.name) {
+        if names.iter().all(|(_, name, ..)| *name != member.name) {
             names.push((None, member.name.clone(), member.data_type.clone(), member.base.clone()));
         }
     }
 
-    let formulas = Formulas::new(names, session)?;
+    let formulas = match Formulas::new(names, session) {
+        Ok(formulas) => formulas,
+        Err(error) => {
+            let message = format!("the names of cube `{}` clash: {}", *cube.name, error.strip_backtrace());
+            faults.push(Diagnostic { place: cube.name.place.clone(), message });
+            return None;
+        }
+    };
     let filter = cube.fact.filter.as_ref().and_then(|text| formulas.parse(text, faults));
     let mut measures = Vec::new();
     for measure in &cube.measures {
@@ -439,7 +450,7 @@ struct Formulas<'a> {
 }
 
 impl<'a> Formulas<'a> {
-    fn new(names: Vec<(Option<String>, String, DataType, Expr)>, session: &'a SessionState) -> Option<Self> {
+    fn new(names: Vec<(Option<String>, String, DataType, Expr)>, session: &'a SessionState) -> datafusion::error::Result<Self> {
         let mut fields = Vec::new();
         let mut bases = HashMap::new();
         for (qualifier, name, data_type, base) in names {
@@ -448,8 +459,8 @@ impl<'a> Formulas<'a> {
                 fields.push((qualifier.map(Into::into), Arc::new(Field::new(name, data_type, true))));
             }
         }
-        let schema = DFSchema::new_with_metadata(fields, HashMap::new()).ok()?;
-        Some(Self { schema, bases, session })
+        let schema = DFSchema::new_with_metadata(fields, HashMap::new())?;
+        Ok(Self { schema, bases, session })
     }
 
     fn parse(&self, text: &Located<String>, faults: &mut Vec<Diagnostic>) -> Option<Expr> {

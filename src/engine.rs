@@ -104,11 +104,7 @@ impl Engine {
 
     /// A scan of the given files, cut to `branches` before a plan exists: other branches' files are not in it, so no
     /// predicate, bound, count or error can show them. `None` is the whole bank.
-    pub fn table(
-        &self,
-        files: Arc<TableFiles>,
-        branches: Option<&BTreeSet<String>>,
-    ) -> Result<Arc<dyn TableProvider>> {
+    pub fn table(&self, files: Arc<TableFiles>, branches: Option<&BTreeSet<String>>) -> Result<Arc<dyn TableProvider>> {
         let url = ObjectStoreUrl::parse(WAREHOUSE_URL).map_err(|error| Error::internal("warehouse url", error))?;
         Ok(Arc::new(scan::SnapshotTable::new(url, Arc::clone(&self.store), files, branches)))
     }

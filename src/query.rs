@@ -352,9 +352,7 @@ impl Door {
         };
         let schema = wire::schema(rewritten.schema());
         let plan = match complete {
-            true => {
-                Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?)
-            }
+            true => Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?),
             false => None,
         };
         Ok(Prepared(Arc::new(PreparedInner {
@@ -638,9 +636,7 @@ fn text_column(batch: &RecordBatch, name: &str) -> Result<arrow::array::StringAr
 
 /// The parameters of a plan: `$1`, `$2` in order, or names without the sign. Unknown types are text.
 fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
-    let found = plan
-        .get_parameter_fields()
-        .map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
+    let found = plan.get_parameter_fields().map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
     let mut fields: Vec<(Option<u32>, Field)> = found
         .into_iter()
         .map(|(id, field)| {
@@ -664,9 +660,17 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
     let positional = wanted.fields().iter().all(|field| field.name().parse::<u32>().is_ok());
     let scalar = |array: &ArrayRef, kind: &DataType| -> Result<ScalarValue> {
         // A text parameter for a date column arrives as text from many clients; the planner's type wins.
-        let array = if array.data_type() == kind { Arc::clone(array) } else {
-            arrow::compute::cast_with_options(array, kind, &arrow::compute::CastOptions { safe: false, ..Default::default() })
-                .map_err(|error| Error::new(Code::BadRequest, format!("a parameter does not fit: it must be {kind}")).caused_by(error))?
+        let array = if array.data_type() == kind {
+            Arc::clone(array)
+        } else {
+            arrow::compute::cast_with_options(
+                array,
+                kind,
+                &arrow::compute::CastOptions { safe: false, ..Default::default() },
+            )
+            .map_err(|error| {
+                Error::new(Code::BadRequest, format!("a parameter does not fit: it must be {kind}")).caused_by(error)
+            })?
         };
         ScalarValue::try_from_array(&array, 0).map_err(|error| Error::internal("cannot read a parameter", error))
     };
@@ -698,7 +702,9 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
         }
         ParamValues::Map(named)
     };
-    plan.clone().replace_params_with_values(&bound).map_err(|error| Error::new(Code::BadRequest, error.strip_backtrace()))
+    plan.clone()
+        .replace_params_with_values(&bound)
+        .map_err(|error| Error::new(Code::BadRequest, error.strip_backtrace()))
 }
 
 fn bind_nulls(plan: &LogicalPlan, parameters: &Schema) -> Result<LogicalPlan> {

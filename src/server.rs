@@ -82,7 +82,8 @@ impl Bound {
             flight: flight_address,
             draining: draining.clone(),
         });
-        let http_face = axum::serve(http, router).with_graceful_shutdown(draining.clone().cancelled_owned()).into_future();
+        let http_face =
+            axum::serve(http, router).with_graceful_shutdown(draining.clone().cancelled_owned()).into_future();
         let flight_face = tonic::transport::Server::builder()
             .add_service(flight::service(services))
             .serve_with_incoming_shutdown(TcpListenerStream::new(flight), draining.clone().cancelled_owned());

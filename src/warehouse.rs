@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::publication::{Publication, Replaces, WrittenFile};
 pub use self::sweep::Swept;
-pub use self::table::{MONTH, REJECTS, SHARED, arrow_type, file_schema, partition_columns, rejects_table, table_schema};
+pub use self::table::{
+    MONTH, REJECTS, SHARED, arrow_type, file_schema, partition_columns, rejects_table, table_schema,
+};
 use crate::catalog::{Catalog, SnapshotRow};
 use crate::clock::Clock;
 use crate::config::Config;

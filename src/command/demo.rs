@@ -111,8 +111,7 @@ fn write_private(path: &std::path::Path, bytes: &[u8]) -> Result<()> {
     let fault = |error| Error::internal(format!("cannot write `{}`", path.display()), error);
     let part = path.with_extension("part");
     let _ = std::fs::remove_file(&part);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).map_err(fault)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).map_err(fault)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
     std::fs::rename(&part, path).map_err(fault)
 }

@@ -52,9 +52,9 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         let principal = app.services.auth.principal(&user).await?;
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for parameter in &parameters {
-            let (key, value) = parameter.split_once('=').ok_or_else(|| {
-                Error::new(Code::BadRequest, format!("`{parameter}` is not NAME=VALUE"))
-            })?;
+            let (key, value) = parameter
+                .split_once('=')
+                .ok_or_else(|| Error::new(Code::BadRequest, format!("`{parameter}` is not NAME=VALUE")))?;
             values.entry(key.to_owned()).or_default().push(value.to_owned());
         }
         let door = &app.services.door;
@@ -66,11 +66,8 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     // The report may be there and faulty: then its faults are the answer.
-    let own: Vec<_> = app
-        .report_faults
-        .into_iter()
-        .filter(|fault| fault.place.file.contains(&format!("reports/{name}/")))
-        .collect();
+    let own: Vec<_> =
+        app.report_faults.into_iter().filter(|fault| fault.place.file.contains(&format!("reports/{name}/"))).collect();
     if own.is_empty() {
         Err(Error::new(Code::NoSuchObject, format!("there is no report `{name}`")))
     } else {

@@ -49,7 +49,9 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     match arguments.what {
         What::Add { name, roles, branches } => {
             let mut line = String::new();
-            std::io::stdin().read_line(&mut line).map_err(|error| Error::internal("cannot read the password", error))?;
+            std::io::stdin()
+                .read_line(&mut line)
+                .map_err(|error| Error::internal("cannot read the password", error))?;
             let password = line.trim_end_matches(['\r', '\n']);
             let password = (!password.is_empty()).then(|| password.to_owned());
             let scope = match branches.is_empty() {

@@ -23,8 +23,8 @@ pub(super) fn flatten(dimension: &Dimension, batches: Vec<RecordBatch>) -> Resul
     let Some(first) = batches.first() else {
         return Err(Error::new(Code::NoSnapshot, format!("dimension table `{}` is empty", *dimension.table)));
     };
-    let mut batch = concat_batches(&first.schema(), &batches)
-        .map_err(|error| Error::internal("cannot read a dimension", error))?;
+    let mut batch =
+        concat_batches(&first.schema(), &batches).map_err(|error| Error::internal("cannot read a dimension", error))?;
     for hierarchy in &dimension.hierarchies {
         let HierarchyKind::Ragged { parent, level_of, member } = &hierarchy.kind else { continue };
         let durable = dimension.durable.as_ref().unwrap_or(&dimension.key);
@@ -32,10 +32,8 @@ pub(super) fn flatten(dimension: &Dimension, batches: Vec<RecordBatch>) -> Resul
         let parents = text(&batch, parent)?;
         let stands_on = text(&batch, level_of)?;
         let names = text(&batch, member)?;
-        let rows: HashMap<&str, usize> = (0..batch.num_rows())
-            .filter(|row| !keys.is_null(*row))
-            .map(|row| (keys.value(row), row))
-            .collect();
+        let rows: HashMap<&str, usize> =
+            (0..batch.num_rows()).filter(|row| !keys.is_null(*row)).map(|row| (keys.value(row), row)).collect();
 
         let mut columns: Vec<Vec<Option<String>>> = vec![Vec::with_capacity(batch.num_rows()); hierarchy.levels.len()];
         for row in 0..batch.num_rows() {

@@ -90,10 +90,8 @@ fn chain(plan: &LogicalPlan) -> PlanResult<Option<Chain>> {
                 .map(|field| Expr::Column(Column::new(Some(LEAF), field.name())))
                 .collect();
             let mut chain = Chain { binding, outputs, conditions: Vec::new() };
-            chain.conditions = filters
-                .iter()
-                .map(|filter| chain.over_leaf(filter, projected_schema))
-                .collect::<PlanResult<_>>()?;
+            chain.conditions =
+                filters.iter().map(|filter| chain.over_leaf(filter, projected_schema)).collect::<PlanResult<_>>()?;
             Ok(Some(chain))
         }
         LogicalPlan::SubqueryAlias(alias) => chain(&alias.input),
@@ -259,7 +257,8 @@ fn call<'a>(chain: &'a Chain, expr: &Expr, schema: &DFSchema) -> Result<Call<'a>
         .iter()
         .map(|sort| Ok(sort.with_expr(chain.base(over(&sort.expr)?).map_err(internal)?)))
         .collect::<Result<Vec<_>>>()?;
-    let args = params.args.iter().map(|argument| chain.base(over(argument)?).map_err(internal)).collect::<Result<_>>()?;
+    let args =
+        params.args.iter().map(|argument| chain.base(over(argument)?).map_err(internal)).collect::<Result<_>>()?;
     let filter = match &params.filter {
         Some(filter) => Some(Box::new(chain.base(over(filter)?).map_err(internal)?)),
         None => None,
@@ -310,7 +309,8 @@ fn measure_below(measure: &CompiledMeasure, place: &str) -> Error {
 fn distinct_over_cube(input: &LogicalPlan, session: &SessionState) -> Result<Option<LogicalPlan>> {
     let Some(chain) = chain(input).map_err(internal)? else { return Ok(None) };
     let keys = chain.outputs.clone();
-    let names: Vec<_> = input.schema().iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
+    let names: Vec<_> =
+        input.schema().iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
     Question { chain: &chain, keys, sets: None, calls: Vec::new(), names }.plan(session).map(Some)
 }
 
@@ -341,7 +341,8 @@ fn aggregate_over_cube(aggregate: &Aggregate, session: &SessionState) -> Result<
     let calls =
         aggregate.aggr_expr.iter().map(|expr| call(&chain, &unaliased(expr.clone()), schema)).collect::<Result<_>>()?;
     // The aggregate's own output: its keys, the planner's internal grouping id, then its calls.
-    let fields: Vec<_> = aggregate.schema.iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
+    let fields: Vec<_> =
+        aggregate.schema.iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
     let mut names = fields[..keys.len()].to_vec();
     names.extend_from_slice(&fields[fields.len() - aggregate.aggr_expr.len()..]);
     Question { chain: &chain, keys, sets, calls, names }.plan(session).map(Some)
@@ -390,9 +391,9 @@ impl Question<'_> {
         let chain = self.chain;
         let binding = &chain.binding;
         let cube = &binding.cube;
-        let needs_days = self.calls.iter().any(|call| {
-            matches!(call, Call::Measure { measure, .. } if !matches!(measure.measure.time, TimeRule::All))
-        });
+        let needs_days = self.calls.iter().any(
+            |call| matches!(call, Call::Measure { measure, .. } if !matches!(measure.measure.time, TimeRule::All)),
+        );
 
         let mut states = States::default();
         let mut finished = Vec::new();
@@ -488,7 +489,8 @@ impl Question<'_> {
     fn grouping(&self, function: &AggregateFunction, set: &[usize]) -> Result<Expr> {
         let mut bits = 0_i32;
         for argument in &function.params.args {
-            let position = self.keys.iter().position(|key| self.chain.base(key.clone()).is_ok_and(|key| key == *argument));
+            let position =
+                self.keys.iter().position(|key| self.chain.base(key.clone()).is_ok_and(|key| key == *argument));
             let Some(position) = position else {
                 return Err(Error::new(Code::SqlPlan, "the argument of `GROUPING` is not a grouping column"));
             };
@@ -512,10 +514,7 @@ impl Question<'_> {
             };
             outputs.push(value.alias_qualified(relation.clone(), name));
         }
-        LogicalPlanBuilder::empty(set.is_empty())
-            .project(outputs)
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(internal)
+        LogicalPlanBuilder::empty(set.is_empty()).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
     }
 
     /// The finished value of a measure over states that are added to `states`.
@@ -552,7 +551,11 @@ impl Question<'_> {
                 maps.push(wanted);
                 maps.len() - 1
             });
-            filters.push(if weighted { day(days::weight_column(n)).gt(lit(0_i64)) } else { day(days::close_column(n)) });
+            filters.push(if weighted {
+                day(days::weight_column(n)).gt(lit(0_i64))
+            } else {
+                day(days::close_column(n))
+            });
             map = Some(n);
         }
         let filter = conjunction(filters);
@@ -669,7 +672,9 @@ fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<Logi
         let text = error.strip_backtrace();
         let used = measures.iter().flat_map(|binding| &binding.cube.measures).find(|measure| {
             let name = measure.measure.name.as_str();
-            text.contains(&format!(".{name}")) || text.contains(&format!("`{name}`")) || text.contains(&format!(" {name}"))
+            text.contains(&format!(".{name}"))
+                || text.contains(&format!("`{name}`"))
+                || text.contains(&format!(" {name}"))
         });
         match used {
             Some(measure) => measure_below(measure, "below a join, a window or a set operation"),

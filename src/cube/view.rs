@@ -9,9 +9,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result as PlanResult, ScalarValue, TableReference, internal_err};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{
-    Expr, JoinType, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, lit,
-};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, lit};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::{Binding, FACT};
@@ -114,8 +112,7 @@ impl TableProvider for Rows {
         let base = |column: &Column| {
             self.columns.iter().find(|(field, _)| *field.name() == column.name).map(|(_, base)| base.clone())
         };
-        let filters =
-            filters.iter().map(|filter| substitute(filter.clone(), &base)).collect::<PlanResult<Vec<_>>>()?;
+        let filters = filters.iter().map(|filter| substitute(filter.clone(), &base)).collect::<PlanResult<Vec<_>>>()?;
         let all = (0..self.columns.len()).collect();
         let outputs: Vec<Expr> = projection
             .unwrap_or(&all)

@@ -73,7 +73,8 @@ impl SnapshotTable {
         let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files) };
         let schema = Arc::clone(&self.files.schema).to_dfschema()?;
         let predicate = state.create_physical_expr(filter, &schema)?;
-        let pruning = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.files.schema)).try_build(predicate);
+        let pruning =
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.files.schema)).try_build(predicate);
         let Ok(pruning) = pruning else { return Ok(files) };
         let keep = pruning.prune(&LogStatistics { table: self, files: &files })?;
         Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
@@ -136,10 +137,8 @@ impl TableProvider for SnapshotTable {
         let partitioned = files
             .iter()
             .map(|file| {
-                let values = partition_fields
-                    .iter()
-                    .map(|field| Self::partition_value(file, field.name()))
-                    .collect::<Vec<_>>();
+                let values =
+                    partition_fields.iter().map(|field| Self::partition_value(file, field.name())).collect::<Vec<_>>();
                 PartitionedFile::new(file.path.clone(), file.size)
                     .with_partition_values(values)
                     .with_arrow_schema(Arc::clone(&file_schema))

@@ -5,8 +5,8 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::SchemaError;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast::{self, Query, SetExpr, Visit, Visitor};
@@ -59,11 +59,17 @@ fn first_word(text: &str) -> String {
 }
 
 fn read_only(word: &str) -> Error {
-    Error::new(Code::ReadOnly, format!("`{word}` is not a query: this server only reads; data enter by `countinghouse load`"))
+    Error::new(
+        Code::ReadOnly,
+        format!("`{word}` is not a query: this server only reads; data enter by `countinghouse load`"),
+    )
 }
 
 fn no_explain() -> Error {
-    Error::new(Code::NotAllowed, "`EXPLAIN` is not offered: plans name files; ask `system.queries` what a statement did")
+    Error::new(
+        Code::NotAllowed,
+        "`EXPLAIN` is not offered: plans name files; ask `system.queries` what a statement did",
+    )
 }
 
 /// Refuses the parts of a query that write, recurse or lock.
@@ -171,7 +177,9 @@ mod tests {
 
     #[test]
     fn one_plain_query_passes_and_nothing_else() {
-        for sql in ["SELECT 1", "SELECT 1;", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "(SELECT 1) UNION SELECT 2"] {
+        for sql in
+            ["SELECT 1", "SELECT 1;", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "(SELECT 1) UNION SELECT 2"]
+        {
             assert!(check(sql).is_ok(), "{sql}");
         }
         for (sql, code) in [

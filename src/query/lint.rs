@@ -24,7 +24,10 @@ pub(super) fn check(plan: &Arc<dyn ExecutionPlan>, scope: &Scope) -> Result<()> 
             if let Some(files) = data.downcast_ref::<FileScanConfig>() {
                 let paths = files.file_groups.iter().flat_map(|group| group.iter());
                 breach = breach.take().or_else(|| {
-                    paths.map(|file| file.object_meta.location.as_ref()).find(|path| !within(path, scope)).map(str::to_owned)
+                    paths
+                        .map(|file| file.object_meta.location.as_ref())
+                        .find(|path| !within(path, scope))
+                        .map(str::to_owned)
                 });
             } else if data.downcast_ref::<MemorySourceConfig>().is_none() {
                 breach = Some("a source of an unknown kind".to_owned());

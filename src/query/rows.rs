@@ -150,9 +150,9 @@ pub(super) fn execution_error(error: DataFusionError, query_id: &str) -> Error {
             let text = inner.strip_backtrace();
             match inner.find_root() {
                 DataFusionError::ResourcesExhausted(_) => memory(id),
-                DataFusionError::ArrowError(arrow, _) => evaluation(arrow, id).unwrap_or_else(|| {
-                    failed(id, DataFusionError::Execution(text))
-                }),
+                DataFusionError::ArrowError(arrow, _) => {
+                    evaluation(arrow, id).unwrap_or_else(|| failed(id, DataFusionError::Execution(text)))
+                }
                 _ => failed(id, DataFusionError::Execution(text)),
             }
         }
@@ -181,5 +181,6 @@ fn evaluation(error: &ArrowError, id: &str) -> Option<Error> {
 }
 
 fn failed(id: &str, error: DataFusionError) -> Error {
-    Error::new(Code::QueryFailed, format!("the statement failed while it ran (id {id})")).caused_by(Arc::new(error).to_string())
+    Error::new(Code::QueryFailed, format!("the statement failed while it ran (id {id})"))
+        .caused_by(Arc::new(error).to_string())
 }

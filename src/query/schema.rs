@@ -115,12 +115,7 @@ impl std::fmt::Debug for Catalogs {
 }
 
 impl Catalogs {
-    pub(super) fn new(
-        door: &Door,
-        principal: &Principal,
-        snapshot: Arc<Snapshot>,
-        branches: Arc<Vec<Branch>>,
-    ) -> Self {
+    pub(super) fn new(door: &Door, principal: &Principal, snapshot: Arc<Snapshot>, branches: Arc<Vec<Branch>>) -> Self {
         let schemas = schemas(principal, &branches);
         Self(Arc::new(View { door: door.clone(), principal: principal.clone(), snapshot, branches, schemas }))
     }
@@ -147,7 +142,9 @@ impl CatalogProvider for Catalogs {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let known = self.0.schemas.iter().any(|schema| schema == name);
-        known.then(|| Arc::new(OneSchema { view: Arc::clone(&self.0), name: name.to_owned() }) as Arc<dyn SchemaProvider>)
+        known.then(|| {
+            Arc::new(OneSchema { view: Arc::clone(&self.0), name: name.to_owned() }) as Arc<dyn SchemaProvider>
+        })
     }
 }
 
@@ -216,10 +213,7 @@ fn information(name: &str, tables: &[TableInfo], schemas: &[String]) -> Result<O
         "schemata" => {
             let mut names = schemas.to_vec();
             names.sort();
-            vec![
-                ("catalog_name", text(vec![CATALOG.to_owned(); names.len()])),
-                ("schema_name", text(names)),
-            ]
+            vec![("catalog_name", text(vec![CATALOG.to_owned(); names.len()])), ("schema_name", text(names))]
         }
         "tables" => vec![
             ("table_catalog", text(vec![CATALOG.to_owned(); tables.len()])),
@@ -227,16 +221,23 @@ fn information(name: &str, tables: &[TableInfo], schemas: &[String]) -> Result<O
             ("table_name", text(tables.iter().map(|table| table.name.clone()).collect())),
             (
                 "table_type",
-                text(tables.iter().map(|table| match table.kind {
-                    TableKind::Detail => "VIEW".to_owned(),
-                    TableKind::System => "SYSTEM TABLE".to_owned(),
-                    TableKind::Cube | TableKind::Base => "BASE TABLE".to_owned(),
-                }).collect()),
+                text(
+                    tables
+                        .iter()
+                        .map(|table| match table.kind {
+                            TableKind::Detail => "VIEW".to_owned(),
+                            TableKind::System => "SYSTEM TABLE".to_owned(),
+                            TableKind::Cube | TableKind::Base => "BASE TABLE".to_owned(),
+                        })
+                        .collect(),
+                ),
             ),
         ],
         "columns" => {
-            let rows: Vec<(&TableInfo, usize)> =
-                tables.iter().flat_map(|table| (0..table.arrow.fields().len()).map(move |index| (table, index))).collect();
+            let rows: Vec<(&TableInfo, usize)> = tables
+                .iter()
+                .flat_map(|table| (0..table.arrow.fields().len()).map(move |index| (table, index)))
+                .collect();
             let field = |(table, index): &(&TableInfo, usize)| Arc::clone(&table.arrow.fields()[*index]);
             vec![
                 ("table_catalog", text(vec![CATALOG.to_owned(); rows.len()])),

@@ -21,10 +21,11 @@ pub(super) fn iso(days: i32) -> String {
 
 /// Reads `2025-11-30`, and nothing else.
 pub(super) fn parse(text: &str) -> Option<i32> {
-    let strict = text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
+    let strict = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
     strict.then(|| text.parse::<Date>().ok()).flatten().map(days)
 }
 

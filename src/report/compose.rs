@@ -4,8 +4,8 @@
 
 use super::calendar::Period;
 use super::document::{
-    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Kpi, Prose, Table, TableColumn, TableRow,
-    Tone,
+    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Kpi, Prose, Table, TableColumn,
+    TableRow, Tone,
 };
 use super::figure::{self, Meaning, Sign};
 use super::message;
@@ -163,7 +163,7 @@ impl Input<'_> {
         };
         let meaning = Meaning::of(&kpi.format, self.model);
         let value = cell(&kpi.value)?;
-        let unit = meaning.unit(value.as_slice(), lang);
+        let unit = value.map_or_else(|| meaning.unit(&[], lang), |value| meaning.unit_alone(value, lang));
         let digits = |value: Option<Number>| {
             value.map_or_else(|| MISSING.to_owned(), |value| figure::digits(value, unit, Sign::Minus, lang))
         };
@@ -264,7 +264,15 @@ impl Input<'_> {
             let numeric = dataset.rows.iter().any(|row| matches!(row[at], Value::Number(_)));
             let meaning = Meaning::of(&column.format, self.model);
             let bars = column.bar.then(|| Bars::over(&parts));
-            shapes.push(Shape { at, definition: column, numeric, unit: meaning.unit(&parts, lang), meaning, parts, bars });
+            shapes.push(Shape {
+                at,
+                definition: column,
+                numeric,
+                unit: meaning.unit(&parts, lang),
+                meaning,
+                parts,
+                bars,
+            });
         }
         share_units(&mut shapes, lang);
         let columns = shapes
@@ -451,12 +459,14 @@ fn controls(input: &Input<'_>) -> Vec<Control> {
                 .into_iter()
                 .map(|day| choice(super::calendar::iso(day), locale::format_date(lang, day)))
                 .collect(),
-            "choice" => {
-                parameter.choices.iter().map(|(value, label)| choice(value.clone(), lang.pick(label).to_owned())).collect()
-            }
-            "boolean" => {
-                [("true", "report-yes"), ("false", "report-no")].map(|(of, key)| choice(of.to_owned(), word(key))).into()
-            }
+            "choice" => parameter
+                .choices
+                .iter()
+                .map(|(value, label)| choice(value.clone(), lang.pick(label).to_owned()))
+                .collect(),
+            "boolean" => [("true", "report-yes"), ("false", "report-no")]
+                .map(|(of, key)| choice(of.to_owned(), word(key)))
+                .into(),
             _ => Vec::new(),
         };
         // A value outside the usual choices, such as an as-of date of years ago, stays chosen.
@@ -468,7 +478,13 @@ fn controls(input: &Input<'_>) -> Vec<Control> {
             "integer" => "number",
             _ => "text",
         };
-        controls.push(Control { name: parameter.name.value.clone(), label: label.to_owned(), value, choices, input: kind });
+        controls.push(Control {
+            name: parameter.name.value.clone(),
+            label: label.to_owned(),
+            value,
+            choices,
+            input: kind,
+        });
     }
     controls.push(Control {
         name: "scope".to_owned(),
@@ -549,3 +565,6 @@ fn prose(text: &str) -> Vec<Prose> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,9 @@ pub(super) fn fill(text: &str, source: &dyn Source, lang: Lang) -> Result<String
             Piece::Literal(literal) => filled.push_str(literal),
             Piece::Placeholder { name, column, format } => {
                 let value = source.value(name, column).ok_or_else(|| match column {
-                    Some(column) => format!("`{{{name}.{column}}}`: there is no dataset `{name}` with a column `{column}`"),
+                    Some(column) => {
+                        format!("`{{{name}.{column}}}`: there is no dataset `{name}` with a column `{column}`")
+                    }
                     None => format!("`{{{name}}}`: there is no parameter `{name}`"),
                 })?;
                 let printed = print(&value, format, lang).map_err(|why| match column {

@@ -11,25 +11,13 @@ use arrow::datatypes::{Field, Schema};
 use super::calendar::{self, Period};
 use super::value::{Number, Value};
 use crate::error::{Code, Error, Result};
-use crate::model::report::{Parameter, Report};
+use crate::model::report::{FUNCTIONS, Parameter, Report};
 
 /// Names in a report's URL that belong to every report and are never parameters of one. `as_of` is both.
 pub const RESERVED: [&str; 7] = ["scope", "lang", "theme", "unit", "format", "snapshot", "page"];
 
 /// The largest number of months that `months_before` goes back: a century.
 const MONTHS_BACK_MAX: i64 = 1200;
-
-/// The calendar functions that a parameter may call, with their arguments.
-const FUNCTIONS: [&str; 8] = [
-    "last_closed(PERIOD)",
-    "period_start(DATE, PERIOD)",
-    "period_end(DATE, PERIOD)",
-    "months_before(DATE, COUNT)",
-    "month_start(DATE)",
-    "year_start(DATE)",
-    "prior_month_end(DATE)",
-    "prior_year_end(DATE)",
-];
 
 /// A parameter with its value.
 #[derive(Debug, Clone)]
@@ -54,10 +42,7 @@ pub fn resolve(report: &Report, given: &BTreeMap<String, Vec<String>>, newest: i
     if let Some(name) = given.keys().find(|name| !known(name) && !RESERVED.contains(&name.as_str())) {
         let names: Vec<_> = report.parameters.iter().map(|parameter| format!("`{}`", *parameter.name)).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        return Err(bad(format!(
-            "report `{}` has no parameter `{name}`; its parameters are: {names}",
-            *report.name
-        )));
+        return Err(bad(format!("report `{}` has no parameter `{name}`; its parameters are: {names}", *report.name)));
     }
     // The as-of date first, wherever it is declared: other defaults are counted from it.
     let mut order: Vec<&Parameter> = report.parameters.iter().collect();
@@ -117,7 +102,10 @@ fn typed(parameter: &Parameter, text: &str, names: &Names<'_>) -> Result<Value> 
             match every {
                 Some(period) if period.end(day) != day => {
                     let newest = calendar::iso(period.last_closed(names.newest));
-                    Err(wrong(&format!("the last day of a closed {}, up to {newest}, or `latest`", period_name(period))))
+                    Err(wrong(&format!(
+                        "the last day of a closed {}, up to {newest}, or `latest`",
+                        period_name(period)
+                    )))
                 }
                 _ => Ok(Value::Date(day)),
             }
@@ -163,9 +151,21 @@ fn check_range(parameter: &Parameter, text: &str, value: &Value, names: &Names<'
         let Some(bound) = bound else { continue };
         let limit = typed(parameter, bound, names)?;
         let outside = match (value, &limit) {
-            (Value::Date(value), Value::Date(limit)) => if lower { value < limit } else { value > limit },
+            (Value::Date(value), Value::Date(limit)) => {
+                if lower {
+                    value < limit
+                } else {
+                    value > limit
+                }
+            }
             (Value::Number(value), Value::Number(limit)) => match value.minus(*limit) {
-                Some(over) => if lower { over.sign() < 0 } else { over.sign() > 0 },
+                Some(over) => {
+                    if lower {
+                        over.sign() < 0
+                    } else {
+                        over.sign() > 0
+                    }
+                }
                 None => true,
             },
             _ => false,
@@ -185,7 +185,7 @@ fn check_range(parameter: &Parameter, text: &str, value: &Value, names: &Names<'
 /// A day: ISO, `latest`, an earlier parameter, or a calendar function of days. The error says what may be written.
 fn day(text: &str, names: &Names<'_>) -> Result<i32, String> {
     let text = text.trim();
-    let allowed = || format!("a date as `2025-11-30`, `latest`, or one of {}", FUNCTIONS.join(", "));
+    let allowed = || format!("a date as `2025-11-30`, `latest`, or a calendar function: {}", FUNCTIONS.join(", "));
     if let Some(day) = calendar::parse(text) {
         return Ok(day);
     }
@@ -195,8 +195,7 @@ fn day(text: &str, names: &Names<'_>) -> Result<i32, String> {
     if let Some(Value::Date(day)) = names.resolved.iter().find(|resolved| resolved.name == text).map(|one| &one.value) {
         return Ok(*day);
     }
-    let (function, arguments) =
-        text.strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(allowed)?;
+    let (function, arguments) = text.strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(allowed)?;
     let arguments = split_arguments(arguments);
     let period = |name: &str| Period::parse(name).ok_or_else(|| format!("a period: {}", Period::NAMES.join(", ")));
     match (function.trim(), arguments.as_slice()) {
@@ -324,3 +323,6 @@ fn placeholders(sql: &str) -> Vec<&str> {
 fn bad(message: String) -> Error {
     Error::new(Code::BadRequest, message)
 }
+
+#[cfg(test)]
+mod tests;

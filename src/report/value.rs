@@ -3,8 +3,8 @@
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -124,7 +124,11 @@ impl Number {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let digits = whole.strip_prefix(['-', '+']).unwrap_or(whole);
         let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if digits.is_empty() || !all_digits(digits) || !all_digits(fraction) || (text.contains('.') && fraction.is_empty()) {
+        if digits.is_empty()
+            || !all_digits(digits)
+            || !all_digits(fraction)
+            || (text.contains('.') && fraction.is_empty())
+        {
             return None;
         }
         let unscaled: i128 = format!("{whole}{fraction}").parse().ok()?;
@@ -202,3 +206,6 @@ fn divide_half_away(numerator: i128, divisor: i128) -> i128 {
     let remainder = (numerator % divisor).unsigned_abs();
     if remainder >= divisor.unsigned_abs() - remainder { quotient + numerator.signum() } else { quotient }
 }
+
+#[cfg(test)]
+mod tests;

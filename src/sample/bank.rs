@@ -451,8 +451,8 @@ channels! {
     Counter "CN" "柜面" "Counter" STAFFED false 1500;
     Visit "VI" "上门拜访" "Visit" STAFFED false 12000;
     Machine "AT" "自助设备" "Self-service machine" SELF_SERVICE true 250;
-    CallIn "CI" "客服热线来电" "Call centre, inbound" CALL_CENTRE false 800;
-    CallOut "CO" "客服外呼" "Call centre, outbound" CALL_CENTRE false 900;
+    CallIn "CI" "客服热线来电" "Inbound call" CALL_CENTRE false 800;
+    CallOut "CO" "客服外呼" "Outbound call" CALL_CENTRE false 900;
     Online "OB" "网上银行" "Online banking" ELECTRONIC true 60;
     Mobile "MB" "手机银行" "Mobile banking" ELECTRONIC true 40;
     Sms "SM" "短信" "Text message" MESSAGE true 5;

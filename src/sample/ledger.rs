@@ -606,6 +606,7 @@ impl Books<'_> {
                 76..84 => ("MK", Via::CallOut, 'O'),
                 84..92 => ("MK", Via::Sms, 'O'),
                 92..97 => ("NT", Via::Sms, 'O'),
+                _ if self.customer.is_company => ("NT", Via::Fax, 'O'),
                 _ => ("NT", Via::Mail, 'O'),
             };
             let day = random.between(i64::from(first), i64::from(last)) as usize;
@@ -618,7 +619,7 @@ impl Books<'_> {
             let waits = random.between(5, 90) * random.between(1, 3) * if troubled { 3 } else { 1 };
             let gives_up = random.per_mille(350) && via == Via::CallIn && waits > 150;
             let duration = match via {
-                Via::Sms | Via::Mail => 0,
+                Via::Sms | Via::Mail | Via::Fax => 0,
                 Via::Visit => random.between(15, 70) * 60,
                 Via::Counter => random.between(4, 30) * 60,
                 _ if gives_up => 0,

@@ -227,6 +227,16 @@ fn every_faulty_row_is_listed() {
 }
 
 #[test]
+fn rows_of_batch_1_have_the_fields_of_their_header() {
+    for (name, bytes) in files(&committed().join("batch-0001")).into_iter().filter(|(name, _)| name.ends_with(".csv")) {
+        let text = String::from_utf8(bytes).unwrap();
+        let mut widths = text.lines().map(|line| line.split(',').count());
+        let header = widths.next().unwrap();
+        assert!(widths.all(|width| width == header), "{name}");
+    }
+}
+
+#[test]
 fn customers_of_two_branches_stand_in_both() {
     let customers = rows(&committed(), "customers.csv");
     let ids: BTreeSet<&str> = customers.iter().map(|row| row["customer_id"].as_str()).collect();

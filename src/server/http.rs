@@ -22,9 +22,10 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -81,7 +82,6 @@ impl std::ops::Deref for App {
 /// One route.
 struct Route {
     path: &'static str,
-    methods: &'static [&'static str],
     access: Access,
     handler: fn() -> MethodRouter<App>,
 }
@@ -97,33 +97,28 @@ enum Access {
 
 /// Every route. Adding one: its handler in `api/` or `pages/`, its line here, and, under `/api`, its entry in `api/openapi.rs`.
 const ROUTES: &[Route] = &[
-    Route::open("/healthz", &["GET"], "liveness, without data", || get(health::alive)),
-    Route::open("/readyz", &["GET"], "readiness, without data", || get(health::ready)),
-    Route::open("/metrics", &["GET"], "counters, without data", || get(health::metrics)),
-    Route::open("/openapi.json", &["GET"], "the form of the interface, without data", || get(api::openapi::document)),
-    Route::open("/assets/{name}", &["GET"], "styles and scripts, without data", || get(files::file)),
-    Route::open("/login", &["GET", "POST"], "where one logs in", || get(pages::login::form).post(pages::login::submit)),
-    Route::login("/logout", &["POST"], || post(pages::login::logout)),
-    Route::login("/", &["GET"], || get(pages::home::page)),
-    Route::login("/reports", &["GET"], || get(pages::reports::list)),
-    Route::login("/reports/{name}", &["GET"], || get(pages::reports::page)),
-    Route::login("/api/cubes", &["GET"], || get(api::cubes::list)),
-    Route::login("/api/cubes/{name}", &["GET"], || get(api::cubes::one)),
-    Route::login("/api/sql", &["POST"], || post(api::sql::run)),
+    Route::open("/healthz", "liveness, without data", || get(health::alive)),
+    Route::open("/readyz", "readiness, without data", || get(health::ready)),
+    Route::open("/metrics", "counters, without data", || get(health::metrics)),
+    Route::open("/openapi.json", "the form of the interface, without data", || get(api::openapi::document)),
+    Route::open("/assets/{name}", "styles and scripts, without data", || get(files::file)),
+    Route::open("/login", "where one logs in", || get(pages::login::form).post(pages::login::submit)),
+    Route::login("/logout", || post(pages::login::logout)),
+    Route::login("/", || get(pages::home::page)),
+    Route::login("/reports", || get(pages::reports::list)),
+    Route::login("/reports/{name}", || get(pages::reports::page)),
+    Route::login("/api/cubes", || get(api::cubes::list)),
+    Route::login("/api/cubes/{name}", || get(api::cubes::one)),
+    Route::login("/api/sql", || post(api::sql::run)),
 ];
 
 impl Route {
-    const fn open(
-        path: &'static str,
-        methods: &'static [&'static str],
-        why: &'static str,
-        handler: fn() -> MethodRouter<App>,
-    ) -> Self {
-        Self { path, methods, access: Access::Open(why), handler }
+    const fn open(path: &'static str, why: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+        Self { path, access: Access::Open(why), handler }
     }
 
-    const fn login(path: &'static str, methods: &'static [&'static str], handler: fn() -> MethodRouter<App>) -> Self {
-        Self { path, methods, access: Access::Login, handler }
+    const fn login(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+        Self { path, access: Access::Login, handler }
     }
 }
 
@@ -177,12 +172,13 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let correlation = Correlation(random_hex());
     let choice = language::choose(request.uri(), request.headers(), &app.languages);
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let for_programs = is_for_programs(&uri, request.headers());
     request.extensions_mut().insert(choice);
     request.extensions_mut().insert(correlation.clone());
 
     let mut response = next.run(request).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        response = failure.render(&app, uri.path(), choice.lang, &correlation.0);
+        response = failure.render(&app, for_programs, choice.lang, &correlation.0);
     }
     finish(&mut response, uri.path(), choice, &correlation);
 
@@ -221,6 +217,18 @@ fn finish(response: &mut Response, path: &str, choice: Choice, correlation: &Cor
             headers.append(SET_COOKIE, cookie);
         }
     }
+}
+
+/// Whether an error should be a problem document: under `/api`, and where data was asked for instead of a page.
+fn is_for_programs(uri: &Uri, headers: &HeaderMap) -> bool {
+    let query = uri.query().unwrap_or_default().as_bytes();
+    let format = url::form_urlencoded::parse(query).find(|(name, _)| name == "format");
+    let accepts = |kind: &str| {
+        headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(kind))
+    };
+    uri.path().starts_with("/api")
+        || format.is_some_and(|(_, format)| format != "html")
+        || (accepts("application/json") && !accepts("text/html"))
 }
 
 /// Whether people, not programs, read what stands at a path.

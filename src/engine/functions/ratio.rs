@@ -64,11 +64,7 @@ impl ScalarUDFImpl for Ratio {
                 if numerator.0.is_null(row) || denominator.0.is_null(row) {
                     return Ok(None);
                 }
-                divide(
-                    (numerator.0.value(row), numerator.1),
-                    (denominator.0.value(row), denominator.1),
-                    scale,
-                )
+                divide((numerator.0.value(row), numerator.1), (denominator.0.value(row), denominator.1), scale)
             })
             .collect::<Result<Decimal128Array>>()?;
         let array: ArrayRef = Arc::new(values.with_precision_and_scale(PRECISION, scale)?);

@@ -128,7 +128,9 @@ fn kpi(fields: &Fields<'_>) -> Kpi {
         value: fields.needed("value"),
         title: fields.label("title"),
         compare: fields.text_pairs("compare"),
-        beside: fields.map("beside").map(|fields| Beside { value: fields.needed("value"), title: fields.label("title") }),
+        beside: fields
+            .map("beside")
+            .map(|fields| Beside { value: fields.needed("value"), title: fields.label("title") }),
         spark,
         format: format(fields),
     }

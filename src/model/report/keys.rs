@@ -87,10 +87,7 @@ pub(super) static KPI: Shape = Shape {
 
 pub(super) static BESIDE: Shape = Shape {
     name: "a figure beside",
-    keys: &[
-        need("value", Kind::Name, "Column of the kpi's dataset."),
-        need("title", Kind::Label, "What it is."),
-    ],
+    keys: &[need("value", Kind::Name, "Column of the kpi's dataset."), need("title", Kind::Label, "What it is.")],
 };
 
 pub(super) static CHART: Shape = Shape {

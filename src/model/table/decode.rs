@@ -18,7 +18,11 @@ pub(crate) static TABLE: Shape = Shape {
             Kind::OneOf(&["fact", "dimension"]),
             "Facts are posted once; rows of a dimension replace earlier ones.",
         ),
-        need("key", Kind::List(&Kind::Name), "Columns that identify a row; for a fact with its date and branch. A fact without a key: `[]`, every row is new."),
+        need(
+            "key",
+            Kind::List(&Kind::Name),
+            "Columns that identify a row; for a fact with its date and branch. A fact without a key: `[]`, every row is new.",
+        ),
         may(
             "surrogate",
             Kind::Name,

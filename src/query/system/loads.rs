@@ -43,16 +43,12 @@ impl SystemTable for Loads {
         ])
     }
 
-    async fn provider(
-        &self,
-        door: &Door,
-        principal: &Principal,
-        _: &Arc<Snapshot>,
-    ) -> Result<Arc<dyn TableProvider>> {
+    async fn provider(&self, door: &Door, principal: &Principal, _: &Arc<Snapshot>) -> Result<Arc<dyn TableProvider>> {
         // A batch may hold many branches' rows, so its counts are figures of the bank.
         let mut rows = if principal.scope == Scope::HeadOffice { door.0.catalog.batches().await? } else { Vec::new() };
         rows.sort_by(|a, b| (&a.key.node, a.key.number).cmp(&(&b.key.node, b.key.number)));
-        let numbers = |pick: fn(&BatchRow) -> Option<i64>| -> Arc<Int64Array> { Arc::new(rows.iter().map(pick).collect()) };
+        let numbers =
+            |pick: fn(&BatchRow) -> Option<i64>| -> Arc<Int64Array> { Arc::new(rows.iter().map(pick).collect()) };
         table(
             self.schema(),
             vec![

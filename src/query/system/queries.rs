@@ -45,12 +45,7 @@ impl SystemTable for Queries {
         ])
     }
 
-    async fn provider(
-        &self,
-        door: &Door,
-        principal: &Principal,
-        _: &Arc<Snapshot>,
-    ) -> Result<Arc<dyn TableProvider>> {
+    async fn provider(&self, door: &Door, principal: &Principal, _: &Arc<Snapshot>) -> Result<Arc<dyn TableProvider>> {
         let all = principal.has_role("auditor") || principal.is_administrator();
         let rows = door.0.catalog.queries((!all).then_some(principal.name.as_str()), NEWEST).await?;
         let numbers = |pick: fn(&crate::catalog::QueryRow) -> Option<i64>| -> Arc<Int64Array> {

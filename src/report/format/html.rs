@@ -37,12 +37,7 @@ impl Format for Html {
     /// A file to be kept or mailed: no link leads anywhere but to the server's root, nothing is loaded.
     fn render(&self, document: &Document) -> Result<Vec<u8>> {
         let fragment = fragment(document)?;
-        let page = File {
-            lang: document.lang,
-            title: &fragment.title,
-            css: &stylesheet(),
-            main: &fragment.main,
-        };
+        let page = File { lang: document.lang, title: &fragment.title, css: &stylesheet(), main: &fragment.main };
         Ok(page.render().map_err(template)?.into_bytes())
     }
 }

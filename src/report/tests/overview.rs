@@ -102,10 +102,10 @@ async fn datasets(session: &SessionContext, report: &Report, values: &[Resolved]
     parameters.push(("lang".to_owned(), ScalarValue::from(lang.tag())));
     let mut datasets = Vec::new();
     for dataset in &report.datasets {
-        let frame = session.sql(&stand_in(&dataset.sql)).await.unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
-        let frame = frame
-            .with_param_values(parameters.clone())
-            .unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
+        let frame =
+            session.sql(&stand_in(&dataset.sql)).await.unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
+        let frame =
+            frame.with_param_values(parameters.clone()).unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
         let columns = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
         let batches = frame.collect().await.unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
         let rows = run::read(&batches).unwrap();

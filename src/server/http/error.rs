@@ -1,4 +1,4 @@
-//! Errors as answers: problem documents under `/api`, pages elsewhere.
+//! Errors as answers: problem documents for programs, pages for people.
 //!
 //! A handler returns a [`Failure`]; the outermost layer gives it its form, because only there language and correlation id are
 //! known, and logs it once. What an engine or a library said, and every fault of ours, goes to the log and never to a client.
@@ -35,7 +35,7 @@ impl Failure {
     }
 
     /// The answer, and a line in the log.
-    pub(super) fn render(&self, app: &App, path: &str, lang: Lang, correlation: &str) -> Response {
+    pub(super) fn render(&self, app: &App, for_programs: bool, lang: Lang, correlation: &str) -> Response {
         let status = self.status.unwrap_or_else(|| status_of(self.error.code()));
         let code = self.error.code().as_str();
         if status.is_server_error() {
@@ -43,7 +43,7 @@ impl Failure {
         } else {
             tracing::info!(correlation_id = correlation, code, "a request was refused");
         }
-        let mut response = if path.starts_with("/api") {
+        let mut response = if for_programs {
             problem(status, &self.error, correlation)
         } else {
             page(app, status, &self.error, lang, correlation)

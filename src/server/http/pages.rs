@@ -104,8 +104,12 @@ impl Frame {
 
 /// The same address in another language.
 fn in_language(uri: &Uri, lang: Lang) -> String {
-    let kept = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "lang");
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("lang", lang.tag()).finish();
+    let kept =
+        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).filter(|(name, _)| name != "lang");
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .append_pair("lang", lang.tag())
+        .finish();
     format!("{}?{query}", uri.path())
 }
 

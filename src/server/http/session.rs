@@ -35,7 +35,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         // Put there by `require`. A handler that asks for it on an open route is a fault of ours, not the caller's.
-        let missing = || Failure::new(Error::internal("A route asks for a caller but not for a login.", parts.uri.path()));
+        let missing =
+            || Failure::new(Error::internal("A route asks for a caller but not for a login.", parts.uri.path()));
         parts.extensions.get::<Self>().cloned().ok_or_else(missing)
     }
 }
@@ -52,9 +53,7 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Calle
         return Ok(Caller { principal: auth.login_token(token).await?, session: None });
     }
     match cookie(headers, SESSION) {
-        Some(session) => {
-            Ok(Caller { principal: auth.session(session).await?, session: Some(session.to_owned()) })
-        }
+        Some(session) => Ok(Caller { principal: auth.session(session).await?, session: Some(session.to_owned()) }),
         None => Err(Error::new(Code::Token, "Log in first: send `Authorization: Bearer TOKEN`, or use `/login`.")),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::rows::type_name;
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{Additivity, Cube, Good, Join, Measure, Model, State as Kept, TimeRule};
+use crate::model::cube::{Additivity, Attribute, Cube, Good, Join, Measure, Model, State as Kept, TimeRule};
 use crate::model::table::{DataType, Sensitivity};
 use crate::query::{TableInfo, TableKind};
 use crate::server::http::App;
@@ -78,8 +78,12 @@ fn describe(model: &Model, cube: &Cube, table: &TableInfo) -> Value {
         json!({"key": &*time.key, "levels": levels})
     });
     let dimensions: Vec<Value> = cube.joins.iter().filter_map(|join| dimension(model, join, &types)).collect();
-    let measures: Vec<Value> =
-        cube.measures.iter().filter(|measure| types.contains_key(measure.name.as_str())).map(describe_measure).collect();
+    let measures: Vec<Value> = cube
+        .measures
+        .iter()
+        .filter(|measure| types.contains_key(measure.name.as_str()))
+        .map(describe_measure)
+        .collect();
     let columns: Vec<Value> = types.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
     json!({
         "name": &*cube.name,
@@ -87,6 +91,7 @@ fn describe(model: &Model, cube: &Cube, table: &TableInfo) -> Value {
         "description": cube.description,
         "time": time,
         "dimensions": dimensions,
+        "attributes": attributes(&cube.attributes, |name| Some((name.to_owned(), *types.get(name)?))),
         "measures": measures,
         "columns": columns,
     })
@@ -118,18 +123,7 @@ fn dimension(model: &Model, join: &Join, types: &BTreeMap<&str, &'static str>) -
             (!levels.is_empty()).then(|| json!({"name": &*hierarchy.name, "levels": levels}))
         })
         .collect();
-    let attributes: Vec<Value> = dimension
-        .attributes
-        .iter()
-        .filter(|attribute| !attribute.hidden)
-        .filter_map(|attribute| {
-            let (column, kind) = seen(&attribute.name)?;
-            Some(json!({
-                "name": &*attribute.name, "column": column, "type": kind, "label": attribute.label,
-                "sensitivity": sensitivity(attribute.sensitivity),
-            }))
-        })
-        .collect();
+    let attributes = attributes(&dimension.attributes, seen);
     if hierarchies.is_empty() && attributes.is_empty() {
         return None;
     }
@@ -141,6 +135,21 @@ fn dimension(model: &Model, join: &Join, types: &BTreeMap<&str, &'static str>) -
         "hierarchies": hierarchies,
         "attributes": attributes,
     }))
+}
+
+/// Attributes that may be seen; `seen` gives the cube's column and its type.
+fn attributes(attributes: &[Attribute], seen: impl Fn(&str) -> Option<(String, &'static str)>) -> Vec<Value> {
+    attributes
+        .iter()
+        .filter(|attribute| !attribute.hidden)
+        .filter_map(|attribute| {
+            let (column, kind) = seen(&attribute.name)?;
+            Some(json!({
+                "name": &*attribute.name, "column": column, "type": kind, "label": attribute.label,
+                "sensitivity": sensitivity(attribute.sensitivity),
+            }))
+        })
+        .collect()
 }
 
 fn describe_measure(measure: &Measure) -> Value {

@@ -210,6 +210,7 @@ fn schemas() -> Value {
                     "name": text, "levels": {"type": "array", "items": column}}}},
                 "attributes": {"type": "array", "items": column},
             }}},
+            "attributes": {"type": "array", "items": column, "description": "Attributes of the facts themselves"},
             "measures": {"type": "array", "items": {"type": "object", "properties": {
                 "name": text, "label": label, "description": label, "type": text, "unit": optional, "role": optional,
                 "state": {"enum": ["sum", "count", "min", "max", "avg", "ratio", "distinct"]},

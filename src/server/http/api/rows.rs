@@ -83,9 +83,9 @@ impl Encoder {
         Ok(match format {
             Format::Json => Self::Json { columns: columns(schema), about, rows: 0 },
             Format::Csv => Self::Csv { columns: columns(schema) },
-            Format::Arrow => Self::Arrow {
-                writer: Box::new(StreamWriter::try_new(Vec::new(), schema).map_err(broken)?),
-            },
+            Format::Arrow => {
+                Self::Arrow { writer: Box::new(StreamWriter::try_new(Vec::new(), schema).map_err(broken)?) }
+            }
         })
     }
 
@@ -166,9 +166,10 @@ pub(in crate::server::http) fn type_name(data_type: &DataType) -> &'static str {
         t if t.is_floating() => "float",
         t if t.is_decimal() => "decimal",
         DataType::Date32 | DataType::Date64 => "date",
-        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => {
-            "timestamp"
-        }
+        DataType::Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            _,
+        ) => "timestamp",
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
         DataType::Null => "null",
         _ => "other",

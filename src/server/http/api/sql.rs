@@ -92,10 +92,9 @@ pub(in crate::server::http) async fn run(
 
 fn parse(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Request, Failure> {
     let bad = |message: String| Error::new(Code::BadRequest, message);
-    let is_json = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json"));
+    let is_json = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    });
     if !is_json {
         // A form of another site can be posted without asking first, JSON cannot.
         let failure = Failure::new(bad("Send the statement as `Content-Type: application/json`.".to_owned()));
@@ -111,7 +110,11 @@ fn parse(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Req
 fn bind(expected: &SchemaRef, values: &[Value]) -> Result<Option<RecordBatch>> {
     let bad = |message: String| Error::new(Code::BadRequest, message);
     if expected.fields().len() != values.len() {
-        return Err(bad(format!("The statement takes {} parameters, {} were sent.", expected.fields().len(), values.len())));
+        return Err(bad(format!(
+            "The statement takes {} parameters, {} were sent.",
+            expected.fields().len(),
+            values.len()
+        )));
     }
     if values.is_empty() {
         return Ok(None);
@@ -230,7 +233,8 @@ mod tests {
         ]);
         let bad = bind(&schema, &[json!("2025-11-30"), json!(1)]).unwrap_err();
         assert_eq!(bad.code(), Code::BadRequest);
-        let schema = expected(&[("$2", DataType::Decimal128(18, 2)), ("$1", DataType::Date32), ("$3", DataType::Int64)]);
+        let schema =
+            expected(&[("$2", DataType::Decimal128(18, 2)), ("$1", DataType::Date32), ("$3", DataType::Int64)]);
         let row = bind(&schema, &[json!("2025-11-30"), json!("12345678901234.56"), json!(null)]).unwrap().unwrap();
         let decimal = row.column(0).as_any().downcast_ref::<Decimal128Array>().unwrap();
         assert_eq!(decimal.value(0), 1_234_567_890_123_456);

@@ -14,7 +14,7 @@ use crate::auth::Scope;
 use crate::error::{Code, Result};
 use crate::locale::{Lang, Value, format_date, message};
 use crate::model::cube::{Cube, Measure};
-use crate::query::HeadInfo;
+use crate::query::{Branch, HeadInfo};
 use crate::server::http::App;
 use crate::server::http::api::cubes::{additivity, calls, time_rule, visible};
 use crate::server::http::error::Failure;
@@ -40,7 +40,7 @@ struct Head {
     sentence: String,
     closed: usize,
     of: usize,
-    /// Branches that have not closed; told to head office only.
+    /// Names of the branches that have not closed, of those that this person may see.
     open: Vec<String>,
     snapshot: i64,
     published: String,
@@ -85,15 +85,19 @@ pub(in crate::server::http) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let lang = choice.lang;
-    let head = match app.services.door.head().await {
-        Ok(head) => Some(describe(&head, caller.principal.scope == Scope::HeadOffice, lang)),
+    let door = &app.services.door;
+    let head = match door.head().await {
+        Ok(head) => {
+            let whole_bank = caller.principal.scope == Scope::HeadOffice;
+            Some(describe(&head, &door.branches_of(&caller.principal).await?, whole_bank, lang))
+        }
         Err(error) if error.code() == Code::NoSnapshot => None,
         Err(error) => return Err(error.into()),
     };
     let mut cubes = Vec::new();
     let mut connect = None;
     if caller.principal.may_query() && head.is_some() {
-        let model = app.services.door.model();
+        let model = door.model();
         let seen = visible(&app, &caller).await?;
         let seen: Vec<(&Cube, _)> =
             seen.iter().filter_map(|(name, tables)| Some((model.cube(name)?, tables.first()?))).collect();
@@ -121,7 +125,7 @@ pub(in crate::server::http) async fn page(
     })
 }
 
-fn describe(head: &HeadInfo, whole_bank: bool, lang: Lang) -> Head {
+fn describe(head: &HeadInfo, branches: &[Branch], whole_bank: bool, lang: Lang) -> Head {
     let (closed, of) = (head.completeness.closed, head.completeness.of);
     let count = |n: usize| Value::Count(i64::try_from(n).unwrap_or(i64::MAX));
     let date = format_date(lang, head.as_of);
@@ -135,7 +139,11 @@ fn describe(head: &HeadInfo, whole_bank: bool, lang: Lang) -> Head {
         sentence,
         closed,
         of,
-        open: if whole_bank { head.completeness.open.clone() } else { Vec::new() },
+        open: branches
+            .iter()
+            .filter(|branch| head.completeness.open.contains(&branch.key))
+            .map(|branch| branch.name.clone())
+            .collect(),
         snapshot: head.snapshot_id,
         published: format!("{} UTC", head.created_at.strftime("%Y-%m-%d %H:%M")),
         tie_out,
