@@ -340,7 +340,10 @@ fn compile(
         let mut ragged = false;
         let mut add = |name: &str, column: &str, data_type: DataType, label: &Label, class, kind, hidden: bool| {
             let base = Expr::Column(Column::new(Some(alias.clone()), column));
-            names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
+            // The planner takes one name once, qualified or not; where both exist the fact's own column is meant.
+            if names.iter().all(|(qualifier, known, ..)| qualifier.is_some() || known != name) {
+                names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
+            }
             // Two hierarchies may share a level.
             if !hidden && members.iter().all(|member: &Member| member.base != base) {
                 members.push(Member {
@@ -391,12 +394,19 @@ fn compile(
         }
     }
     for member in &members {
-        if names.iter().all(|(qualifier, name, ..)| qualifier.is_some() || *name != member.name) {
+        if names.iter().all(|(_, name, ..)| *name != member.name) {
             names.push((None, member.name.clone(), member.data_type.clone(), member.base.clone()));
         }
     }
 
-    let formulas = Formulas::new(names, session)?;
+    let formulas = match Formulas::new(names, session) {
+        Ok(formulas) => formulas,
+        Err(error) => {
+            let message = format!("the names of cube `{}` clash: {}", *cube.name, error.strip_backtrace());
+            faults.push(Diagnostic { place: cube.name.place.clone(), message });
+            return None;
+        }
+    };
     let filter = cube.fact.filter.as_ref().and_then(|text| formulas.parse(text, faults));
     let mut measures = Vec::new();
     for measure in &cube.measures {
@@ -440,7 +450,7 @@ struct Formulas<'a> {
 }
 
 impl<'a> Formulas<'a> {
-    fn new(names: Vec<(Option<String>, String, DataType, Expr)>, session: &'a SessionState) -> Option<Self> {
+    fn new(names: Vec<(Option<String>, String, DataType, Expr)>, session: &'a SessionState) -> datafusion::error::Result<Self> {
         let mut fields = Vec::new();
         let mut bases = HashMap::new();
         for (qualifier, name, data_type, base) in names {
@@ -449,8 +459,8 @@ impl<'a> Formulas<'a> {
                 fields.push((qualifier.map(Into::into), Arc::new(Field::new(name, data_type, true))));
             }
         }
-        let schema = DFSchema::new_with_metadata(fields, HashMap::new()).ok()?;
-        Some(Self { schema, bases, session })
+        let schema = DFSchema::new_with_metadata(fields, HashMap::new())?;
+        Ok(Self { schema, bases, session })
     }
 
     fn parse(&self, text: &Located<String>, faults: &mut Vec<Diagnostic>) -> Option<Expr> {

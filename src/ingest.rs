@@ -226,6 +226,7 @@ pub async fn load_with(
         close(catalog, warehouse, &mut record, "refused", &message).await?;
         return Ok(outcome(Disposition::Refused, message));
     }
+    let loader = Loader::new(warehouse, tables, &delivery, options)?;
     catalog.upsert_batch(&record).await?;
 
     let publication = Box::pin(warehouse.begin("load")).await?;
@@ -234,7 +235,6 @@ pub async fn load_with(
         publication.abort().await?;
         return Ok(outcome);
     }
-    let loader = Loader::new(warehouse, tables, &delivery, options)?;
     let (publication, loaded) = on_thread(progress, move |stage| {
         let loaded = loader.run(&publication, stage);
         Ok((publication, loaded))
@@ -359,7 +359,7 @@ impl Loader {
             runtime: &self.runtime,
             stage,
             files: &self.files,
-            memory: self.memory,
+            memory: self.memory / 2,
             dates: BTreeMap::new(),
             growth: BTreeMap::new(),
         };

@@ -203,7 +203,6 @@ struct PreparedInner {
     face: Face,
     statement: Statement,
     snapshot: Arc<Snapshot>,
-    unbound: LogicalPlan,
     parameters: SchemaRef,
     /// Analysed and optimised; `None` while parameters are missing.
     plan: Option<LogicalPlan>,
@@ -362,7 +361,6 @@ impl Door {
             face,
             statement,
             snapshot,
-            unbound,
             parameters,
             plan,
             schema,

@@ -29,7 +29,7 @@ pub fn sparkline(values: &[Option<f64>], title: &str) -> String {
         }
     }
     if let Some((index, value)) = values.iter().enumerate().rev().find_map(|(index, value)| value.map(|v| (index, v))) {
-        canvas.disc((x(index), y(value)), 2.5, Token::Good);
+        canvas.disc((x(index), y(value)), 2.5, Token::Ink);
     }
     canvas.finish_spark(title).unwrap_or_else(|_| escape(title))
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(place: &Place, Arguments {}: Arguments) -> Result<()> {
     say(&format!(
         "snapshot {} is served by {cubes} cubes straight from the facts: no rollup is declared, so there is nothing to \
          build; {} orphaned files were removed",
-        head.snapshot_id, swept.files
+        head.snapshot_id, swept.objects
     ));
     Ok(())
 }

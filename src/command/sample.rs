@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 }
 
 /// Seed of the committed sample.
-pub(super) const SEED: u64 = 20_240_101;
+pub(super) const SEED: u64 = crate::sample::SEED;
 
 pub(super) fn run(arguments: Arguments) -> Result<()> {
     let Arguments { out, customers, months, seed, outlets } = arguments;

@@ -3,7 +3,6 @@
 //! Works column by column over a few thousand rows. The first fault of a row, in the order of the table's columns, is its
 //! reason; the other columns of that row are not looked at any more.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -30,6 +29,9 @@ use crate::warehouse::SHARED;
 /// The node that may deliver for every branch.
 pub(super) const HEAD_OFFICE: &str = "head_office";
 
+/// More branches than this in one file are a column that is no branch: each would become a folder.
+const BRANCHES: usize = 4096;
+
 /// Columns that travel with a row until it is written: file, line, offset, length. No table column can have such a name.
 pub(super) const PLACE: [&str; 4] = ["#file", "#line", "#offset", "#length"];
 
@@ -42,8 +44,6 @@ pub(super) struct Target {
     pub(super) files: SchemaRef,
     /// Schema of conformed rows: the files' columns without the surrogate, then [`PLACE`].
     pub(super) rows: SchemaRef,
-    /// Column that names a row's branch, for its partition or to look references up.
-    branch: Option<String>,
     /// Columns by dimension that they refer to, and how.
     references: HashMap<String, Reference>,
 }
@@ -68,44 +68,23 @@ impl Target {
     /// [`Code::Definition`] when a reference cannot be looked up.
     pub(super) fn new(table: &Table, files: SchemaRef, tables: &[Table]) -> Result<Self> {
         let wrong = |what: String| Error::new(Code::Definition, format!("table `{}`: {what}", *table.name));
-        let mut branch = table.partition.branch.as_ref().map(|column| column.value.clone());
         let mut references = HashMap::new();
         for column in &table.columns {
             let Some(dimension) = &column.references else { continue };
-            let reference =
-                Reference::new(dimension, tables).map_err(|what| wrong(format!("column `{}` {what}", *column.name)))?;
-            if reference.cut && branch.is_none() {
-                let named = tables
-                    .iter()
-                    .find(|table| *table.name == **dimension)
-                    .and_then(|table| table.partition.branch.as_ref());
-                let named = named.map(|column| column.value.clone()).unwrap_or_default();
-                if table.column(&named).is_none() {
-                    return Err(wrong(format!(
-                        "column `{}` refers to `{}`, which is cut by branch: a column `{named}` must name the row's branch",
-                        *column.name, **dimension
-                    )));
-                }
-                branch = Some(named);
-            }
+            let reference = Reference::new(dimension, tables);
+            let reference = reference.map_err(|what| wrong(format!("column `{}` {what}", *column.name)))?;
             references.insert(column.name.value.clone(), reference);
         }
-        let cut = table.partition.branch.as_ref();
-        if table.kind == TableKind::Dimension {
-            if table.key.is_empty() {
-                return Err(wrong("a dimension needs a key".to_owned()));
-            }
-            if let Some(cut) = cut
-                && !table.key.iter().any(|key| **key == **cut)
-            {
-                return Err(wrong(format!("it is cut by `{}`, so its key must hold that column", **cut)));
-            }
+        if let Some(cut) = table.partition.branch.as_ref().filter(|_| table.kind == TableKind::Dimension)
+            && !table.key.iter().any(|key| **key == **cut)
+        {
+            return Err(wrong(format!("it is cut by `{}`, so its key must hold that column", **cut)));
         }
         let surrogate = table.surrogate.as_ref().map(|column| column.value.as_str());
         let mut fields: Vec<_> =
             files.fields().iter().filter(|field| Some(field.name().as_str()) != surrogate).map(Arc::clone).collect();
         fields.extend(PLACE.map(|name| Arc::new(Field::new(name, Arrow::Int64, false))));
-        Ok(Self { table: table.clone(), files, rows: Arc::new(Schema::new(fields)), branch, references })
+        Ok(Self { table: table.clone(), files, rows: Arc::new(Schema::new(fields)), references })
     }
 
     /// The dimensions that the rows refer to.
@@ -361,10 +340,12 @@ struct Conformer<'a> {
     /// Column of the table that decides the period.
     date: Option<usize>,
     sums: Vec<(usize, ExactSum, Option<u64>)>,
-    /// Known branch texts: the number in `names`, or what is wrong with it.
-    branches: HashMap<Box<[u8]>, Result<u32, Fault>>,
+    /// Known branch texts: the number in `names`.
+    branches: HashMap<Box<[u8]>, u32>,
     names: Vec<String>,
     partitions: HashMap<(u32, i32), u32>,
+    /// The partition asked for last: neighbours mostly share it.
+    last: Option<((u32, i32), u32)>,
 }
 
 impl<'a> Conformer<'a> {
@@ -388,13 +369,19 @@ impl<'a> Conformer<'a> {
             task,
             index,
             file,
-            branch: target.branch.as_deref().map(|branch| (branch, Cells::new(&file.feed, branch))),
+            branch: target
+                .table
+                .partition
+                .branch
+                .as_ref()
+                .map(|branch| (branch.value.as_str(), Cells::new(&file.feed, branch))),
             columns,
             date,
             sums: sums.collect(),
             branches: HashMap::new(),
             names: Vec::new(),
             partitions: HashMap::new(),
+            last: None,
         })
     }
 
@@ -402,7 +389,7 @@ impl<'a> Conformer<'a> {
         let rows = raw.len();
         quarantine.file(self.index).delivered += rows as u64;
         self.add_to_sums(raw);
-        let mut faults = Faults { rows: vec![None; rows], count: 0 };
+        let mut faults = Faults { bad: vec![false; rows], found: Vec::new() };
         for (row, why) in raw.malformed() {
             faults.put(*row, None, Fault::new(Reason::MalformedLine, why.clone()));
         }
@@ -421,29 +408,26 @@ impl<'a> Conformer<'a> {
         arrays.push(place(&|row| i64::from(raw.rows()[row].length)));
         let mut batch = RecordBatch::try_new(Arc::clone(&self.task.target.rows), arrays)
             .map_err(|error| Error::internal("rows are conformed", error))?;
-        if faults.count > 0 {
-            let keep: BooleanArray = faults.rows.iter().map(|fault| Some(fault.is_none())).collect();
+        if !faults.found.is_empty() {
+            let keep: BooleanArray = faults.bad.iter().map(|bad| Some(!bad)).collect();
             batch = filter_record_batch(&batch, &keep).map_err(|error| Error::internal("rows are conformed", error))?;
         }
         let mut ids = Vec::with_capacity(batch.num_rows());
-        for row in (0..rows).filter(|row| faults.rows[*row].is_none()) {
+        for row in (0..rows).filter(|row| !faults.bad[*row]) {
             let cut = (branches[row], months.get(row).copied().unwrap_or_default());
             ids.push(self.partition(cut, buffer));
         }
-        for (row, fault) in faults.rows.into_iter().enumerate() {
-            if let Some((column, fault)) = fault {
-                let branch =
-                    self.task.target.table.partition.branch.is_some().then(|| self.names.get(branches[row] as usize));
-                quarantine.push(Reject {
-                    file: self.index,
-                    line: raw.rows()[row].line,
-                    branch: branch.flatten().cloned(),
-                    reason: fault.reason,
-                    column: column.map(str::to_owned),
-                    message: fault.message.into_owned(),
-                    raw: raw.raw(row, self.file),
-                })?;
-            }
+        faults.found.sort_unstable_by_key(|(row, _)| *row);
+        for (row, (column, fault)) in faults.found {
+            quarantine.push(Reject {
+                file: self.index,
+                line: raw.rows()[row].line,
+                branch: self.names.get(branches[row] as usize).cloned(),
+                reason: fault.reason,
+                column: column.map(str::to_owned),
+                message: fault.message.into_owned(),
+                raw: raw.raw(row, self.file),
+            })?;
         }
         if batch.num_rows() > 0 { buffer.push(batch, ids) } else { Ok(()) }
     }
@@ -468,14 +452,13 @@ impl<'a> Conformer<'a> {
     fn branches(&mut self, raw: &RawBatch, faults: &mut Faults<'a>) -> Vec<u32> {
         let mut numbers = vec![u32::MAX; raw.len()];
         let Some((column, cells)) = &self.branch else { return numbers };
-        let cut = self.task.target.table.partition.branch.is_some();
+        let mut last: Option<(&[u8], u32)> = None;
         for (row, number) in numbers.iter_mut().enumerate() {
-            if faults.rows[row].is_some() {
+            if faults.bad[row] {
                 continue;
             }
             let cell = match cells.get(raw, row) {
                 Ok(Some(cell)) => cell,
-                Ok(None) if !cut => continue,
                 Ok(None) => {
                     faults.put(row, Some(column), missing());
                     continue;
@@ -485,16 +468,29 @@ impl<'a> Conformer<'a> {
                     continue;
                 }
             };
-            if !self.branches.contains_key(cell) {
-                let known = branch_name(cell, &self.task.node, cut).map(|name| {
-                    self.names.push(name);
-                    u32::try_from(self.names.len() - 1).unwrap_or(u32::MAX)
-                });
-                self.branches.insert(cell.into(), known);
+            // Rows of a branch mostly stand together.
+            if last.is_some_and(|(text, _)| text == cell) {
+                *number = last.map_or(u32::MAX, |(_, number)| number);
+                continue;
             }
-            match &self.branches[cell] {
-                Ok(known) => *number = *known,
-                Err(fault) => faults.put(row, Some(column), fault.clone()),
+            let known = match self.branches.get(cell) {
+                Some(known) => Ok(*known),
+                None => branch_name(cell, &self.task.node).and_then(|name| {
+                    if self.names.len() == BRANCHES {
+                        return Err(Fault::new(Reason::WrongBranch, format!("is one branch more than {BRANCHES}")));
+                    }
+                    let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                    self.names.push(name);
+                    self.branches.insert(cell.into(), number);
+                    Ok(number)
+                }),
+            };
+            match known {
+                Ok(known) => {
+                    *number = known;
+                    last = Some((cell, known));
+                }
+                Err(fault) => faults.put(row, Some(column), fault),
             }
         }
         numbers
@@ -511,7 +507,7 @@ impl<'a> Conformer<'a> {
             return Vec::new();
         };
         let month = |row: usize| {
-            if faults.rows[row].is_some() {
+            if faults.bad[row] {
                 return 0;
             }
             if days.is_null(row) {
@@ -532,13 +528,18 @@ impl<'a> Conformer<'a> {
     }
 
     fn partition(&mut self, cut: (u32, i32), buffer: &mut Buffer) -> u32 {
-        let cut = if self.task.target.table.partition.branch.is_some() { cut } else { (u32::MAX, cut.1) };
-        if let Some(id) = self.partitions.get(&cut) {
-            return *id;
+        if let Some((_, id)) = self.last.filter(|(last, _)| *last == cut) {
+            return id;
         }
-        let branch = self.names.get(cut.0 as usize).cloned();
-        let id = buffer.partition(&PartitionKey { branch, month: (cut.1 != 0).then_some(cut.1) });
+        let id = match self.partitions.get(&cut) {
+            Some(id) => *id,
+            None => {
+                let branch = self.names.get(cut.0 as usize).cloned();
+                buffer.partition(&PartitionKey { branch, month: (cut.1 != 0).then_some(cut.1) })
+            }
+        };
         self.partitions.insert(cut, id);
+        self.last = Some((cut, id));
         id
     }
 
@@ -551,14 +552,9 @@ impl<'a> Conformer<'a> {
         branches: &[u32],
         faults: &mut Faults<'a>,
     ) -> ArrayRef {
-        let required = column.required
-            || self
-                .task
-                .target
-                .table
-                .key
-                .iter()
-                .any(|key| *key.value == *column.name.value && self.task.target.table.kind == TableKind::Dimension);
+        let table = &self.task.target.table;
+        let is_key = table.kind == TableKind::Dimension && table.key.iter().any(|key| **key == *column.name);
+        let required = column.required || is_key;
         let mut typed = Typed { name: &column.name, required, cells, raw, faults };
         let rows = raw.len();
         if let Some(reference) = self.task.target.references.get(&column.name.value) {
@@ -687,33 +683,34 @@ fn missing() -> Fault {
     Fault::new(Reason::MissingRequired, "has no value")
 }
 
-/// The branch that a text names. `cut`: it becomes a folder name, and the node must be allowed to deliver for it.
-fn branch_name(cell: &[u8], node: &str, cut: bool) -> Result<String, Fault> {
+/// The branch that a text names: it becomes a folder, and the node must be allowed to deliver for it.
+fn branch_name(cell: &[u8], node: &str) -> Result<String, Fault> {
     let name = parse::text(cell)?;
-    if !cut {
-        return Ok(name.to_owned());
-    }
-    let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if !plain || name.is_empty() || name.len() > 63 {
-        return Err(Fault::new(Reason::WrongBranch, "is no branch code: lower-case ASCII letters, digits and _ are"));
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    if name.is_empty() || name.len() > 63 || !name.bytes().all(plain) {
+        return Err(Fault::new(
+            Reason::WrongBranch,
+            "is no branch code: lower-case ASCII letters, digits, _ and - only",
+        ));
     }
     if node != HEAD_OFFICE && node != name {
-        return Err(Fault::new(Reason::WrongBranch, Cow::from(format!("is not the branch of the node `{node}`"))));
+        return Err(Fault::new(Reason::WrongBranch, format!("is not the branch of the node `{node}`")));
     }
     Ok(name.to_owned())
 }
 
 /// First fault of each row.
 struct Faults<'a> {
-    rows: Vec<Option<RowFault<'a>>>,
-    count: usize,
+    /// Looked at for every cell, so it is small.
+    bad: Vec<bool>,
+    found: Vec<(usize, RowFault<'a>)>,
 }
 
 impl<'a> Faults<'a> {
     fn put(&mut self, row: usize, column: Option<&'a str>, fault: Fault) {
-        if self.rows[row].is_none() {
-            self.rows[row] = Some((column, fault));
-            self.count += 1;
+        if !self.bad[row] {
+            self.bad[row] = true;
+            self.found.push((row, (column, fault)));
         }
     }
 }
@@ -731,7 +728,7 @@ impl<'b> Typed<'_, 'b> {
     /// Parses every cell and hands over one value per row: null where there is none or the row is rejected.
     fn each<T>(&mut self, parse: impl Fn(usize, &'b [u8]) -> Result<T, Fault>, mut put: impl FnMut(Option<T>)) {
         for row in 0..self.raw.len() {
-            if self.faults.rows[row].is_some() {
+            if self.faults.bad[row] {
                 put(None);
                 continue;
             }

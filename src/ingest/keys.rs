@@ -1,15 +1,16 @@
 //! Keys in memory: which key was seen, and which surrogate it has.
 //!
 //! Two million accounts are looked up for every fact row, so the index is an open-addressed table of positions into one
-//! arena of key bytes: about 30 bytes per key, one or two cache misses per look-up, and always compared in full.
+//! arena of key bytes: about 40 bytes per key. Memory is the cost of a look-up, so a slot holds a part of the hash, and
+//! only a key that very probably is the right one is fetched, and then compared in full.
 
 use std::collections::BTreeMap;
 
 /// A set of byte keys that numbers them in the order of their first appearance.
 #[derive(Debug, Default)]
 pub(super) struct KeyIndex {
-    /// Position + 1 of a key, or 0; the length is a power of two.
-    slots: Vec<u32>,
+    /// Part of a key's hash, and its position + 1, or 0; the length is a power of two.
+    slots: Vec<(u32, u32)>,
     /// Where each key ends in `bytes`.
     ends: Vec<usize>,
     bytes: Vec<u8>,
@@ -26,15 +27,19 @@ impl KeyIndex {
         &self.bytes[start..self.ends[position]]
     }
 
-    /// The slot that holds `key`, or the free one where it belongs. Only called while `slots` is not full.
-    fn slot(&self, key: &[u8]) -> usize {
+    /// The slot that holds `key` or is free for it, and its tag. Only called while `slots` is not full.
+    fn slot(&self, key: &[u8]) -> (usize, u32) {
         let mask = self.slots.len() - 1;
-        // The mask cuts the hash, so the lossy conversion on a 32-bit machine does no harm.
-        let mut slot = hash(key) as usize & mask;
-        while self.slots[slot] != 0 && self.key(self.slots[slot] as usize - 1) != key {
-            slot = (slot + 1) & mask;
+        // Slot and tag are different parts of the hash: cutting them off is the purpose of both conversions.
+        let hash = hash(key);
+        let (mut slot, tag) = (hash as usize & mask, (hash >> 32) as u32);
+        loop {
+            match self.slots[slot] {
+                (_, 0) => return (slot, tag),
+                (other, position) if other == tag && self.key(position as usize - 1) == key => return (slot, tag),
+                _ => slot = (slot + 1) & mask,
+            }
         }
-        slot
     }
 
     /// Position of a known key.
@@ -42,7 +47,7 @@ impl KeyIndex {
         if self.slots.is_empty() {
             return None;
         }
-        (self.slots[self.slot(key)] as usize).checked_sub(1)
+        (self.slots[self.slot(key).0].1 as usize).checked_sub(1)
     }
 
     /// Adds a key. `Ok(position)` when it is new, `Err(position)` of the earlier one when it is not.
@@ -50,22 +55,27 @@ impl KeyIndex {
         if self.slots.len() < (self.len() + 1) * 2 {
             self.grow();
         }
-        let slot = self.slot(key);
-        if let Some(position) = (self.slots[slot] as usize).checked_sub(1) {
+        let (slot, tag) = self.slot(key);
+        if let Some(position) = (self.slots[slot].1 as usize).checked_sub(1) {
             return Err(position);
         }
         let position = self.ends.len();
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len());
-        self.slots[slot] = u32::try_from(position + 1).expect("a partition of 4 billion rows does not fit memory");
+        let number = u32::try_from(position + 1).expect("a partition of 4 billion rows does not fit memory");
+        self.slots[slot] = (tag, number);
         Ok(position)
     }
 
     fn grow(&mut self) {
-        self.slots = vec![0; (self.slots.len() * 2).max(64)];
-        for position in 0..self.ends.len() {
-            let slot = self.slot(self.key(position));
-            self.slots[slot] = u32::try_from(position + 1).expect("checked when it was inserted");
+        let mask = (self.slots.len() * 2).max(64) - 1;
+        let old = std::mem::replace(&mut self.slots, vec![(0, 0); mask + 1]);
+        for (tag, number) in old.into_iter().filter(|(_, number)| *number != 0) {
+            let mut slot = hash(self.key(number as usize - 1)) as usize & mask;
+            while self.slots[slot].1 != 0 {
+                slot = (slot + 1) & mask;
+            }
+            self.slots[slot] = (tag, number);
         }
     }
 }

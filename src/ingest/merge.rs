@@ -135,6 +135,7 @@ impl Merger<'_> {
         self.settle(&rows, &fates, key, seen, quarantine)?;
         let keep: BooleanArray = fates.iter().map(|fate| Some(*fate == Fate::New)).collect();
         let kept = project(&filter_record_batch(&rows, &keep).map_err(failed)?, &target.files)?;
+        drop(rows); // sorting makes another copy
         if kept.num_rows() == 0 {
             return Ok(());
         }

@@ -85,16 +85,31 @@ pub(super) fn decimal(cell: &[u8], precision: u8, scale: i8) -> Parsed<i128> {
     let scale = u32::try_from(scale).unwrap_or(0);
     let too_long = || Fault::new(Reason::OutOfRange, format!("does not fit decimal({precision},{scale})"));
     let value = if delivered <= scale {
-        10_i128.checked_pow(scale - delivered).and_then(|factor| value.checked_mul(factor)).ok_or_else(too_long)?
+        power(scale - delivered).and_then(|factor| value.checked_mul(factor)).ok_or_else(too_long)?
     } else {
-        let factor = 10_i128.checked_pow(delivered - scale).ok_or_else(too_long)?;
+        let factor = power(delivered - scale).ok_or_else(too_long)?;
         if value % factor != 0 {
             return Err(Fault::new(Reason::BadType, format!("has more than {scale} decimals")));
         }
         value / factor
     };
-    let limit = 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+    let limit = power(u32::from(precision)).unwrap_or(i128::MAX);
     if value.unsigned_abs() >= limit.unsigned_abs() { Err(too_long()) } else { Ok(value) }
+}
+
+/// Powers of ten, as far as 128 bits hold them: asked for several times per amount.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
+fn power(exponent: u32) -> Option<i128> {
+    POWERS.get(exponent as usize).copied()
 }
 
 /// The unscaled value and the number of decimals of a plain decimal number; `None` for anything else, exponents and
@@ -340,7 +355,7 @@ fn align(left: (i128, u32), right: (i128, u32)) -> Option<(i128, i128, u32)> {
         return Some((left.0, right.0, left.1));
     }
     let scale = left.1.max(right.1);
-    let lift = |(value, own): (i128, u32)| value.checked_mul(10_i128.checked_pow(scale - own)?);
+    let lift = |(value, own): (i128, u32)| value.checked_mul(power(scale - own)?);
     Some((lift(left)?, lift(right)?, scale))
 }
 

@@ -10,6 +10,7 @@ use super::{Label, Located};
 
 pub use decode::parse;
 pub(crate) use keys::REPORT;
+pub(crate) use validate::FUNCTIONS;
 pub use validate::check;
 
 /// `reports/<name>/report.yaml`.

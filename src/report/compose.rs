@@ -163,7 +163,7 @@ impl Input<'_> {
         };
         let meaning = Meaning::of(&kpi.format, self.model);
         let value = cell(&kpi.value)?;
-        let unit = meaning.unit(value.as_slice(), lang);
+        let unit = value.map_or_else(|| meaning.unit(&[], lang), |value| meaning.unit_alone(value, lang));
         let digits = |value: Option<Number>| {
             value.map_or_else(|| MISSING.to_owned(), |value| figure::digits(value, unit, Sign::Minus, lang))
         };
@@ -565,3 +565,6 @@ fn prose(text: &str) -> Vec<Prose> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests;

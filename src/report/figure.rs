@@ -51,6 +51,19 @@ impl Meaning {
             None => unit,
         }
     }
+
+    /// The unit of a figure that stands alone, in a sentence or a tile. In a block the larger unit begins at ten of it, so that
+    /// small parts keep their digits; here there are none, and 1.08 亿元 is read more easily than 10,843 万元.
+    pub(super) fn unit_alone(&self, number: Number, lang: Lang) -> NumberUnit {
+        let unit = self.unit(&[number], lang);
+        let reached = |power: u8| number.absolute().to_f64() >= 10_f64.powi(power.into());
+        match steps(lang).iter().find(|power| reached(**power)) {
+            Some(power) if unit.quantity == Quantity::Money && *power > unit.power => {
+                NumberUnit { power: *power, decimals: self.decimals.unwrap_or(2), ..unit }
+            }
+            _ => unit,
+        }
+    }
 }
 
 /// The measure of a path such as `deposits.balance`.
@@ -93,20 +106,14 @@ pub(super) fn digits(number: Number, unit: NumberUnit, sign: Sign, lang: Lang) -
 
 /// A number on its own, in the unit that suits it.
 pub(super) fn alone(number: Number, quantity: Quantity, decimals: Option<u8>, sign: Sign, lang: Lang) -> String {
-    let mut unit = Meaning { quantity, decimals, good: Good::None }.unit(&[number], lang);
-    // In a block the larger unit begins at ten of it, so that small parts keep their digits. A sentence has no small parts,
-    // and 1.08 亿元 is read more easily than 10,843 万元.
-    if let Some((power, _)) = SENTENCE_STEPS.iter().find(|(power, of)| {
-        quantity == Quantity::Money && *of == lang && reaches(number, *power) && unit.power < *power
-    }) {
-        unit = NumberUnit { quantity, power: *power, decimals: decimals.unwrap_or(2) };
-    }
+    let unit = Meaning { quantity, decimals, good: Good::None }.unit_alone(number, lang);
     amount(number, unit, sign, lang)
 }
 
-/// Powers of ten at which a larger unit begins in a sentence.
-const SENTENCE_STEPS: [(u8, Lang); 2] = [(8, Lang::Zh), (9, Lang::En)];
-
-fn reaches(number: Number, power: u8) -> bool {
-    number.absolute().to_f64() >= 10_f64.powi(power.into())
+/// The larger units of amounts: power of ten, largest first.
+const fn steps(lang: Lang) -> &'static [u8] {
+    match lang {
+        Lang::Zh => &[8, 4],
+        Lang::En => &[9, 6, 3],
+    }
 }

@@ -11,25 +11,13 @@ use arrow::datatypes::{Field, Schema};
 use super::calendar::{self, Period};
 use super::value::{Number, Value};
 use crate::error::{Code, Error, Result};
-use crate::model::report::{Parameter, Report};
+use crate::model::report::{FUNCTIONS, Parameter, Report};
 
 /// Names in a report's URL that belong to every report and are never parameters of one. `as_of` is both.
 pub const RESERVED: [&str; 7] = ["scope", "lang", "theme", "unit", "format", "snapshot", "page"];
 
 /// The largest number of months that `months_before` goes back: a century.
 const MONTHS_BACK_MAX: i64 = 1200;
-
-/// The calendar functions that a parameter may call, with their arguments.
-const FUNCTIONS: [&str; 8] = [
-    "last_closed(PERIOD)",
-    "period_start(DATE, PERIOD)",
-    "period_end(DATE, PERIOD)",
-    "months_before(DATE, COUNT)",
-    "month_start(DATE)",
-    "year_start(DATE)",
-    "prior_month_end(DATE)",
-    "prior_year_end(DATE)",
-];
 
 /// A parameter with its value.
 #[derive(Debug, Clone)]
@@ -197,7 +185,7 @@ fn check_range(parameter: &Parameter, text: &str, value: &Value, names: &Names<'
 /// A day: ISO, `latest`, an earlier parameter, or a calendar function of days. The error says what may be written.
 fn day(text: &str, names: &Names<'_>) -> Result<i32, String> {
     let text = text.trim();
-    let allowed = || format!("a date as `2025-11-30`, `latest`, or one of {}", FUNCTIONS.join(", "));
+    let allowed = || format!("a date as `2025-11-30`, `latest`, or a calendar function: {}", FUNCTIONS.join(", "));
     if let Some(day) = calendar::parse(text) {
         return Ok(day);
     }
@@ -335,3 +323,6 @@ fn placeholders(sql: &str) -> Vec<&str> {
 fn bad(message: String) -> Error {
     Error::new(Code::BadRequest, message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
@@ -17,13 +18,10 @@ use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang};
 use crate::model;
 use crate::model::report::Report;
-use crate::query::{Door, Face, HeadInfo, Statement, TableKind};
+use crate::query::{Branch, Door, Face, HEAD_OFFICE, HeadInfo, Statement};
 
 /// Statements of one run that execute at once: a report takes its share of the machine, not all of it.
 const CONCURRENT: usize = 4;
-
-/// The scope of the whole bank.
-const HEAD_OFFICE: &str = "head_office";
 
 /// Runs a report for a principal.
 ///
@@ -58,16 +56,16 @@ pub async fn run(
 
     let mut bound = values.clone();
     bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
-    // Boxed, because the compiler cannot see that borrowing futures made by a closure may move between threads.
-    let mut runs = Vec::with_capacity(report.datasets.len());
-    for dataset in &report.datasets {
-        runs.push(collect(door, principal, &head, &scope.value, dataset, &bound).boxed());
-    }
-    let loaded: Vec<(Dataset, DatasetEvidence)> =
-        futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
-    let (datasets, of_datasets): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
+    // Boxed: the borrows of a closure's future are too particular for the caller's executor.
+    let runs: Vec<BoxFuture<'_, Result<(Dataset, DatasetEvidence)>>> = report
+        .datasets
+        .iter()
+        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound).boxed())
+        .collect();
+    let loaded: Vec<_> = futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
+    let (datasets, of_datasets) = loaded.into_iter().unzip();
 
-    let evidence = evidence(principal, &head, &scope.value, &values, of_datasets, started);
+    let evidence = evidence(principal, &head, &scope, &scopes, &values, of_datasets, started);
     compose::compose(&compose::Input { report, model: door.model(), lang, scope, scopes, values, datasets, evidence })
 }
 
@@ -97,28 +95,24 @@ fn no_such(report: &Report) -> Error {
     Error::new(Code::NoSuchObject, format!("no report `{}`, or no right to see it in this scope", *report.name))
 }
 
-/// The schemas with cubes that the principal may read: head office first, then branches by name.
+/// The schemas that the principal may read: the whole bank first, then branches by key.
 async fn scopes(door: &Door, principal: &Principal, lang: Lang) -> Result<Vec<Choice>> {
-    let mut names: Vec<String> = door
-        .tables(principal)
-        .await?
-        .into_iter()
-        .filter(|table| table.kind == TableKind::Cube)
-        .map(|table| table.schema)
-        .collect();
-    names.sort_by(|left, right| (left != HEAD_OFFICE, left).cmp(&(right != HEAD_OFFICE, right)));
-    names.dedup();
-    Ok(names.into_iter().map(|name| Choice { label: scope_label(&name, lang), value: name }).collect())
+    let mut scopes = Vec::new();
+    if matches!(principal.scope, Scope::HeadOffice) {
+        let label = locale::message(lang, "report-head-office", &[]);
+        scopes.push(Choice { value: HEAD_OFFICE.to_owned(), label });
+    }
+    let branches = door.branches_of(principal).await?;
+    scopes.extend(branches.into_iter().map(|branch| Choice { label: branch_label(&branch, lang), value: branch.key }));
+    Ok(scopes)
 }
 
-fn scope_label(name: &str, lang: Lang) -> String {
-    if name == HEAD_OFFICE {
-        return locale::message(lang, "report-head-office", &[]);
-    }
-    let mut characters = name.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => String::new(),
+/// The organisation table names members in one language; the key, capitalised, serves where that is not the reader's.
+fn branch_label(branch: &Branch, lang: Lang) -> String {
+    let mut characters = branch.key.chars();
+    match (lang, characters.next()) {
+        (Lang::En, Some(first)) if !branch.name.is_ascii() => first.to_uppercase().chain(characters).collect(),
+        _ => branch.name.clone(),
     }
 }
 
@@ -204,18 +198,18 @@ pub(super) fn read(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Vec<Valu
 fn evidence(
     principal: &Principal,
     head: &HeadInfo,
-    scope: &str,
+    scope: &Choice,
+    scopes: &[Choice],
     parameters: &[Resolved],
     datasets: Vec<DatasetEvidence>,
     started: Instant,
 ) -> Evidence {
     // A branch is told of its own close only.
-    let (closed, branches, open) = if scope == HEAD_OFFICE {
-        (head.completeness.closed, head.completeness.of, head.completeness.open.clone())
-    } else {
-        let open: Vec<String> = head.completeness.open.iter().filter(|branch| *branch == scope).cloned().collect();
-        (1 - open.len().min(1), 1, open)
-    };
+    let whole = scope.value == HEAD_OFFICE;
+    let open = head.completeness.open.iter().filter(|branch| whole || **branch == scope.value);
+    let open: Vec<String> = open.map(|branch| named(branch, scopes)).collect();
+    let branches = if whole { head.completeness.of } else { 1 };
+    let closed = branches - open.len().min(branches);
     Evidence {
         principal: principal.name.clone(),
         fingerprint: principal.fingerprint(),
@@ -231,6 +225,10 @@ fn evidence(
         engine: env!("CARGO_PKG_VERSION"),
         duration_ms: milliseconds(started),
     }
+}
+
+fn named(branch: &str, scopes: &[Choice]) -> String {
+    scopes.iter().find(|choice| choice.value == branch).map_or_else(|| branch.to_owned(), |choice| choice.label.clone())
 }
 
 /// The tie-out compares head office with all branches, so it is told to those who may read all branches.
@@ -257,6 +255,3 @@ fn sha256(bytes: &[u8]) -> String {
         text
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -206,3 +206,6 @@ fn divide_half_away(numerator: i128, divisor: i128) -> i128 {
     let remainder = (numerator % divisor).unsigned_abs();
     if remainder >= divisor.unsigned_abs() - remainder { quotient + numerator.signum() } else { quotient }
 }
+
+#[cfg(test)]
+mod tests;

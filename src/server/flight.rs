@@ -54,12 +54,10 @@ const MAX_INBOUND: usize = 64 << 20;
 
 /// What the service works with. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Flight(Arc<Parts>);
+struct Flight(Arc<Parts>);
 
-/// The parts of the service.
 #[derive(Debug)]
-#[doc(hidden)]
-pub struct Parts {
+struct Parts {
     auth: Auth,
     door: Door,
     clock: Clock,
@@ -80,7 +78,7 @@ impl std::ops::Deref for Flight {
 }
 
 /// The Flight SQL service over these services.
-pub fn service(services: Services) -> FlightServiceServer<Flight> {
+pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
     let mut languages = services.config.languages.clone();
     if languages.is_empty() {
         languages.push("en".to_owned());

@@ -1,4 +1,5 @@
 //! Batches into a real warehouse: what is loaded, what is refused, and that nothing is lost between the two.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,6 +56,20 @@ warehouse:
       columns:
         - {name: job, type: text}
         - {name: contacts, type: integer, required: true}
+    - name: fact_event
+      kind: fact
+      key: [event_id]
+      partition: {branch: branch_code, date: day, by: quarter}
+      columns:
+        - {name: event_id, type: integer, required: true}
+        - {name: day, type: date, required: true}
+        - {name: branch_code, type: text}
+        - {name: account_sk, type: integer, references: dim_account}
+        - {name: happened_at, type: timestamp}
+        - {name: noted_at, type: timestamp}
+        - {name: is_own, type: boolean}
+        - {name: rate, type: \"decimal(9,6)\"}
+        - {name: score, type: float}
 ";
 
 /// A project with its warehouse, and a folder for batches.
@@ -67,11 +82,15 @@ struct Bank {
 
 impl Bank {
     async fn open() -> Self {
+        Self::with(SETTINGS).await
+    }
+
+    async fn with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (project, state) = (folder.path().join("project"), folder.path().join("state"));
         std::fs::create_dir_all(&project).unwrap();
         std::fs::create_dir_all(&state).unwrap();
-        std::fs::write(project.join("countinghouse.yaml"), SETTINGS).unwrap();
+        std::fs::write(project.join("countinghouse.yaml"), settings).unwrap();
         let config = config::load(&project, &state).unwrap();
         let clock = Clock::fixed("2025-12-01T08:00:00Z".parse().unwrap());
         let catalog = Catalog::open(&state, clock.clone()).await.unwrap();
@@ -87,7 +106,11 @@ impl Bank {
     }
 
     async fn load(&self, feed: &Path) -> Result<LoadOutcome> {
-        load(&self.warehouse, &self.catalog, &self.config.warehouse.tables, feed, &()).await
+        /// A server loads in a task that may move between threads.
+        fn movable<T: Send>(future: T) -> T {
+            future
+        }
+        movable(load(&self.warehouse, &self.catalog, &self.config.warehouse.tables, feed, &())).await
     }
 
     /// Rows of a table at the head, one text each, sorted; columns by name.
@@ -534,6 +557,69 @@ async fn rows_without_a_key_are_never_duplicates() {
     let feed = bank.batch("3").contacts("job,contacts\nfarmer,1\n").feed("head_office", 3, 0.0);
     assert_eq!(bank.load(&feed).await.unwrap().rows_loaded, 1);
     assert_eq!(bank.rows("fact_contact", &["job", "contacts"]).await, ["farmer 1", "farmer 1", "farmer 1"]);
+}
+
+#[tokio::test]
+async fn every_type_is_stored_as_it_means() {
+    let bank = opened().await;
+    let columns = [
+        "name: id, to: event_id",
+        "name: day, format: \"%d.%m.%Y\"",
+        "name: branch, to: branch_code",
+        "name: account, to: account_sk",
+        "name: happened_at",
+        "name: noted_at, type: date",
+        "name: own, to: is_own",
+        "name: rate, type: integer",
+        "name: score",
+    ];
+    let content = "id;day;branch;account;happened_at;noted_at;own;rate;score\n\
+        1;05.08.2025;xian;1;2025-08-05T10:00:00+08:00;2025-08-06;yes;3;1.5e-3\n\
+        2;05.02.2025;xian;;;;n/a;;n/a\n\
+        3;05.02.2025;xian;2;;;;;\n\
+        4;05.02.2025;xian;1;;;;1.5;\n\
+        5;05.02.2025;xian;1;;;;;NaN\n";
+    let more = "delimiter: \";\"\nnull: [\"\", \"n/a\"]";
+    let feed = bank.batch("2").file("event.csv", content, "fact_event", &columns, more).feed("xian", 1, 1.0);
+    let outcome = bank.load(&feed).await.unwrap();
+    assert_eq!((outcome.rows_loaded, outcome.rows_rejected), (2, 3), "{outcome:?}");
+    let columns =
+        ["event_id", "day", "month", "branch_code", "account_sk", "happened_at", "noted_at", "is_own", "rate", "score"];
+    assert_eq!(
+        bank.rows("fact_event", &columns).await,
+        [
+            "1 2025-08-05 202507 xian 3 2025-08-05T02:00:00Z 2025-08-06T00:00:00Z true 3.000000 0.0015",
+            "2 2025-02-05 202501 xian -1     ",
+        ]
+    );
+    assert_eq!(
+        bank.rows(REJECTS, &["line_no", "branch_code", "reason_code", "column_name"]).await,
+        ["4 xian unknown_key account_sk", "5 xian bad_type rate", "6 xian bad_type score"],
+        "account 2 is another branch's"
+    );
+}
+
+#[tokio::test]
+async fn dimensions_that_refer_to_each_other_are_refused() {
+    let dimension = |name: &str, other: &str| {
+        format!(
+            "\n    - name: {name}\n      kind: dimension\n      key: [id]\n      surrogate: {name}_sk\n      columns:\n\
+            \x20       - {{name: id, type: text, required: true}}\n\
+            \x20       - {{name: other_sk, type: integer, references: {other}}}"
+        )
+    };
+    let tables = format!("{}{}", dimension("dim_a", "dim_b"), dimension("dim_b", "dim_a"));
+    let bank = Bank::with(&format!("name: {{en: Test}}\nwarehouse:\n  tables:{tables}\n")).await;
+    let columns = ["name: id", "name: other, to: other_sk"];
+    let feed = bank
+        .batch("1")
+        .file("a.csv", "id,other\n1,\n", "dim_a", &columns, "")
+        .file("b.csv", "id,other\n1,\n", "dim_b", &columns, "")
+        .feed("head_office", 1, 0.0);
+    let error = bank.load(&feed).await.unwrap_err();
+    assert_eq!(error.code(), Code::Definition);
+    assert!(error.message().contains("the references of dim_a, dim_b form a circle"), "{error}");
+    assert_eq!(bank.head().await, None);
 }
 
 #[derive(Default)]

@@ -29,8 +29,11 @@ impl Kind for Line {
         limit("line", "points per line", spec.categories.len(), 2000)
     }
 
-    fn height(&self, spec: &ChartSpec, _width: f64, wish: f64) -> f64 {
-        wished(wish, if spec.is_compact() { 220.0 } else { 250.0 }, 140.0)
+    /// At least as high as the names beside the lines.
+    fn height(&self, spec: &ChartSpec, width: f64, wish: f64) -> f64 {
+        let names: f64 = ends(spec, width).iter().map(End::height).sum();
+        let least = (names + axis::time_height(spec) + 30.0).max(140.0);
+        wished(wish, if spec.is_compact() { 220.0 } else { 250.0 }, least).max(least)
     }
 
     /// Lines carry their names themselves.
@@ -179,6 +182,14 @@ struct End {
     token: Token,
 }
 
+impl End {
+    const LINE: f64 = 14.0;
+
+    fn height(&self) -> f64 {
+        self.lines.len() as f64 * Self::LINE + 3.0
+    }
+}
+
 fn ends(spec: &ChartSpec, width: f64) -> Vec<End> {
     let room = if spec.is_compact() { (width * 0.27).max(72.0) } else { (width * 0.24).min(170.0) };
     let several = spec.series.len() > 1;
@@ -207,9 +218,8 @@ fn ends(spec: &ChartSpec, width: f64) -> Vec<End> {
 
 /// Draws the ends, moved apart where they would touch; a thin line then leads to its point.
 fn draw_ends(canvas: &mut Canvas, mut ends: Vec<End>, position: &dyn Fn(usize) -> f64, scale: &Linear, plot: Area) {
-    const LINE: f64 = 14.0;
     ends.sort_by(|a, b| b.at.1.total_cmp(&a.at.1));
-    let heights: Vec<f64> = ends.iter().map(|end| end.lines.len() as f64 * LINE + 3.0).collect();
+    let heights: Vec<f64> = ends.iter().map(End::height).collect();
     let mut tops: Vec<f64> = Vec::new();
     for (end, height) in ends.iter().zip(&heights) {
         let wanted = scale.at(end.at.1) - height / 2.0;
@@ -236,7 +246,7 @@ fn draw_ends(canvas: &mut Canvas, mut ends: Vec<End>, position: &dyn Fn(usize) -
             );
         }
         for (index, (content, bold)) in end.lines.iter().enumerate() {
-            let y = top + 1.5 + LINE * (index as f64 + 0.5);
+            let y = top + 1.5 + End::LINE * (index as f64 + 0.5);
             let size = if *bold { BODY } else { SMALL };
             let (token, anchor, content) = (Token::Ink, Anchor::Start, content.clone());
             canvas.text(Text { x, y, size, token, anchor, bold: *bold, content });

@@ -41,7 +41,8 @@ impl Kind for Multiples {
     }
 
     fn height(&self, spec: &ChartSpec, width: f64, _wish: f64) -> f64 {
-        let rows = panels(spec).len().div_ceil(per_row(width));
+        let panels = panels(spec);
+        let rows = panels.len().div_ceil(per_row(spec, &panels, width));
         rows as f64 * (PANEL + GAP) + 18.0
     }
 
@@ -145,13 +146,20 @@ fn panels(spec: &ChartSpec) -> Vec<Panel<'_>> {
     panels
 }
 
-fn per_row(width: f64) -> usize {
-    ((width + GAP) / (if width <= 420.0 { 150.0 } else { 168.0 } + GAP)).floor().max(1.0) as usize
+/// As many panels beside each other as keep their two numbers apart.
+fn per_row(spec: &ChartSpec, panels: &[Panel<'_>], width: f64) -> usize {
+    let numbers = panels.iter().map(|panel| {
+        let value = panel.last(spec).zip(panel.main).map(|((at, _), main)| spec.value_text(main, at));
+        let change = panel.difference(spec).map(|difference| spec.difference(difference));
+        [value, change].into_iter().flatten().map(|text| text::width(&text, SMALL) + 6.0).sum()
+    });
+    let least = numbers.fold(if spec.is_compact() { 150.0 } else { 168.0 }, f64::max);
+    ((width + GAP) / (least + GAP)).floor().max(1.0) as usize
 }
 
 fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     let panels = panels(spec);
-    let columns = per_row(area.w);
+    let columns = per_row(spec, &panels, area.w);
     let width = (area.w - GAP * (columns - 1) as f64) / columns as f64;
     let values = || spec.series.iter().flat_map(|series| series.values.iter().flatten().copied());
     let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN, f64::max));

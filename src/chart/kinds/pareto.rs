@@ -166,7 +166,7 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     let bottom = shares.y + STEP * (ranking.shown.len() + usize::from(ranking.others > 0)) as f64;
     canvas.line((share.at(0.0), shares.y), (share.at(0.0), bottom), Token::Grid, 1.0);
     canvas.line((share.at(1.0), shares.y), (share.at(1.0), bottom), Token::Grid, 1.0);
-    canvas.dashes(&[(share.at(MARK), shares.y - 4.0), (share.at(MARK), bottom)], Token::Good, 1.0);
+    canvas.dashes(&[(share.at(MARK), shares.y - 4.0), (share.at(MARK), bottom)], Token::Ink, 1.0);
     let reach = i64::try_from(ranking.reach).unwrap_or(i64::MAX);
     let mark = message(spec.lang, "chart-pareto-reach", &[("count", reach.into())]);
     let taken = text::width(&head("chart-cumulative"), SMALL) + 10.0;
@@ -185,7 +185,7 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
         x: middle,
         y: area.y + 8.0,
         size: SMALL,
-        token: Token::Good,
+        token: Token::Ink,
         anchor: Anchor::Middle,
         bold: true,
         content: mark,
@@ -214,7 +214,7 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
             x: area.right(),
             y: middle,
             size: SMALL,
-            token: if reached { Token::Good } else { Token::Muted },
+            token: if reached { Token::Ink } else { Token::Muted },
             anchor: Anchor::End,
             bold: reached,
             content: percent.clone(),
@@ -228,7 +228,8 @@ fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     }
     canvas.polyline(points.clone(), Token::Ink, 1.5);
     for (rank, point) in points.iter().enumerate() {
-        canvas.disc(*point, 2.5, if rank + 1 == ranking.reach { Token::Good } else { Token::Ink });
+        let radius = if rank + 1 == ranking.reach { 4.0 } else { 2.5 };
+        canvas.disc(*point, radius, Token::Ink);
     }
     canvas.line((bars.x, bars.y), (bars.x, bottom), Token::Ink, 1.0);
     if ranking.others > 0 {

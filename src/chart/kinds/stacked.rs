@@ -146,7 +146,7 @@ fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     canvas.line((plot.x, bottom), (plot.right(), bottom), Token::Ink, 1.0);
     for category in 0..count {
         if all || category == last {
-            let x = axis::clamp_middle(position(category), widest, canvas.width());
+            let x = axis::clamp_middle(position(category), widest * 1.06, (plot.right() + 6.0).min(canvas.width()));
             let y = scale.at(totals[category]) - LABEL / 2.0;
             canvas.text(Text {
                 x,

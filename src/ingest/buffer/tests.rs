@@ -33,7 +33,9 @@ fn filled(limit: usize) -> Buffer {
     buffer
 }
 
-fn contents(buffer: &Buffer) -> Vec<(String, Vec<(i64, Option<String>)>)> {
+type Row = (i64, Option<String>);
+
+fn contents(buffer: &Buffer) -> Vec<(String, Vec<Row>)> {
     let mut all = Vec::new();
     for (key, number) in buffer.partitions() {
         let mut rows = Vec::new();

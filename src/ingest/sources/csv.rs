@@ -36,7 +36,7 @@ impl Source for Csv {
             .map(|field| String::from_utf8_lossy(input.bytes(&header, *field)).into_owned())
             .collect();
         let columns = file.header(&names, &format!("line {}", header.line))?;
-        input.take(&header);
+        input.take(header);
 
         let width = file.feed.columns.len();
         loop {
@@ -69,7 +69,7 @@ impl Source for Csv {
                     offset: input.offset,
                     length: Cell::new(0, record.text).length,
                 });
-                input.take(&record);
+                input.take(record);
             }
             let done = batch.len() == 0;
             if done || sink(batch).is_break() {
@@ -161,7 +161,7 @@ impl Input {
             let mut record = std::mem::take(&mut self.spare);
             record.line = self.line;
             match cut(&self.buffer[self.position..], delimiter, self.ended, &mut record) {
-                Cut::Record if record.text == 0 => self.take_owned(record),
+                Cut::Record if record.text == 0 => self.take(record),
                 Cut::Record => return Ok(Some(record)),
                 Cut::End => return Ok(None),
                 Cut::More { quote } => {
@@ -179,14 +179,11 @@ impl Input {
         }
     }
 
-    fn take(&mut self, record: &Record) {
+    /// Moves behind a record.
+    fn take(&mut self, record: Record) {
         self.position += record.end;
         self.offset += record.end as u64;
         self.line += record.breaks;
-    }
-
-    fn take_owned(&mut self, record: Record) {
-        self.take(&record);
         self.spare = record;
     }
 }

@@ -41,8 +41,8 @@ fn read(file: &SourceFile) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     source.read(file, &mut |batch: RawBatch| {
         let raw: Vec<String> = source.raw(file, batch.rows()).unwrap();
-        for row in 0..batch.len() {
-            assert_eq!(batch.raw(row, file), raw[row], "read again, a row is what it was");
+        for (row, raw) in raw.iter().enumerate() {
+            assert_eq!(batch.raw(row, file), *raw, "read again, a row is what it was");
             let cells = (0..file.feed.columns.len())
                 .map(|column| batch.cell(row, column).map(|cell| String::from_utf8_lossy(cell).into_owned()));
             let malformed = batch.malformed().iter().find(|(at, _)| *at == row).map(|(_, why)| why.clone());

@@ -15,7 +15,7 @@ const RESERVED: &[&str] = &["scope", "as_of", "lang", "theme", "unit", "format",
 const OF_THE_RUN: &[&str] = &["scope", "lang"];
 
 /// Calendar functions that a default may call. The report module computes them; a test there compares the lists.
-const FUNCTIONS: &[&str] = &[
+pub(crate) const FUNCTIONS: &[&str] = &[
     "last_closed",
     "period_start",
     "period_end",

@@ -143,13 +143,26 @@ fn dollar(text: &str) -> Dollar {
     if name == 0 { Dollar::Other } else { Dollar::Parameter(tag.len()) }
 }
 
-/// The parameters of a statement as clients see them: nullable, and text where the plan leaves the type open.
+/// The parameters of a statement as clients see them: nullable, and text where the plan leaves the type open. Numbers that
+/// the statement skips are parameters too, because clients bind by position.
 pub(super) fn announced(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| {
+    let number = |field: &Field| bare(field.name()).parse::<usize>().ok();
+    let plain = |field: &Field| {
         let data_type = if *field.data_type() == DataType::Null { &DataType::Utf8 } else { field.data_type() };
         Field::new(field.name(), data_type.clone(), true)
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    };
+    let mut fields: Vec<Field> = schema.fields().iter().map(|field| plain(field)).collect();
+    if let Some(numbers) = fields.iter().map(number).collect::<Option<Vec<_>>>() {
+        let skipped = (1..=numbers.iter().copied().max().unwrap_or(0)).filter(|number| !numbers.contains(number));
+        fields.extend(skipped.map(|number| Field::new(number.to_string(), DataType::Utf8, true)));
+        fields.sort_by_key(number);
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// A parameter's name without its sign.
+fn bare(name: &str) -> &str {
+    name.trim_start_matches('$')
 }
 
 /// The rows a client has bound, with the statement's own parameter names and types. Columns match by name where the
@@ -162,7 +175,6 @@ pub(super) fn fit(rows: &RecordBatch, parameters: &SchemaRef) -> Result<RecordBa
             format!("The statement has {wanted} parameters, and {given} are bound"),
         ));
     }
-    let bare = |name: &str| name.trim_start_matches('$').to_owned();
     let by_name: Option<Vec<usize>> = parameters
         .fields()
         .iter()
@@ -184,7 +196,7 @@ pub(super) fn fit(rows: &RecordBatch, parameters: &SchemaRef) -> Result<RecordBa
 fn plain(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     let bad = |fault| {
         let (name, ..) = sql_type(field.data_type());
-        Error::new(Code::BadRequest, format!("A value of the parameter `{}` is not a {name}", field.name()))
+        Error::new(Code::BadRequest, format!("A value of the parameter `${}` is not a {name}", bare(field.name())))
             .caused_by(fault)
     };
     let exact = CastOptions { safe: false, ..CastOptions::default() };

@@ -65,8 +65,29 @@ pub(super) struct Caller {
     pub principal: Principal,
     pub session: SessionKey,
     pub options: Options,
-    /// The token is a session token of one login, not an API token that many connections share.
-    pub own_session: bool,
+    pub token: Token,
+}
+
+/// The token of a call. It is never shown.
+#[derive(Clone)]
+pub(super) struct Token(String);
+
+impl Token {
+    /// For [`crate::auth::Auth::login_token`].
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A session token of one login, not an API token that many connections share.
+    fn is_own_session(&self) -> bool {
+        self.0.starts_with("cts_")
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 /// What `authorization` holds.
@@ -132,7 +153,7 @@ impl Flight {
                 }
             }
         }
-        Ok(Caller { principal, session, options, own_session: token.starts_with("cts_") })
+        Ok(Caller { principal, session, options, token: Token(token) })
     }
 
     /// Basic or Bearer in, a session token out: as a response header and again as a trailer, where some clients look.
@@ -206,7 +227,7 @@ impl Flight {
     /// other connections may use it, and they expire by themselves.
     pub(super) fn close_session(&self, caller: &Caller) -> CloseSessionResult {
         self.sessions.drop_session(&caller.session);
-        if caller.own_session {
+        if caller.token.is_own_session() {
             self.transactions.drop_session(&caller.session);
         }
         CloseSessionResult { status: CloseSessionStatus::Closed.into() }

@@ -27,6 +27,9 @@ enum Value {
     Map(BTreeMap<i32, Vec<i32>>),
 }
 
+/// Bytes that a statement may have.
+pub(super) const MAX_STATEMENT: usize = 65_536;
+
 /// Words that are reserved here and not in SQL:2003.
 const KEYWORDS: &[&str] = &["ANTI", "EXPLAIN", "ILIKE", "LIMIT", "OFFSET", "QUALIFY", "SEMI"];
 
@@ -107,7 +110,7 @@ fn values() -> BTreeMap<u32, Value> {
 
     // 0 says that there is no limit.
     all.extend((541..=555).chain(557..=561).map(|id| (id, Value::Long(0))));
-    all.insert(557, Value::Long(65_536));
+    all.insert(557, Value::Long(MAX_STATEMENT as i64));
 
     let numbers = [
         (8, 1), // read transactions, no savepoints

@@ -2,7 +2,7 @@
 
 use super::Roles;
 use crate::chart::ChartSpec;
-use crate::chart::axis::Linear;
+use crate::chart::axis::{Linear, clamp_middle};
 use crate::chart::canvas::{Anchor, Area, Canvas};
 use crate::chart::describe::{self, Reference};
 use crate::chart::kinds::link;
@@ -30,6 +30,8 @@ struct Columns {
     bars: Area,
     absolute: Option<Area>,
     relative: Option<Area>,
+    /// Differences are only numbers.
+    text: bool,
 }
 
 pub(super) fn draw(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
@@ -111,27 +113,55 @@ fn value_label(canvas: &mut Canvas, at: (f64, f64), zero: f64, value: f64, conte
     }
 }
 
-/// Ratios have differences in points only; narrow charts show one column of differences, as text.
+/// Ratios have differences in points only. Where bars and pins have no room, one column of differences stands as text.
 fn split(spec: &ChartSpec, reference: Option<Reference>, body: Area) -> Columns {
-    let Some(reference) = reference else { return Columns { bars: body, absolute: None, relative: None } };
-    let relative = (0..spec.categories.len()).any(|category| reference.relative(spec, category).is_some());
-    if spec.is_compact() {
-        let w = 54.0;
-        let last = Area { x: body.right() - w, w, ..body };
-        let bars = Area { w: body.w - w - 8.0, ..body };
-        return if relative {
-            Columns { bars, absolute: None, relative: Some(last) }
-        } else {
-            Columns { bars, absolute: Some(last), relative: None }
+    let none = Columns { bars: body, absolute: None, relative: None, text: false };
+    let Some(reference) = reference else { return none };
+    let count = spec.categories.len();
+    let absolute = Field::of((0..count).map(|c| reference.difference(spec, c)), &|value| spec.difference(value));
+    let relative =
+        Field::of((0..count).map(|c| reference.relative(spec, c)), &|value| describe::percent(spec, value, true));
+    let has_relative = (0..count).any(|category| reference.relative(spec, category).is_some());
+    let numbers = spec.series.iter().enumerate().flat_map(|(series, _)| (0..count).map(move |c| (series, c)));
+    let widest = numbers.map(|(series, c)| text::width(&spec.value_text(series, c), SMALL)).fold(0.0, f64::max);
+
+    let w = body.w - GAP * if has_relative { 2.0 } else { 1.0 };
+    let share = if has_relative { 0.25 } else { 0.32 };
+    let absolute_width = (w * share).max(absolute.least());
+    let relative_width = if has_relative { (w * 0.19).max(relative.least()) } else { 0.0 };
+    let bars = Area { w: w - absolute_width - relative_width, ..body };
+    if !spec.is_compact() && bars.w > widest * 1.5 + 90.0 {
+        return Columns {
+            bars,
+            absolute: Some(Area { x: bars.right() + GAP, w: absolute_width, ..body }),
+            relative: has_relative.then_some(Area { x: body.right() - relative_width, w: relative_width, ..body }),
+            text: false,
         };
     }
-    let w = body.w - GAP * if relative { 2.0 } else { 1.0 };
-    let (absolute, pins) = if relative { (w * 0.25, w * 0.19) } else { (w * 0.32, 0.0) };
-    let bars = Area { w: w - absolute - pins, ..body };
-    Columns {
-        bars,
-        absolute: Some(Area { x: bars.right() + GAP, w: absolute, ..body }),
-        relative: relative.then_some(Area { x: body.right() - pins, w: pins, ..body }),
+    let w = if has_relative { relative.widest } else { absolute.widest }.max(54.0);
+    let last = Area { x: body.right() - w, w, ..body };
+    let bars = Area { w: body.w - w - 8.0, ..body };
+    let (absolute, relative) = if has_relative { (None, Some(last)) } else { (Some(last), None) };
+    Columns { bars, absolute, relative, text: true }
+}
+
+/// How much room differences and their numbers need.
+struct Field {
+    widest: f64,
+    sides: f64,
+}
+
+impl Field {
+    fn of(values: impl Iterator<Item = Option<f64>>, label: &dyn Fn(f64) -> String) -> Self {
+        let values: Vec<f64> = values.flatten().collect();
+        let widest = values.iter().map(|value| text::width(&label(*value), SMALL)).fold(0.0, f64::max);
+        let both = values.iter().any(|value| *value < 0.0) && values.iter().any(|value| *value > 0.0);
+        Self { widest, sides: if both { 2.0 } else { 1.0 } }
+    }
+
+    /// Numbers on each side that has some, and as much again for what they say.
+    fn least(&self) -> f64 {
+        (self.widest + 8.0) * self.sides + 40.0
     }
 }
 
@@ -149,8 +179,10 @@ fn draw_heads(spec: &ChartSpec, canvas: &mut Canvas, reference: Reference, colum
     for (area, title) in [(columns.absolute, plain), (columns.relative, percent)] {
         let Some(area) = area else { continue };
         let (x, anchor) =
-            if spec.is_compact() { (area.right(), Anchor::End) } else { (area.x + area.w / 2.0, Anchor::Middle) };
-        let content = text::fit(&title, SMALL, area.w + GAP);
+            if columns.text { (area.right(), Anchor::End) } else { (area.x + area.w / 2.0, Anchor::Middle) };
+        let content = text::fit(&title, SMALL, if columns.text { canvas.width() * 0.6 } else { area.w + GAP - 12.0 });
+        let x =
+            if anchor == Anchor::Middle { clamp_middle(x, text::width(&content, SMALL), canvas.width()) } else { x };
         canvas.label((x, y), SMALL, Token::Muted, anchor, content);
     }
 }
@@ -166,7 +198,7 @@ fn draw_absolute(
 ) {
     let Some(area) = columns.absolute else { return };
     let values: Vec<Option<f64>> = (0..spec.categories.len()).map(|c| reference.difference(spec, c)).collect();
-    if spec.is_compact() {
+    if columns.text {
         return draw_texts(canvas, area, (top, step), &values, spec, &|value| spec.difference(value));
     }
     let widest =
@@ -208,7 +240,7 @@ fn draw_relative(
     let Some(area) = columns.relative else { return };
     let values: Vec<Option<f64>> = (0..spec.categories.len()).map(|c| reference.relative(spec, c)).collect();
     let label = |value: f64| describe::percent(spec, value, true);
-    if spec.is_compact() {
+    if columns.text {
         return draw_texts(canvas, area, (top, step), &values, spec, &label);
     }
     let widest = values.iter().flatten().map(|value| text::width(&label(*value), SMALL)).fold(0.0, f64::max) + 8.0;

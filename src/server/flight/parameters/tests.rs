@@ -69,6 +69,10 @@ fn announced_parameters_are_nullable_and_never_of_type_null() {
     let schema = wanted(&[("$1", DataType::Null), ("$2", DataType::Int64)]);
     assert_eq!(schema.field(0), &Field::new("$1", DataType::Utf8, true));
     assert_eq!(schema.field(1), &Field::new("$2", DataType::Int64, true));
+    let skipping = wanted(&[("10", DataType::Date32), ("2", DataType::Int64)]);
+    let names: Vec<_> = skipping.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    assert_eq!(skipping.field(9).data_type(), &DataType::Date32);
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn caller(session: u8) -> Caller {
         },
         session: [session; 32],
         options: Options::default(),
-        own_session: true,
+        token: Token("cts_1".to_owned()),
     }
 }
 

@@ -1,0 +1,632 @@
+"""The wire itself, with pyarrow.flight: what clients send that ADBC does not."""
+
+import base64
+import concurrent.futures
+import json
+import time
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+BY_BRANCH = "SELECT branch, SUM(balance) AS balance FROM head_office.deposits GROUP BY branch ORDER BY branch"
+
+
+# -- protobuf by hand: a dozen lines instead of a dependency
+
+
+def varint(number):
+    out = b""
+    while True:
+        number, low = number >> 7, number & 0x7F
+        out += bytes([low | (0x80 if number else 0)])
+        if not number:
+            return out
+
+
+def field(tag, value):
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        return varint(tag << 3 | 2) + varint(len(value)) + value
+    return varint(tag << 3) + varint(int(value))
+
+
+def command(name, body=b""):
+    return field(1, f"type.googleapis.com/arrow.flight.protocol.sql.{name}") + (field(2, body) if body else b"")
+
+
+def parse(data):
+    """The fields of a message as {tag: [value, ...]}."""
+    fields, at = {}, 0
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = number()
+        if key & 7 == 2:
+            size = number()
+            value, at = data[at : at + size], at + size
+        elif key & 7 == 1:
+            value, at = data[at : at + 8], at + 8
+        else:
+            value = number()
+        fields.setdefault(key >> 3, []).append(value)
+    return fields
+
+
+# -- clients
+
+
+class Headers(fl.ClientMiddlewareFactory):
+    """Sends headers, and keeps what comes back."""
+
+    def __init__(self, headers):
+        self.headers, self.received = headers, {}
+
+    def start_call(self, info):
+        factory = self
+
+        class Middleware(fl.ClientMiddleware):
+            def sending_headers(self):
+                return factory.headers
+
+            def received_headers(self, headers):
+                factory.received.update({name.lower(): values for name, values in headers.items()})
+
+        return Middleware()
+
+
+def client(server, authorization):
+    headers = Headers({"authorization": authorization} if authorization else {})
+    return fl.connect(server.flight, middleware=[headers]), headers
+
+
+def basic(name, password, padding=True):
+    text = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return "Basic " + (text if padding else text.rstrip("="))
+
+
+@pytest.fixture
+def raw(server):
+    """A client with the head office analyst's API token."""
+    connected, _ = client(server, f"Bearer {server.logins['head_office'].token}")
+    with connected:
+        yield connected
+
+
+def run(raw, name, body=b""):
+    info = raw.get_flight_info(fl.FlightDescriptor.for_command(command(name, body)))
+    (endpoint,) = info.endpoints
+    table = raw.do_get(endpoint.ticket).read_all()
+    assert table.schema.equals(info.schema, check_metadata=False)
+    return table
+
+
+def query(raw, sql):
+    return raw.get_flight_info(fl.FlightDescriptor.for_command(command("CommandStatementQuery", field(1, sql))))
+
+
+def read(raw, sql):
+    return raw.do_get(query(raw, sql).endpoints[0].ticket).read_all()
+
+
+def act(raw, name, body=b""):
+    return [result.body.to_pybytes() for result in raw.do_action(fl.Action(name, body))]
+
+
+# -- handshake
+
+
+def token_of(pair):
+    name, value = pair
+    assert name == b"authorization"
+    assert value.startswith(b"Bearer cts_")
+    return value.decode()
+
+
+def test_h1_h3_basic_handshake_without_a_message(server):
+    who = server.logins["head_office"]
+    with fl.connect(server.flight) as connected:
+        bearer = token_of(connected.authenticate_basic_token(who.name, who.password))
+    with client(server, bearer)[0] as session:
+        assert read(session, "SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+@pytest.mark.parametrize("padding", [True, False], ids=["padded", "unpadded"])
+def test_h1_base64_with_and_without_padding(server, padding):
+    # Of the three logins, names differ in length, so that at least one needs padding.
+    for name in ["admin", "head_office", "beijing"]:
+        who = server.logins[name]
+        connected, headers = client(server, basic(who.name, who.password, padding))
+        with connected:
+            handshake(connected)
+        assert headers.received["authorization"][0].startswith("Bearer cts_")
+
+
+class Silent(fl.ClientAuthHandler):
+    """Handshakes with a given number of empty messages: clients differ."""
+
+    def __init__(self, messages):
+        super().__init__()
+        self.messages = messages
+
+    def authenticate(self, outgoing, incoming):
+        for _ in range(self.messages):
+            outgoing.write(b"")
+
+    def get_token(self):
+        return b""
+
+
+def handshake(connected, messages=0):
+    connected.authenticate(Silent(messages))
+
+
+@pytest.mark.parametrize("messages", [0, 1])
+def test_h3_with_an_empty_message_or_none(server, messages):
+    who = server.logins["head_office"]
+    connected, headers = client(server, basic(who.name, who.password))
+    with connected:
+        handshake(connected, messages)
+    assert headers.received["authorization"][0].startswith("Bearer cts_")
+
+
+def test_h2_a_token_handshake_gives_a_fresh_session(server):
+    who = server.logins["beijing"]
+    tokens = []
+    for _ in range(2):
+        connected, headers = client(server, f"Bearer {who.token}")
+        with connected:
+            handshake(connected)
+        tokens.append(headers.received["authorization"][0])
+    assert len({*tokens, f"Bearer {who.token}"}) == 3
+    connected, headers = client(server, tokens[0])
+    with connected:
+        handshake(connected)
+        assert headers.received["authorization"][0] not in tokens
+
+
+def test_h5_every_wrong_login_reads_the_same(server):
+    who, texts = server.logins["head_office"], set()
+    for wrong in [None, "Bearer None", "Bearer ", "Basic !!", "Nonsense x", basic(who.name, "wrong"), basic("who", "x"),
+                  f"Bearer {who.token[:-1]}", f"Bearer {who.token}x", "Bearer cts_" + "0" * 64]:
+        for call in [handshake, lambda c: list(c.list_actions()), lambda c: list(c.list_flights())]:
+            connected, _ = client(server, wrong)
+            with connected, pytest.raises(fl.FlightUnauthenticatedError) as caught:
+                call(connected)
+            texts.add(str(caught.value).split(" (id ")[0])
+    assert len(texts) == 1, texts
+
+
+def test_h5_no_call_answers_without_a_login(server):
+    with fl.connect(server.flight) as connected:
+        descriptor = fl.FlightDescriptor.for_command(command("CommandGetCatalogs"))
+        for call in [
+            lambda: connected.get_flight_info(descriptor),
+            lambda: connected.get_schema(descriptor),
+            lambda: connected.do_get(fl.Ticket(command("CommandGetCatalogs"))).read_all(),
+            lambda: list(connected.do_action(fl.Action("BeginTransaction", b""))),
+            lambda: connected.do_put(descriptor, pa.schema([]))[0].close(),
+            lambda: connected.do_exchange(descriptor)[1].read_all(),
+        ]:
+            # GetSchema's errors have no class of their own in this client.
+            with pytest.raises((fl.FlightUnauthenticatedError, OSError), match="Log in with a user"):
+                call()
+
+
+def test_a_reader_is_denied_after_logging_in(server):
+    with client(server, f"Bearer {server.logins['executive'].token}")[0] as connected:
+        with pytest.raises(fl.FlightUnauthorizedError):
+            list(connected.list_actions())
+
+
+# -- metadata
+
+
+def children():
+    """Union child of each published id."""
+    kinds = dict.fromkeys([0, 1, 2, 6, 7, 504, 513, 514, 529, 530, 531], 0)
+    kinds |= dict.fromkeys([3, 4, 5, 9, 10, 11, *range(500, 503), 506, 515, 516, *range(518, 522), 523, 524, 527, 532, 536], 1)
+    kinds |= dict.fromkeys([537, 539, 556, 563, 565, 566, *range(572, 577)], 1)
+    kinds |= dict.fromkeys([*range(541, 556), *range(557, 562)], 2)
+    kinds |= dict.fromkeys([8, 100, 101, 503, 505, 507, 522, 525, 526, 528, *range(533, 536), 538, 540, 562, 564], 3)
+    kinds |= dict.fromkeys(range(567, 572), 3) | dict.fromkeys(range(508, 513), 4) | {517: 5}
+    return kinds
+
+
+def test_i2_sql_info_is_complete_and_exact(raw):
+    table = run(raw, "CommandGetSqlInfo").combine_chunks()
+    ids = table["info_name"].to_pylist()
+    kinds = table["value"].chunk(0).type_codes.to_pylist()
+    assert len(ids) == 91
+    assert dict(zip(ids, kinds)) == children()
+    assert not table.schema.field("info_name").nullable
+    values = dict(zip(ids, table["value"].to_pylist()))
+    assert (values[0], values[3], values[504], values[557], values[6]) == ("Countinghouse", True, '"', 65536, None)
+
+
+def test_i1_sql_info_by_id(raw):
+    asked = field(1, b"".join(varint(number) for number in [8, 9999, 0]))
+    table = run(raw, "CommandGetSqlInfo", asked)
+    assert table["info_name"].to_pylist() == [0, 8]
+    assert table["value"].to_pylist() == ["Countinghouse", 1]
+
+
+def strings(names, not_null=()):
+    return pa.schema([pa.field(name, pa.string(), name not in not_null) for name in names])
+
+
+def test_m1_m2_m7_schemas_are_exact(raw):
+    catalogs = run(raw, "CommandGetCatalogs")
+    assert catalogs.schema == strings(["catalog_name"], ["catalog_name"])
+    assert catalogs.to_pylist() == [{"catalog_name": "countinghouse"}]
+    assert run(raw, "CommandGetDbSchemas").schema == strings(["catalog_name", "db_schema_name"], ["db_schema_name"])
+    types = run(raw, "CommandGetTableTypes")
+    assert types["table_type"].to_pylist() == ["SYSTEM TABLE", "TABLE", "VIEW"]
+
+
+def test_m3_m4_tables(raw):
+    four = strings(["catalog_name", "db_schema_name", "table_name", "table_type"], ["table_name", "table_type"])
+    assert run(raw, "CommandGetTables").schema == four
+    five = run(raw, "CommandGetTables", field(5, True))
+    assert five.schema == four.append(pa.field("table_schema", pa.binary(), False))
+    for row in five.to_pylist():
+        schema = pa.ipc.read_schema(pa.py_buffer(row["table_schema"]))
+        assert len(schema) > 0
+        for column in schema:
+            assert column.metadata[b"ARROW:FLIGHT:SQL:TABLE_NAME"].decode() == row["table_name"]
+
+
+@pytest.mark.parametrize(
+    "pattern, names",
+    [("deposits", ["deposits"]), ("depo%", None), ("d_posits", ["deposits"]), ("deposits\\_detail", ["deposits_detail"]),
+     ("deposits_detail", ["deposits_detail"]), ("nothing", [])],
+)
+def test_m5_patterns(raw, pattern, names):
+    table = run(raw, "CommandGetTables", field(2, "head_office") + field(3, pattern))
+    found = table["table_name"].to_pylist()
+    assert found[: len(names)] == names if names is not None else {"deposits", "deposits_detail"} <= set(found)
+    if names == []:
+        assert found == []
+
+
+def test_m6_types(raw):
+    for kind in ["TABLE", "table", "BASE TABLE", "base table"]:
+        found = run(raw, "CommandGetTables", field(4, kind))
+        assert set(found["table_type"].to_pylist()) == {"TABLE"}
+    assert run(raw, "CommandGetTables", field(4, "ALIAS")).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    "name, body, columns",
+    [
+        ("CommandGetPrimaryKeys", field(3, "deposits"), 6),
+        ("CommandGetImportedKeys", field(3, "deposits"), 13),
+        ("CommandGetExportedKeys", field(3, "deposits"), 13),
+        ("CommandGetCrossReference", field(3, "a") + field(6, "b"), 13),
+    ],
+)
+def test_m8_keys_have_a_schema(raw, name, body, columns):
+    table = run(raw, name, body)
+    assert (table.num_rows, table.num_columns) == (0, columns)
+
+
+def test_m9_types(raw):
+    everything = run(raw, "CommandGetXdbcTypeInfo")
+    codes = everything["data_type"].to_pylist()
+    assert codes == sorted(codes)
+    assert {"DECIMAL", "VARCHAR", "DATE", "TIMESTAMP", "BIGINT", "BOOLEAN"} <= set(everything["type_name"].to_pylist())
+    one = run(raw, "CommandGetXdbcTypeInfo", field(1, 12))
+    assert one["type_name"].to_pylist() == ["VARCHAR"]
+
+
+# -- statements
+
+
+def test_q1_plan_then_read(raw):
+    info = query(raw, BY_BRANCH)
+    assert (info.total_records, info.total_bytes) == (-1, -1)
+    (endpoint,) = info.endpoints
+    assert endpoint.locations == []
+    assert info.ordered
+    assert not query(raw, "SELECT 1").ordered
+    left = endpoint.expiration_time.as_py().timestamp() - time.time()
+    assert 14 * 60 < left < 16 * 60
+    provenance = json.loads(info.app_metadata)
+    assert provenance["v"] == 1
+    assert provenance["snapshot"] > 0
+    assert provenance["completeness"]["of"] >= provenance["completeness"]["closed"]
+    table = raw.do_get(endpoint.ticket).read_all()
+    assert table.schema.equals(info.schema, check_metadata=False)
+    assert table.schema.metadata[b"countinghouse.snapshot"] == str(provenance["snapshot"]).encode()
+    # A ticket may be redeemed again until it expires.
+    assert raw.do_get(endpoint.ticket).read_all() == table
+
+
+def test_q9_get_schema_of_any_command(raw):
+    for name, body in [("CommandStatementQuery", field(1, BY_BRANCH)), ("CommandGetTables", field(5, True)),
+                       ("CommandGetSqlInfo", b""), ("CommandGetXdbcTypeInfo", b"")]:
+        descriptor = fl.FlightDescriptor.for_command(command(name, body))
+        schema = raw.get_schema(descriptor).schema
+        assert schema.equals(raw.get_flight_info(descriptor).schema, check_metadata=True)
+
+
+def prepare(raw, sql):
+    (result,) = act(raw, "CreatePreparedStatement", command("ActionCreatePreparedStatementRequest", field(1, sql)))
+    fields = parse(result)
+    assert fields[1][0].endswith(b"ActionCreatePreparedStatementResult")
+    return parse(fields[2][0])
+
+
+def test_q2_prepared_statements_say_everything(raw):
+    prepared = prepare(raw, "SELECT SUM(balance) AS b FROM head_office.deposits WHERE branch = ? AND month >= ?")
+    assert prepared[4] == [0], "is_update must be present and false"
+    dataset = pa.ipc.read_schema(pa.py_buffer(prepared[2][0]))
+    assert dataset.types == [pa.decimal128(18, 2)]
+    parameters = pa.ipc.read_schema(pa.py_buffer(prepared[3][0]))
+    assert parameters.types == [pa.string(), pa.date32()]
+    none = prepare(raw, "SELECT 1 AS one")
+    assert len(pa.ipc.read_schema(pa.py_buffer(none[3][0]))) == 0
+
+
+def bind(raw, handle, batch):
+    descriptor = fl.FlightDescriptor.for_command(command("CommandPreparedStatementQuery", field(1, handle)))
+    writer, reader = raw.do_put(descriptor, batch.schema)
+    writer.write_batch(batch)
+    writer.done_writing()
+    answer = reader.read()
+    writer.close()
+    return parse(answer.to_pybytes())[1][0]
+
+
+def test_q5_q6_bind_gives_a_new_handle(raw):
+    handle = prepare(raw, "SELECT ? AS a, CAST(? AS INT) AS b")[1][0]
+    batch = pa.record_batch([pa.array(["x", "y"]), pa.array(["1", "2"])], ["0", "1"])
+    bound = bind(raw, handle, batch)
+    assert bound != handle
+    for _ in range(2):
+        table = run(raw, "CommandPreparedStatementQuery", field(1, bound))
+        assert table.to_pylist() == [{"a": "x", "b": 1}, {"a": "y", "b": 2}]
+    # Unbound, there is nothing to run.
+    with pytest.raises(pa.ArrowInvalid, match="2 parameters, and none are bound"):
+        run(raw, "CommandPreparedStatementQuery", field(1, handle))
+
+
+def test_q5_dense_union_columns(raw):
+    handle = prepare(raw, "SELECT ? AS a")[1][0]
+    union = pa.UnionArray.from_dense(
+        pa.array([0, 1], pa.int8()), pa.array([0, 0], pa.int32()), [pa.array(["x"]), pa.array([7])], ["text", "number"]
+    )
+    bound = bind(raw, handle, pa.record_batch([union], ["0"]))
+    table = run(raw, "CommandPreparedStatementQuery", field(1, bound))
+    assert table["a"].to_pylist() == ["x", "7"]
+
+
+def test_q5_limits(raw):
+    handle = prepare(raw, "SELECT ? AS a")[1][0]
+    for rows in [pa.array(["x"] * 1001), pa.array(["x" * 300_000]), pa.array([], pa.string())]:
+        with pytest.raises(pa.ArrowException):
+            bind(raw, handle, pa.record_batch([rows], ["0"]))
+    bound = bind(raw, handle, pa.record_batch([pa.array([str(n) for n in range(1000)])], ["0"]))
+    table = run(raw, "CommandPreparedStatementQuery", field(1, bound))
+    assert table["a"].to_pylist() == [str(n) for n in range(1000)]
+
+
+def test_q7_closing_is_always_fine(raw):
+    handle = prepare(raw, "SELECT 1")[1][0]
+    for body in [handle, handle, b"unknown"]:
+        assert act(raw, "ClosePreparedStatement", command("ActionClosePreparedStatementRequest", field(1, body))) == []
+
+
+@pytest.mark.parametrize("sql", ["INSERT INTO t VALUES (1)", "SELECT 1; SELECT 2", "SET a = 1", "", "-- nothing"])
+def test_q10_on_every_path(raw, sql):
+    body = command("CommandStatementQuery", field(1, sql))
+    descriptor = fl.FlightDescriptor.for_command(body)
+    for call in [
+        lambda: raw.get_flight_info(descriptor),
+        lambda: raw.get_schema(descriptor),
+        lambda: raw.do_get(fl.Ticket(body)).read_all(),
+        lambda: prepare(raw, sql),
+    ]:
+        with pytest.raises(pa.ArrowInvalid):
+            call()
+
+
+def test_q11_q12_q13_puts(raw):
+    for name, body, kind in [
+        ("CommandStatementUpdate", field(1, "DELETE FROM t"), pa.ArrowInvalid),
+        ("CommandStatementUpdate", field(1, "SELECT 1"), pa.ArrowInvalid),
+        ("CommandPreparedStatementUpdate", field(1, b"x"), pa.ArrowInvalid),
+        ("CommandStatementIngest", b"", pa.ArrowNotImplementedError),
+        ("CommandStatementSubstraitPlan", b"", pa.ArrowNotImplementedError),
+    ]:
+        with pytest.raises(kind):
+            writer, reader = raw.do_put(fl.FlightDescriptor.for_command(command(name, body)), pa.schema([("a", pa.int64())]))
+            writer.done_writing()
+            reader.read()
+            writer.close()
+    with pytest.raises(pa.ArrowNotImplementedError):
+        act(raw, "CreatePreparedSubstraitPlan", command("ActionCreatePreparedSubstraitPlanRequest"))
+
+
+# -- tickets
+
+
+def test_tampered_tickets_all_read_the_same(server, raw):
+    ticket = query(raw, BY_BRANCH).endpoints[0].ticket.ticket
+    other = prepare(raw, "SELECT 1")[1][0]
+    swapped = command("TicketStatementQuery", field(1, other))
+    forged = [b"", b"nonsense", ticket[:-1], ticket[:-40], swapped]
+    forged += [ticket[:at] + bytes([ticket[at] ^ 1]) + ticket[at + 1 :] for at in range(90, len(ticket), 17)]
+    texts = set()
+    for bad in forged:
+        with pytest.raises((pa.ArrowKeyError, pa.ArrowException, KeyError)) as caught:
+            raw.do_get(fl.Ticket(bad)).read_all()
+        texts.add(str(caught.value).split(" (id ")[0])
+    # Another principal's ticket is as unknown as a forged one.
+    for name in ["beijing", "admin"]:
+        with client(server, f"Bearer {server.logins[name].token}")[0] as connected:
+            with pytest.raises((pa.ArrowKeyError, pa.ArrowException, KeyError)) as caught:
+                connected.do_get(fl.Ticket(ticket)).read_all()
+            texts.add(str(caught.value).split(" (id ")[0])
+    assert len(texts) == 1, texts
+    assert raw.do_get(fl.Ticket(ticket)).read_all().num_rows > 0
+
+
+# -- transactions, cancelling, sessions
+
+
+def begin(raw):
+    (result,) = act(raw, "BeginTransaction", command("ActionBeginTransactionRequest"))
+    return parse(parse(result)[2][0])[1][0]
+
+
+def test_t1_transactions_pin_a_snapshot(raw):
+    transaction = begin(raw)
+    body = field(1, "SELECT 1 AS one") + field(2, transaction)
+    first = run(raw, "CommandStatementQuery", body)
+    time.sleep(0.5)
+    again = run(raw, "CommandStatementQuery", body)
+    assert first.schema.metadata[b"countinghouse.snapshot"] == again.schema.metadata[b"countinghouse.snapshot"]
+    end = command("ActionEndTransactionRequest", field(1, transaction) + field(2, 1))
+    assert act(raw, "EndTransaction", end) == []
+    assert act(raw, "EndTransaction", end) == []
+    with pytest.raises(pa.ArrowException, match="expired"):
+        run(raw, "CommandStatementQuery", body)
+    with pytest.raises((pa.ArrowException, KeyError)):
+        run(raw, "CommandStatementQuery", field(1, "SELECT 1") + field(2, b"forged"))
+
+
+def test_t2_savepoints_are_not_here(raw):
+    for name in ["BeginSavepoint", "EndSavepoint", "NoSuchAction"]:
+        with pytest.raises(pa.ArrowNotImplementedError):
+            act(raw, name)
+
+
+def test_x1_cancel(server, raw):
+    info = query(raw, BY_BRANCH)
+    (result,) = act(raw, "CancelFlightInfo", field(1, info.serialize()))
+    assert parse(result)[1] == [3], "nothing runs yet"
+    (result,) = act(raw, "CancelQuery", command("ActionCancelQueryRequest", field(1, info.serialize())))
+    assert parse(parse(result)[2][0])[1] == [3]
+    with client(server, f"Bearer {server.logins['beijing'].token}")[0] as other:
+        with pytest.raises((pa.ArrowException, KeyError)):
+            act(other, "CancelFlightInfo", field(1, info.serialize()))
+
+
+def test_x1_cancel_a_running_statement(raw):
+    info = query(raw, "SELECT a.value AS a, b.value AS b, 'a wide column of text' AS c "
+                      "FROM generate_series(1, 100000) a, generate_series(1, 100000) b")
+    reader = raw.do_get(info.endpoints[0].ticket)
+    reader.read_chunk()
+    (result,) = act(raw, "CancelFlightInfo", field(1, info.serialize()))
+    assert parse(result)[1] == [1]
+    with pytest.raises(fl.FlightCancelledError):
+        while True:
+            reader.read_chunk()
+
+
+def test_x5_renew(raw):
+    info = query(raw, BY_BRANCH)
+    endpoint = info.endpoints[0]
+    (result,) = act(raw, "RenewFlightEndpoint", field(1, endpoint.serialize()))
+    renewed = fl.FlightEndpoint.deserialize(result)
+    assert renewed.expiration_time.as_py() >= endpoint.expiration_time.as_py()
+    assert raw.do_get(renewed.ticket).read_all() == raw.do_get(endpoint.ticket).read_all()
+
+
+def test_o1_o2_o3_session(server):
+    who = server.logins["head_office"]
+    with fl.connect(server.flight) as connected:
+        bearer = token_of(connected.authenticate_basic_token(who.name, who.password))
+    with client(server, bearer)[0] as session:
+        def options():
+            (result,) = act(session, "GetSessionOptions")
+            entries = [parse(entry) for entry in parse(result)[1]]
+            return {entry[1][0].decode(): parse(entry[2][0])[1][0].decode() for entry in entries}
+
+        def assign(name, value):
+            entry = field(1, name) + field(2, field(1, value))
+            (result,) = act(session, "SetSessionOptions", field(1, entry))
+            errors = [parse(error) for error in parse(result).get(1, [])]
+            return {error[1][0].decode(): parse(error[2][0])[1][0] for error in errors}
+
+        assert options()["catalog"] == "countinghouse"
+        assert options()["schema"] == "head_office"
+        assert assign("schema", "beijing") == {}
+        assert options()["schema"] == "beijing"
+        assert assign("schema", "nowhere") == {"schema": 2}
+        assert assign("catalog", "other") == {"catalog": 2}
+        assert assign("compression", "none") == {}
+        assert assign("no_such_option", "1") == {"no_such_option": 1}
+        assert options()["schema"] == "beijing"
+        (closed,) = act(session, "CloseSession")
+        assert parse(closed)[1] == [1]
+        # The token lives on, its options do not.
+        assert options()["schema"] == "head_office"
+
+
+# -- the rest of the service
+
+
+def test_e5_all_actions_are_listed(raw):
+    assert sorted(action.type for action in raw.list_actions()) == [
+        "BeginSavepoint", "BeginTransaction", "CancelFlightInfo", "CancelQuery", "ClosePreparedStatement", "CloseSession",
+        "CreatePreparedStatement", "CreatePreparedSubstraitPlan", "EndSavepoint", "EndTransaction", "GetSessionOptions",
+        "RenewFlightEndpoint", "SetSessionOptions",
+    ]
+
+
+def test_e6_what_has_no_use(raw):
+    assert list(raw.list_flights()) == []
+    with pytest.raises(pa.ArrowInvalid):
+        raw.get_flight_info(fl.FlightDescriptor.for_path("head_office", "deposits"))
+    with pytest.raises(pa.ArrowNotImplementedError):
+        raw.do_exchange(fl.FlightDescriptor.for_command(b"x"))[1].read_all()
+    for bad in [b"", b"\xff\xff", command("NoSuchCommand"), command("CommandStatementQuery", b"\xff")]:
+        with pytest.raises(pa.ArrowInvalid):
+            raw.get_flight_info(fl.FlightDescriptor.for_command(bad))
+
+
+WIDE = "SELECT value AS number, repeat('余额', 40) AS text, CAST(value AS DECIMAL(18,2)) AS money FROM generate_series(1, {})"
+
+
+def test_e2_messages_stay_small(server):
+    """A client that refuses messages above 4 MiB reads a large result, and batches are neither tiny nor huge."""
+    options = [("GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH", 4 << 20)]
+    headers = Headers({"authorization": f"Bearer {server.logins['head_office'].token}"})
+    with fl.connect(server.flight, middleware=[headers], generic_options=options) as connected:
+        reader = connected.do_get(query(connected, WIDE.format(200_000)).endpoints[0].ticket)
+        rows, sizes = 0, []
+        for chunk in reader:
+            rows += chunk.data.num_rows
+            sizes.append(chunk.data.nbytes)
+        assert rows == 200_000
+        assert max(sizes) <= 4 << 20
+        assert min(sizes[:-1]) >= 512 << 10
+
+
+def test_x3_e7_dropped_streams_leave_the_connection_up(raw):
+    ticket = query(raw, WIDE.format(5_000_000)).endpoints[0].ticket
+    for _ in range(20):
+        reader = raw.do_get(ticket)
+        reader.read_chunk()
+        reader.cancel()
+    assert read(raw, "SELECT 1 AS one").num_rows == 1
+
+
+def test_many_readers_at_once(raw):
+    expected = read(raw, BY_BRANCH)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for table in pool.map(lambda _: read(raw, BY_BRANCH), range(64)):
+            assert table == expected
