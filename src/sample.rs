@@ -19,7 +19,9 @@ mod tests;
 
 use std::path::PathBuf;
 
-use self::bank::{BRANCHES, Bank, CAMPAIGNS, CHANNELS, FEWEST_OUTLETS, INTERACTION_TYPES, MOST_OUTLETS, PRODUCTS, TXN_TYPES};
+use self::bank::{
+    BRANCHES, Bank, CAMPAIGNS, CHANNELS, FEWEST_OUTLETS, INTERACTION_TYPES, MOST_OUTLETS, PRODUCTS, TXN_TYPES,
+};
 use self::calendar::{Month, day_number, day_of};
 use self::customer::BLOCK;
 use self::feed::{Data, Feeds};
@@ -170,7 +172,10 @@ fn write_reference(setting: &Setting, feeds: &mut Feeds) -> Result<()> {
     for org in &setting.bank.orgs {
         let parent = org.parent.as_deref().unwrap_or_default();
         let place = org.place().join(",");
-        let line = format!("{},{},{},{},{parent},{place},{},{}", org.id, org.name, org.name_en, org.level, org.staff, org.opened);
+        let line = format!(
+            "{},{},{},{},{parent},{place},{},{}",
+            org.id, org.name, org.name_en, org.level, org.staff, org.opened
+        );
         feeds.put_plain(1, Data::Organisation, &line)?;
     }
     for employee in &setting.bank.employees {

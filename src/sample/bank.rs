@@ -284,8 +284,18 @@ impl Org {
     /// branch_code, branch_name, branch_name_en, city_name, city_name_en, region_code, region_name, region_name_en, peer_group_code.
     pub(super) fn place(&self) -> [String; 9] {
         let Some(number) = self.branch else {
-            return ["head_office", "总行", "Head Office", "北京", "Beijing", "head_office", "总行", "Head Office", "H"]
-                .map(str::to_owned);
+            return [
+                "head_office",
+                "总行",
+                "Head Office",
+                "北京",
+                "Beijing",
+                "head_office",
+                "总行",
+                "Head Office",
+                "H",
+            ]
+            .map(str::to_owned);
         };
         let branch = &BRANCHES[number];
         let (region, region_name, region_name_en) = REGIONS[branch.region];

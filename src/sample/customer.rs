@@ -147,8 +147,10 @@ pub(super) fn block(setting: &Setting, number: u32) -> Vec<Customer> {
     let mut ranks: Vec<i64> = (0..i64::from(BLOCK)).collect();
     random.shuffle(&mut ranks);
     let first = u64::from(number) * u64::from(BLOCK) + 1;
-    let mut customers: Vec<Customer> =
-        (first..).zip(roles.into_iter().zip(ranks)).map(|(no, (role, rank))| customer(setting, no, role, rank)).collect();
+    let mut customers: Vec<Customer> = (first..)
+        .zip(roles.into_iter().zip(ranks))
+        .map(|(no, (role, rank))| customer(setting, no, role, rank))
+        .collect();
     for (position, campaign) in CAMPAIGNS.iter().enumerate().filter(|(_, campaign)| campaign.month <= setting.months) {
         select(setting, number, position, campaign, &mut customers);
     }
@@ -211,11 +213,11 @@ fn joining_month(role: usize) -> Option<u32> {
 }
 
 const SURNAMES: [&str; 40] = [
-    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "高", "罗", "郑",
-    "梁", "谢", "宋", "唐", "许", "韩", "冯", "邓", "曹", "彭", "曾", "肖", "田", "董", "袁", "潘", "于", "蒋", "蔡",
+    "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭", "何", "林", "高",
+    "罗", "郑", "梁", "谢", "宋", "唐", "许", "韩", "冯", "邓", "曹", "彭", "曾", "肖", "田", "董", "袁", "潘", "于",
+    "蒋", "蔡",
 ];
-const COMPANY_NAMES: [&str; 12] =
-    ["华", "恒", "瑞", "宏", "盛", "泰", "鑫", "远", "诚", "信", "东", "海"];
+const COMPANY_NAMES: [&str; 12] = ["华", "恒", "瑞", "宏", "盛", "泰", "鑫", "远", "诚", "信", "东", "海"];
 const AGES: [(&str, u32); 6] = [("18-25", 9), ("26-35", 24), ("36-45", 25), ("46-55", 20), ("56-65", 13), ("66+", 9)];
 const OCCUPATIONS: [(&str, u32); 8] = [
     ("employee", 30),
@@ -333,11 +335,8 @@ fn complaint(setting: &Setting, random: &mut Stream, customer: &Customer, month:
     let happens = random.per_lakh(effects::COMPLAINTS * times * 100);
     let day = random.between(1, i64::from(setting.month(month).days)) as u32;
     let in_time = random.per_mille(if in_bad_branch { effects::BAD_BRANCH_IN_TIME } else { effects::IN_TIME });
-    let open_days = if in_time {
-        random.between(0, effects::SLA_DAYS)
-    } else {
-        random.between(effects::SLA_DAYS + 2, 45)
-    };
+    let open_days =
+        if in_time { random.between(0, effects::SLA_DAYS) } else { random.between(effects::SLA_DAYS + 2, 45) };
     let cause = random.weighted(CAUSES.iter().map(|cause| match (in_bad_branch, with_bad_employee) {
         (true, _) => cause.bad_branch,
         (_, true) => cause.bad_employee,

@@ -130,7 +130,14 @@ pub(super) const LAYOUTS: [Layout; 18] = [
         data: Data::Employees,
         path: "employees.csv",
         table: "dim_employee",
-        columns: &[BRANCH, plain("employee_id"), plain("role_code"), plain("org_id"), plain("hired_on"), plain("left_on")],
+        columns: &[
+            BRANCH,
+            plain("employee_id"),
+            plain("role_code"),
+            plain("org_id"),
+            plain("hired_on"),
+            plain("left_on"),
+        ],
         sums: &[],
         constants: "",
     },
@@ -433,10 +440,7 @@ pub(super) const LAYOUTS: [Layout; 18] = [
                 "bucket",
                 "to: overdue_bucket_code, codes: {\"0\": current, \"1\": 1-30, \"2\": 31-60, \"3\": 61-90, \"4\": 91-180, \"5\": over 180}",
             ),
-            (
-                "class",
-                "to: class_code, codes: {N: normal, M: special_mention, S: substandard, D: doubtful, L: loss}",
-            ),
+            ("class", "to: class_code, codes: {N: normal, M: special_mention, S: substandard, D: doubtful, L: loss}"),
             ("overdue", "to: overdue_amount"),
             ("loss", "to: expected_loss_amount"),
         ],
@@ -658,7 +662,11 @@ fn feed_head(batch: u32, date: &str) -> String {
 /// Adds a data file's part. Writing to a String cannot fail, so results are dropped.
 fn feed_file(feed: &mut String, layout: &Layout, output: &Output) {
     let (format, null) = if layout.is_csv() { ("csv", "\n    null: [\"\"]") } else { ("ndjson", "") };
-    let _ = writeln!(feed, "  - path: {}\n    format: {format}{null}\n    table: {}\n    columns:", layout.path, layout.table);
+    let _ = writeln!(
+        feed,
+        "  - path: {}\n    format: {format}{null}\n    table: {}\n    columns:",
+        layout.path, layout.table
+    );
     for (name, rest) in layout.columns {
         let _ = match *rest {
             "" => writeln!(feed, "      - {{name: {name}}}"),

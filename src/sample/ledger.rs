@@ -289,7 +289,13 @@ impl Books<'_> {
     }
 
     /// A month of a deposit or wealth account.
-    fn money_month(&mut self, month: &Month, accounts: &mut [Account], index: usize, measured: &mut Measured) -> Result<()> {
+    fn money_month(
+        &mut self,
+        month: &Month,
+        accounts: &mut [Account],
+        index: usize,
+        measured: &mut Measured,
+    ) -> Result<()> {
         let number = month.number;
         let others: i64 = accounts
             .iter()
@@ -473,8 +479,16 @@ impl Books<'_> {
         vias[random.weighted(weights).min(vias.len() - 1)]
     }
 
-    fn transaction(&mut self, month: &Month, account: &Account, event: Event, fee: i64, random: &mut Stream) -> Result<()> {
-        let teller = if event.via == Via::Counter { self.teller(account.slot, random).to_owned() } else { String::new() };
+    fn transaction(
+        &mut self,
+        month: &Month,
+        account: &Account,
+        event: Event,
+        fee: i64,
+        random: &mut Stream,
+    ) -> Result<()> {
+        let teller =
+            if event.via == Via::Counter { self.teller(account.slot, random).to_owned() } else { String::new() };
         let (debit, credit) = (-event.amount.min(0), event.amount.max(0));
         let mut line = std::mem::take(&mut self.line);
         line.clear();
@@ -654,7 +668,8 @@ impl Books<'_> {
         for chosen in chosen {
             let campaign = &CAMPAIGNS[chosen.campaign];
             let opens = opened_by(chosen.campaign).is_some();
-            let outcome = if chosen.converts && opens { (customer.wealth / 4).max(1_000_000) / 100_000 * 100_000 } else { 0 };
+            let outcome =
+                if chosen.converts && opens { (customer.wealth / 4).max(1_000_000) / 100_000 * 100_000 } else { 0 };
             let cost = if chosen.is_treated { campaign.via.channel().cost } else { 0 };
             let converted = if chosen.converts { month.compact[chosen.converted as usize - 1].as_str() } else { "" };
             let staffed = matches!(campaign.via, Via::Visit | Via::CallOut) && chosen.is_treated;
@@ -694,11 +709,13 @@ impl Books<'_> {
             }
             let batch = self.setting.batch(month.number);
             let received = month.first + complaint.day.1 as i32 - 1;
-            let delivered = self.setting.month(if batch == 1 { self.setting.months - 1 } else { self.setting.months }).last();
+            let delivered =
+                self.setting.month(if batch == 1 { self.setting.months - 1 } else { self.setting.months }).last();
             let is_closed = received + complaint.open_days as i32 <= delivered;
             // What is not known at delivery is null: the case is still open.
             let null = || "null".to_owned();
-            let closed_on = if is_closed { format!("\"{}\"", day_of(received + complaint.open_days as i32)) } else { null() };
+            let closed_on =
+                if is_closed { format!("\"{}\"", day_of(received + complaint.open_days as i32)) } else { null() };
             let open_days = if is_closed { complaint.open_days.to_string() } else { null() };
             let is_late = complaint.open_days > effects::SLA_DAYS;
             let known_late = is_late && received + effects::SLA_DAYS as i32 <= delivered;
@@ -823,7 +840,8 @@ impl Books<'_> {
                 }
                 let written = |(month, day): Day| day_of(self.setting.month(month).first + day as i32 - 1).to_string();
                 let closed = account.closes.filter(|(month, _)| *month <= end);
-                let (status, reason) = if closed.is_some() { ('C', account.reason.to_string()) } else { ('O', String::new()) };
+                let (status, reason) =
+                    if closed.is_some() { ('C', account.reason.to_string()) } else { ('O', String::new()) };
                 let (year, month, day) = self.customer.features.first_seen;
                 // Number ranges of no bank.
                 let tail = (account.id * 7919) % 10_000;

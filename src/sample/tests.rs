@@ -122,7 +122,8 @@ fn outlets_may_be_many() {
     let summary = make(folder.path(), 50, 3, 1, Some(307));
     assert_eq!(summary.outlets, 307);
     let offices = rows(folder.path(), "organisation.csv");
-    let serving = offices.iter().filter(|row| matches!(row["level_code"].as_str(), "outlet" | "remote_sub_branch")).count();
+    let serving =
+        offices.iter().filter(|row| matches!(row["level_code"].as_str(), "outlet" | "remote_sub_branch")).count();
     assert_eq!(serving, 307);
     assert_eq!(offices.iter().filter(|row| row["level_code"] == "branch").count(), 28);
     let ids: BTreeSet<&str> = offices.iter().map(|row| row["org_id"].as_str()).collect();
@@ -153,7 +154,8 @@ fn books_agree_to_the_fen() {
     for row in good("transactions.csv") {
         assert!(row["debit"].is_empty() != row["credit"].is_empty());
         assert!(fen(&row["fee"]) <= fen(&row["debit"]));
-        *moved.entry((row["account"].clone(), row["date"][..6].to_owned())).or_default() += fen(&row["credit"]) - fen(&row["debit"]);
+        *moved.entry((row["account"].clone(), row["date"][..6].to_owned())).or_default() +=
+            fen(&row["credit"]) - fen(&row["debit"]);
     }
     let mut opening: BTreeMap<String, i64> = BTreeMap::new();
     let mut compared = 0;
@@ -182,7 +184,9 @@ fn planted_effects_are_there() {
     }
     // The files say the same.
     let contacts = rows(&committed(), "campaign_contacts.csv");
-    let of = |group: &str| contacts.iter().filter(|row| row["campaign"] == "K01" && row["group"] == group).collect::<Vec<_>>();
+    let of = |group: &str| {
+        contacts.iter().filter(|row| row["campaign"] == "K01" && row["group"] == group).collect::<Vec<_>>()
+    };
     assert_eq!((of("T").len(), of("C").len()), (400, 400));
     assert_eq!(of("T").iter().filter(|row| row["conversions"] == "1").count(), 56);
     let opened = rows(&committed(), "accounts.csv");
@@ -195,7 +199,8 @@ fn planted_effects_are_there() {
     assert!((30..=50).contains(&(from * 10 / before)), "{before} before, {from} from month 13");
     let in_time = number("/bad_branch/in_time_from") * 100 / from;
     assert!((45..=65).contains(&in_time), "{in_time}% in time");
-    let (before, from) = (number("/bad_employee/branch_complaints_before"), number("/bad_employee/branch_complaints_from"));
+    let (before, from) =
+        (number("/bad_employee/branch_complaints_before"), number("/bad_employee/branch_complaints_from"));
     // 15 months before, 9 from; the excess is what the months from bring above the rate before.
     let excess = from - before * 9 / 15;
     assert!(number("/bad_employee/own_complaints_from") * 100 / excess >= 60);

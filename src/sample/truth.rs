@@ -107,8 +107,10 @@ impl Measured {
     fn json(&self, setting: &Setting) -> Value {
         let last = self.months;
         let (bad, from) = (setting.bad_branch, effects::BAD_BRANCH_FROM);
-        let complaints = |from: u32, to: u32, branch: usize| Self::over(&self.complaints, from, to, branch, |cell| cell.0.into());
-        let in_time = |from: u32, to: u32, branch: usize| Self::over(&self.complaints, from, to, branch, |cell| cell.1.into());
+        let complaints =
+            |from: u32, to: u32, branch: usize| Self::over(&self.complaints, from, to, branch, |cell| cell.0.into());
+        let in_time =
+            |from: u32, to: u32, branch: usize| Self::over(&self.complaints, from, to, branch, |cell| cell.1.into());
         let fees = |from: u32, to: u32, branch: usize| Self::over(&self.fees, from, to, branch, i128::from);
         let number = |value: i128| Value::from(i64::try_from(value).unwrap_or(i64::MAX));
         let money = |value: i128| Value::from(Money(i64::try_from(value).unwrap_or(i64::MAX)).to_string());
@@ -189,10 +191,18 @@ fn planted(setting: &Setting) -> Value {
 }
 
 /// Writes `truth/`, `bank.yaml` and `README.md`.
-pub(super) fn write(options: &Options, setting: &Setting, summary: &Summary, measured: &Measured, faults: &Faults) -> Result<()> {
+pub(super) fn write(
+    options: &Options,
+    setting: &Setting,
+    summary: &Summary,
+    measured: &Measured,
+    faults: &Faults,
+) -> Result<()> {
     let save = |path: &Path, text: String| std::fs::write(path, text).map_err(|cause| unwritable(path, cause));
-    let effects = json!({"generator_version": VERSION, "planted": planted(setting), "measured": measured.json(setting)});
-    let effects = serde_json::to_string_pretty(&effects).map_err(|cause| Error::internal("the truth is written", cause))?;
+    let effects =
+        json!({"generator_version": VERSION, "planted": planted(setting), "measured": measured.json(setting)});
+    let effects =
+        serde_json::to_string_pretty(&effects).map_err(|cause| Error::internal("the truth is written", cause))?;
     save(&options.out.join("truth/effects.json"), effects + "\n")?;
     let mut list = "batch,file,line,reason_code,column_name\n".to_owned();
     let mut rows = faults.rows.clone();
@@ -259,7 +269,15 @@ fn readme(options: &Options, setting: &Setting, summary: &Summary) -> String {
             let file = summary.files.iter().find(|file| file.batch == batch && file.path == layout.path);
             file.map_or(0, |file| file.rows)
         };
-        let _ = writeln!(rows, "| `{}` | `{}` | {} | {} | {} |", layout.path, layout.table, layout.grain(), count(1), count(2));
+        let _ = writeln!(
+            rows,
+            "| `{}` | `{}` | {} | {} | {} |",
+            layout.path,
+            layout.table,
+            layout.grain(),
+            count(1),
+            count(2)
+        );
     }
     let last = day_of(setting.month(options.months).last());
     include_str!("readme.md")
