@@ -17,7 +17,7 @@ use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, 
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, Alias};
 use datafusion::logical_expr::utils::{conjunction, grouping_set_to_exprlist, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, ExprFunctionExt, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit,
+    Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit,
 };
 
 use super::days::{self, DayMap};
@@ -372,8 +372,8 @@ impl Question<'_> {
                 return Err(measure_below(measure, "among the grouping columns"));
             }
         }
-        match &self.sets {
-            None => self.plan_set(&(0..self.keys.len()).collect::<Vec<_>>(), session),
+        let plan = match &self.sets {
+            None => self.plan_set(&(0..self.keys.len()).collect::<Vec<_>>(), session)?,
             // The bucket of a balance depends on the set (the year's subtotal closes on the year's last day and is not
             // twelve closes added), so each set is a grouping of its own with its own date map.
             Some(sets) => {
@@ -381,9 +381,13 @@ impl Question<'_> {
                 let first = plans.next().ok_or_else(|| Error::new(Code::SqlPlan, "no grouping set"))??;
                 plans.try_fold(first, |all, next| {
                     LogicalPlanBuilder::from(all).union(next?).and_then(LogicalPlanBuilder::build).map_err(internal)
-                })
+                })?
             }
-        }
+        };
+        let outputs = self.names.iter().enumerate().map(|(index, (relation, name))| {
+            col(Column::new_unqualified(output_name(index))).alias_qualified(relation.clone(), name)
+        });
+        LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
     }
 
     /// The plan of one grouping: source, conditions, keys and inputs, aggregate, finished values under their names.
@@ -446,7 +450,7 @@ impl Question<'_> {
         plan = plan.aggregate(group, aggregates).map_err(internal)?;
 
         let mut outputs = Vec::new();
-        for (index, (relation, name)) in self.names.iter().enumerate() {
+        for index in 0..self.names.len() {
             let value = match index.checked_sub(self.keys.len()) {
                 Some(call) => finished[call].clone(),
                 None => match set.iter().position(|key| *key == index) {
@@ -454,7 +458,7 @@ impl Question<'_> {
                     None => self.null_key(index)?,
                 },
             };
-            outputs.push(value.alias_qualified(relation.clone(), name));
+            outputs.push(value.alias(output_name(index)));
         }
         plan.project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
     }
@@ -502,7 +506,7 @@ impl Question<'_> {
     /// The answer over a cube without any fact: no groups, or one row of empty values.
     fn nothing(&self, set: &[usize]) -> Result<LogicalPlan> {
         let mut outputs = Vec::new();
-        for (index, (relation, name)) in self.names.iter().enumerate() {
+        for index in 0..self.names.len() {
             let value = match index.checked_sub(self.keys.len()) {
                 None => self.null_key(index)?,
                 Some(call) => match &self.calls[call] {
@@ -512,7 +516,7 @@ impl Question<'_> {
                     Call::Plain(_) => lit(0_i64),
                 },
             };
-            outputs.push(value.alias_qualified(relation.clone(), name));
+            outputs.push(value.alias(output_name(index)));
         }
         LogicalPlanBuilder::empty(set.is_empty()).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
     }
@@ -559,12 +563,16 @@ impl Question<'_> {
             map = Some(n);
         }
         let filter = conjunction(filters);
-        let mut state = |call: Expr| -> Result<Expr> {
-            let call = match &filter {
-                Some(filter) => call.filter(filter.clone()).build().map_err(internal)?,
-                None => call,
+        let mut state = |call: Expr| -> Expr {
+            // Set directly: the planner's own builder would forget that a call counts distinct values.
+            let call = match call {
+                Expr::AggregateFunction(mut function) => {
+                    function.params.filter = filter.clone().map(Box::new);
+                    Expr::AggregateFunction(function)
+                }
+                other => other,
             };
-            Ok(states.add(call))
+            states.add(call)
         };
         let input = |n: usize| compiled.inputs[n].clone();
         let scale = match measure.data_type {
@@ -577,21 +585,21 @@ impl Question<'_> {
                     Some(_) => sum(input(0)),
                     None => sum(input(0) * day(days::weight_column(n))),
                 };
-                let total = state(total)?;
+                let total = state(total);
                 let length = states.add(max(day(days::length_column(n))));
                 ratio(total, length, scale)
             }
-            (State::Sum { .. }, ..) => state(sum(input(0)))?,
-            (State::Count { of }, ..) => state(count(if of.is_some() { input(0) } else { lit(1_i64) }))?,
-            (State::Min { .. }, ..) => state(min(input(0)))?,
-            (State::Max { .. }, ..) => state(max(input(0)))?,
-            (State::Distinct { .. }, ..) => state(count_distinct(input(0)))?,
+            (State::Sum { .. }, ..) => state(sum(input(0))),
+            (State::Count { of }, ..) => state(count(if of.is_some() { input(0) } else { lit(1_i64) })),
+            (State::Min { .. }, ..) => state(min(input(0))),
+            (State::Max { .. }, ..) => state(max(input(0))),
+            (State::Distinct { .. }, ..) => state(count_distinct(input(0))),
             (State::Average { .. }, ..) => {
-                let (total, rows) = (state(sum(input(0)))?, state(count(input(0)))?);
+                let (total, rows) = (state(sum(input(0))), state(count(input(0))));
                 if kind == DataType::Float64 { cast(total, kind.clone()) / rows } else { ratio(total, rows, scale) }
             }
             (State::Ratio { .. }, ..) => {
-                let (top, bottom) = (state(sum(input(0)))?, state(sum(input(1)))?);
+                let (top, bottom) = (state(sum(input(0))), state(sum(input(1))));
                 if kind == DataType::Float64 {
                     cast(top, kind.clone()) / datafusion::functions::core::expr_fn::nullif(bottom, lit(0_i64))
                 } else {
@@ -618,6 +626,10 @@ impl Question<'_> {
 
 fn key_name(n: usize) -> String {
     format!("__key_{n}")
+}
+
+fn output_name(n: usize) -> String {
+    format!("__out_{n}")
 }
 
 fn state_name(n: usize) -> String {

@@ -5,8 +5,11 @@ use jiff::civil::{Date, date};
 
 use super::effects;
 
+/// Year, month, day.
+type Ymd = (i16, i8, i8);
+
 /// New Year's day of the lunar calendar.
-const SPRING_FESTIVALS: [(i16, i8, i8); 12] = [
+const SPRING_FESTIVALS: [Ymd; 12] = [
     (2023, 1, 22),
     (2024, 2, 10),
     (2025, 1, 29),
@@ -29,7 +32,7 @@ pub(super) const MOST_MONTHS: u32 = 120;
 
 /// Public holidays as the State Council announced them: first day, days, name, English name. Later years have only the
 /// Spring Festival and the fixed days.
-const HOLIDAYS: [((i16, i8, i8), i32, &str, &str); 20] = [
+const HOLIDAYS: [(Ymd, i32, &str, &str); 20] = [
     ((2024, 1, 1), 1, "元旦", "New Year"),
     ((2024, 2, 10), 8, "春节", "Spring Festival"),
     ((2024, 4, 4), 3, "清明节", "Tomb-Sweeping Day"),
@@ -53,7 +56,7 @@ const HOLIDAYS: [((i16, i8, i8), i32, &str, &str); 20] = [
 ];
 
 /// Weekend days that were worked to make up for a holiday.
-const MAKE_UP_DAYS: [(i16, i8, i8); 19] = [
+const MAKE_UP_DAYS: [Ymd; 19] = [
     (2024, 2, 4),
     (2024, 2, 18),
     (2024, 4, 7),

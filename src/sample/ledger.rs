@@ -870,7 +870,7 @@ fn placed(month: &Month, account: &Account, target: i64, random: &mut Stream, ev
     let drawn = random.between(2, 27) as u32;
     if let Some(day) = account.opens_in(month.number) {
         events.push(Event { day, amount: account.base, kind, via, fee: 0 });
-    } else if (u64::from(month.number) + account.id / 10) % 12 == 0 {
+    } else if (u64::from(month.number) + account.id / 10).is_multiple_of(12) {
         let amount = (target - account.balance) / 10_000 * 10_000;
         let fee = if kind == "IV" && amount < 0 { -amount / 1000 } else { 0 };
         events.push(Event { day: drawn, amount, kind, via, fee });
