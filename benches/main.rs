@@ -1,1 +1,91 @@
-fn main() {}
+//! Time to the first row of a one-month, one-branch question: in process, over HTTP and over Flight SQL, in one run.
+//!
+//! `cargo bench --bench serving -- STATE [RUNS]` over a loaded state of the sample project (`countinghouse --state STATE
+//! load ...`). Prints minimum, median and maximum in milliseconds, and each median as a ratio to the one in process.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap ends the benchmark")]
+
+use std::path::Path;
+use std::time::Instant;
+
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use countinghouse::app::App;
+use countinghouse::auth::{Principal, Scope};
+use countinghouse::query::{Face, Statement};
+use countinghouse::server;
+use futures::StreamExt;
+
+const QUESTION: &str = "SELECT product_line, SUM(balance), MEASURE(balance_daily_average), MEASURE(customers) \
+                        FROM beijing.deposits WHERE month = DATE '2025-12-01' GROUP BY product_line";
+
+fn main() {
+    // `cargo test --benches` and the like pass flags of their own harness.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let Some(state) = arguments.first() else {
+        println!("usage: cargo bench --bench serving -- STATE [RUNS]");
+        return;
+    };
+    let runs = arguments.get(1).map_or(50, |text| text.parse().unwrap());
+    tokio::runtime::Runtime::new().unwrap().block_on(measure(Path::new(state), runs));
+}
+
+async fn measure(state: &Path, runs: usize) {
+    let app = App::open(Path::new(env!("CARGO_MANIFEST_DIR")), state).await.unwrap();
+    let services = app.services.clone();
+    let who = Principal { name: "bench".into(), roles: ["analyst".to_owned()].into(), scope: Scope::HeadOffice };
+    if services.auth.principal("bench").await.is_err() {
+        services.auth.create_user("bench", None, who.roles.clone(), Scope::HeadOffice).await.unwrap();
+    }
+    let token = services.auth.create_token("bench", "bench", 1).await.unwrap();
+    let bound = server::bind(services.clone(), "127.0.0.1:0", "127.0.0.1:0").await.unwrap();
+    let (http, flight) = (bound.http_address, bound.flight_address);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::runtime::Handle::current().spawn(bound.serve(async {
+        let _ = stopped.await;
+    }));
+
+    let client = reqwest::Client::new();
+    let channel = tonic::transport::Channel::from_shared(format!("http://{flight}")).unwrap().connect().await.unwrap();
+    let mut tool = FlightSqlServiceClient::new(channel);
+    tool.set_token(token.clone());
+    let (mut door, mut web, mut wire) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 0..=runs {
+        let started = Instant::now();
+        let mut answer = services.door.query(&who, Face::CommandLine, Statement::new(QUESTION)).await.unwrap();
+        answer.rows.next().await.unwrap().unwrap();
+        let in_process = started.elapsed();
+        drop(answer);
+
+        let started = Instant::now();
+        let body = serde_json::json!({"sql": QUESTION, "format": "arrow"});
+        let answer = client.post(format!("http://{http}/api/sql")).bearer_auth(&token).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.bytes().await.unwrap().is_empty());
+        let over_http = started.elapsed();
+
+        let started = Instant::now();
+        let info = tool.execute(QUESTION.to_owned(), None).await.unwrap();
+        let ticket = info.endpoint[0].ticket.clone().unwrap();
+        let mut rows = tool.do_get(ticket).await.unwrap();
+        rows.next().await.unwrap().unwrap();
+        let over_flight = started.elapsed();
+        // The first round warms the caches.
+        if run > 0 {
+            door.push(in_process);
+            web.push(over_http);
+            wire.push(over_flight);
+        }
+    }
+    let median = |times: &mut Vec<std::time::Duration>| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64() * 1000.0
+    };
+    let base = median(&mut door);
+    for (name, mut times) in [("in process", door), ("HTTP", web), ("Flight SQL", wire)] {
+        let middle = median(&mut times);
+        let (least, most) = (times[0].as_secs_f64() * 1000.0, times[times.len() - 1].as_secs_f64() * 1000.0);
+        println!("{name:12} min {least:7.1} ms  median {middle:7.1} ms  max {most:7.1} ms  ratio {:.2}", middle / base);
+    }
+    let _ = stop.send(());
+    serving.await.unwrap().unwrap();
+}

@@ -222,13 +222,14 @@ impl Auth {
         self.catalog.insert_user(&row).await
     }
 
-    /// Gives a login a new password.
+    /// Gives a login another password, which ends its sessions.
     ///
-    /// Errors: `BAD_REQUEST` when it is too short; `NO_SUCH_OBJECT` when there is no such login.
+    /// Errors: `NO_SUCH_OBJECT`; `BAD_REQUEST` when it is too short.
     pub async fn set_password(&self, name: &str, password: String) -> Result<()> {
         let user = self.user(name).await?;
         let password_hash = Some(self.passwords.hash(password).await?);
-        self.catalog.update_user(&UserRow { password_hash, ..user }).await
+        self.catalog.update_user(&UserRow { password_hash, ..user }).await?;
+        self.catalog.delete_sessions_of(name).await
     }
 
     /// Disables a login, which ends its sessions, or enables it again.

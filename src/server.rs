@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
@@ -84,12 +83,9 @@ impl Bound {
         });
         let http_face =
             axum::serve(http, router).with_graceful_shutdown(draining.clone().cancelled_owned()).into_future();
-        let flight_face = tonic::transport::Server::builder()
-            .add_service(flight::service(services))
-            .serve_with_incoming_shutdown(TcpListenerStream::new(flight), draining.clone().cancelled_owned());
+        let flight_face = flight::serve(services, flight, draining.clone().cancelled_owned());
         let faces = async {
             let http_face = async { http_face.await.map_err(|e| Error::internal("The HTTP face stopped.", e)) };
-            let flight_face = async { flight_face.await.map_err(|e| Error::internal("The Flight face stopped.", e)) };
             tokio::try_join!(http_face, flight_face).map(|_| ())
         };
         tokio::pin!(faces);

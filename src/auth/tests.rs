@@ -252,6 +252,13 @@ async fn sessions_end_by_logout_time_idleness_or_disabling() {
     is_the_one_text(&auth.session(&program).await.unwrap_err());
 
     let session = auth.open_session(&principal).await.unwrap();
+    assert_eq!(auth.set_password("beijing", "too short".to_owned()).await.unwrap_err().code(), Code::BadRequest);
+    auth.session(&session).await.unwrap();
+    auth.set_password("beijing", "another password".to_owned()).await.unwrap();
+    is_the_one_text(&auth.session(&session).await.unwrap_err());
+    auth.login_password("beijing", "another password").await.unwrap();
+
+    let session = auth.open_session(&principal).await.unwrap();
     auth.set_disabled("beijing", true).await.unwrap();
     auth.set_disabled("beijing", false).await.unwrap();
     is_the_one_text(&auth.session(&session).await.unwrap_err());

@@ -89,4 +89,14 @@ impl Catalog {
             .map_err(failed("ending a session"))?;
         Ok(())
     }
+
+    /// Ends all sessions of a user.
+    pub async fn delete_sessions_of(&self, user: &str) -> Result<()> {
+        sqlx::query("DELETE FROM session WHERE login = $1")
+            .bind(user)
+            .execute(&self.inner.writer)
+            .await
+            .map_err(failed("ending a user's sessions"))?;
+        Ok(())
+    }
 }

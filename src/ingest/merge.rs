@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt32Array,
@@ -15,7 +14,9 @@ use arrow::compute::{SortOptions, concat_batches, filter_record_batch, take_reco
 use arrow::datatypes::{DataType as Arrow, Date32Type, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
+use futures::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::buffer::{Buffer, PartitionKey};
 use super::conform::{PLACE, Reference, Target};
@@ -27,6 +28,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::table::Table;
 use crate::warehouse::{DataFile, Publication, Replaces, SHARED, Warehouse, file_schema, rejects_table};
 
+/// Files written at once.
+const WRITES: usize = 8;
 /// What unknown members are called.
 const UNKNOWN: &str = "unknown";
 /// Surrogate of the unknown member.
@@ -114,7 +117,7 @@ impl Merger<'_> {
         files: &[DataFile],
         seen: &mut Seen,
         quarantine: &mut Quarantine,
-        send: &SyncSender<File>,
+        send: &Writer,
     ) -> Result<()> {
         self.stage.proceed()?;
         let rows = concat_batches(&target.rows, &run).map_err(failed)?;
@@ -149,7 +152,7 @@ impl Merger<'_> {
         *self.growth.entry(target.table.name.value.clone()).or_default() += kept.num_rows() as i64;
         let order = target.table.sort.iter().map(|column| column.value.as_str()).chain(target.key());
         let rows = sorted(&kept, order)?;
-        send.send(File { key: key.clone(), rows, replaces: Replaces::Nothing }).map_err(|_| gone())
+        send.send(File { key: key.clone(), rows, replaces: Replaces::Nothing })
     }
 
     /// Writes one dimension, and answers with its members when they are needed to look references up.
@@ -196,7 +199,7 @@ impl Merger<'_> {
                     *merger.growth.entry(table.name.value.clone()).or_default() +=
                         after.num_rows() as i64 - count as i64;
                     let replaces = Replaces::Partition;
-                    send.send(File { key: key.clone(), rows: after, replaces }).map_err(|_| gone())?;
+                    send.send(File { key: key.clone(), rows: after, replaces })?;
                 }
             }
             Ok(())
@@ -364,7 +367,7 @@ impl Merger<'_> {
                 *merger.growth.entry(table.name.value.clone()).or_default() += rows.num_rows() as i64;
                 let rows = sorted(&rows, ["node", "batch_no", "file_name", "line_no"])?;
                 let key = PartitionKey { branch: Some(key.branch.unwrap_or_else(|| SHARED.to_owned())), month: None };
-                send.send(File { key, rows, replaces: Replaces::Nothing }).map_err(|_| gone())?;
+                send.send(File { key, rows, replaces: Replaces::Nothing })?;
             }
             Ok(())
         })
@@ -383,28 +386,62 @@ impl Merger<'_> {
     }
 
     /// Runs `prepare` here and writes what it sends on a second thread.
-    fn writing<T>(
-        &mut self,
-        table: &Table,
-        prepare: impl FnOnce(&mut Self, &SyncSender<File>) -> Result<T>,
-    ) -> Result<T> {
+    fn writing<T>(&mut self, table: &Table, prepare: impl FnOnce(&mut Self, &Writer) -> Result<T>) -> Result<T> {
         let (publication, runtime) = (self.publication, self.runtime);
+        let (send, receive) = mpsc::channel(WRITES);
+        let writer = Writer::new(send, self.memory, runtime.clone());
+        let room = Arc::clone(&writer.room);
         std::thread::scope(|scope| {
-            // No file waits in the channel: at most one is written and one prepared.
-            let (send, receive) = sync_channel::<File>(0);
-            let writer = scope.spawn(move || -> Result<()> {
-                for File { key, rows, replaces } in receive {
-                    let write = publication.write(table, key.branch.as_deref(), key.month, vec![rows], replaces);
-                    runtime.block_on(write)?;
-                }
-                Ok(())
+            let writing = scope.spawn(move || {
+                // However this ends, nobody may go on waiting for room.
+                let _close = CloseOnDrop(room);
+                let files = stream::unfold(receive, async |mut receive| Some((receive.recv().await?, receive)));
+                let writes = files.map(async |(File { key, rows, replaces }, room)| {
+                    publication.write(table, key.branch.as_deref(), key.month, vec![rows], replaces).await?;
+                    drop(room);
+                    Ok(())
+                });
+                runtime.block_on(writes.buffer_unordered(WRITES).try_collect::<()>())
             });
-            let prepared = prepare(self, &send);
-            drop(send);
+            let prepared = prepare(self, &writer);
+            drop(writer);
             // The writer's error is the cause when both fail.
-            writer.join().unwrap_or_else(|_| Err(Error::internal("files are written", "the writer panicked")))?;
+            writing.join().unwrap_or_else(|_| Err(Error::internal("files are written", "the writer panicked")))?;
             prepared
         })
+    }
+}
+
+/// Takes files to be written. Waiting for a disk to sync is most of the work on small partitions, so several are written at
+/// once, as many as fit the memory.
+struct Writer {
+    send: mpsc::Sender<(File, OwnedSemaphorePermit)>,
+    /// KiB that files on their way may take.
+    room: Arc<Semaphore>,
+    total: u32,
+    runtime: Handle,
+}
+
+impl Writer {
+    fn new(send: mpsc::Sender<(File, OwnedSemaphorePermit)>, memory: usize, runtime: Handle) -> Self {
+        let total = u32::try_from(memory / 1024).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+        Self { send, room: Arc::new(Semaphore::new(total as usize)), total, runtime }
+    }
+
+    fn send(&self, file: File) -> Result<()> {
+        let size = u32::try_from(file.rows.get_array_memory_size() / 1024).unwrap_or(u32::MAX).clamp(1, self.total);
+        self.runtime.block_on(async {
+            let room = Arc::clone(&self.room).acquire_many_owned(size).await.map_err(|_| gone())?;
+            self.send.send((file, room)).await.map_err(|_| gone())
+        })
+    }
+}
+
+struct CloseOnDrop(Arc<Semaphore>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -696,3 +696,31 @@ async fn a_load_that_is_dropped_leaves_nothing() {
     }
     panic!("the lease was not given back");
 }
+
+/// The sample project itself: both batches load, and the quarantine holds exactly the rows that were planted.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_bank_loads_and_its_faulty_rows_are_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let config = config::load(root, folder.path()).unwrap();
+    let clock = Clock::fixed("2026-01-02T08:00:00Z".parse().unwrap());
+    let catalog = Catalog::open(folder.path(), clock.clone()).await.unwrap();
+    let warehouse = Warehouse::open(&config, catalog.clone(), clock).await.unwrap();
+    let bank = Bank { folder, config, catalog, warehouse };
+    let feeds = ["batch-0001", "batch-0002"].map(|batch| root.join("sample_data").join(batch).join("feed.yaml"));
+    let tables = &bank.config.warehouse.tables;
+    let outcomes = load_all(&bank.warehouse, &bank.catalog, tables, &feeds, &()).await.unwrap();
+    for outcome in &outcomes {
+        assert_eq!(outcome.disposition, Disposition::Loaded, "{outcome:?}");
+        let LoadOutcome { rows_delivered, rows_loaded, rows_unchanged, rows_rejected, .. } = outcome;
+        assert_eq!(*rows_delivered, rows_loaded + rows_unchanged + rows_rejected);
+    }
+    let truth = std::fs::read_to_string(root.join("sample_data/truth/faulty_rows.csv")).unwrap();
+    let mut truth: Vec<String> = truth.lines().skip(1).map(|line| line.replace(',', " ")).collect();
+    truth.sort();
+    let columns = ["batch_no", "file_name", "line_no", "reason_code", "column_name"];
+    assert_eq!(bank.rows(REJECTS, &columns).await, truth);
+
+    let again = load_all(&bank.warehouse, &bank.catalog, tables, &feeds, &()).await.unwrap();
+    assert!(again.iter().all(|outcome| outcome.disposition == Disposition::AlreadyLoaded));
+}

@@ -1,3 +1,10 @@
 //! One binary for what needs the whole stack.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod bank;
+mod cubes;
+mod faults;
 mod load;
+mod query;
+mod rights;
+mod server;

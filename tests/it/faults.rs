@@ -1,0 +1,91 @@
+//! `kill -9` at random moments of a load: the previous snapshot stays readable and a rerun completes, nothing twice.
+//!
+//! `COUNTINGHOUSE_CRASHES` says how often (default 6; `make crash` asks for 50).
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use countinghouse::sample::{Options, generate};
+use rand::{RngExt, SeedableRng};
+
+use super::bank::{copy, project};
+use super::server::{command, run};
+
+/// Rows by table and the head's totals, through the door.
+fn figures(state: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for sql in [
+        "SELECT COUNT(*) FROM warehouse.fact_balance_monthly",
+        "SELECT COUNT(*), COUNT(DISTINCT transaction_id || CAST(branch_code AS VARCHAR)) FROM warehouse.fact_transaction",
+        "SELECT COUNT(*), COUNT(DISTINCT customer_sk) FROM warehouse.dim_customer",
+        "SELECT COUNT(*), COUNT(DISTINCT account_sk) FROM warehouse.dim_account",
+        "SELECT SUM(end_balance), SUM(balance_day_sum) FROM warehouse.fact_balance_monthly",
+        "SELECT COUNT(*) FROM system.rejects",
+        "SELECT COUNT(*) FROM system.snapshots",
+    ] {
+        let answer = run(project(), state, &["query", sql, "--as", "tester", "--format", "csv"]);
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        lines.push(String::from_utf8(answer.stdout).unwrap());
+    }
+    lines
+}
+
+fn add_tester(state: &Path) {
+    let added = command(project(), state)
+        .args(["user", "add", "tester", "--role", "analyst"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+}
+
+#[test]
+fn a_killed_load_loses_nothing_and_doubles_nothing() {
+    let crashes: u32 = std::env::var("COUNTINGHOUSE_CRASHES").ok().map_or(6, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        Options { out: folder.path().join("feed"), customers: 60, months: 3, seed: 7, outlets: None };
+    let feeds = generate(&options, &mut |_, _, _| {}).unwrap().feeds;
+    let (first, second) = (feeds[0].to_str().unwrap(), feeds[1].to_str().unwrap());
+
+    // What an undisturbed load gives, and how long it takes.
+    let calm = folder.path().join("calm");
+    assert!(run(project(), &calm, &["load", first]).status.success());
+    let started = Instant::now();
+    assert!(run(project(), &calm, &["load", second]).status.success());
+    let usual = started.elapsed();
+    add_tester(&calm);
+    let expected = figures(&calm);
+
+    let base = folder.path().join("base");
+    assert!(run(project(), &base, &["load", first]).status.success());
+    add_tester(&base);
+    let before = figures(&base);
+    let seed = 20_261_122;
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    let mut killed = 0;
+    for crash in 0..crashes {
+        let state = folder.path().join(format!("crash-{crash}"));
+        copy(&base, &state);
+        let mut load = command(project(), &state)
+            .args(["load", second])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let wait = random.random_range(0..usual.as_millis().max(1) as u64);
+        // The moment is the test's subject: there is no event to wait for.
+        std::thread::sleep(Duration::from_millis(wait));
+        let _ = load.kill();
+        killed += u32::from(!load.wait().unwrap().success());
+        // Head is the old snapshot or, when the kill came after the commit point, the new one: never a mixture.
+        let after = figures(&state);
+        assert!(after == before || after == expected, "after a kill at {wait} ms (seed {seed}): {after:?}");
+        let again = run(project(), &state, &["load", second]);
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        assert_eq!(figures(&state), expected, "after the rerun of crash {crash} at {wait} ms");
+        std::fs::remove_dir_all(&state).unwrap();
+    }
+    assert!(killed > 0 || crashes == 0, "no load was killed in time");
+}
