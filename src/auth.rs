@@ -85,7 +85,7 @@ impl FromStr for Scope {
             Some(key) => Err(Error::new(
                 Code::BadRequest,
                 format!(
-                    "`{key}` is not a scope: write `head_office`, or branch keys with commas, as `beijing,shanghai`."
+                    "`{key}` is not a scope: write `head_office`, or branch keys with commas, as `north,south`."
                 ),
             )),
         }

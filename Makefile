@@ -1,0 +1,118 @@
+# The two commands: `make demo` and `make test`. Needs: Rust 1.95, make, Python 3.11.
+#
+# Everything is built into one folder, $CARGO_TARGET_DIR or `target`; keep it outside the checkout to share it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PYTHON ?= python3
+# dev, release or dist
+PROFILE ?= dev
+# What the demo writes: tables, catalog database, logins.
+STATE ?= .countinghouse
+# Further arguments of the demo, as ARGS="--http 127.0.0.1:9000"
+ARGS ?=
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# cargo calls the folder of its profile `dev` by another name
+FOLDER = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+VENV := .venv
+# The features of every test build: one set, so that nothing is built twice.
+FEATURES := --features failpoints
+
+BENCH_CUSTOMERS ?= 100000
+BENCH_MONTHS ?= 24
+BENCH_SEED ?= 1
+BENCH_RUNS ?= 50
+BENCH := $(TARGET)/bench-$(BENCH_CUSTOMERS)-$(BENCH_MONTHS)-$(BENCH_SEED)
+
+.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies crash bench clean-state
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
+
+demo: ## Build, load the sample bank once, create logins, serve (PROFILE=release for speed, STATE=, ARGS=)
+	$(CARGO) build --locked --profile $(PROFILE)
+	exec "$(FOLDER)/countinghouse" demo --state "$(STATE)" $(ARGS)
+
+test: setup fmt architecture clippy unit it slt definitions clients dependencies ## Everything that has to pass, cheapest refusal first
+	@echo "make test: all steps passed"
+
+check: ## Compile without building, all targets and features
+	$(CARGO) check --locked --all-targets --all-features
+
+setup: packages $(VENV)/.installed ## What the tests need beyond Rust: a browser, Chinese fonts, Python clients
+	@echo "setup: $(VENV) holds the clients of tests/clients/requirements.txt"
+
+# Only what is missing, only where apt-get and root are there; elsewhere it says what is missing and goes on.
+packages:
+	@missing=(); \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium); \
+	fonts=("$${COUNTINGHOUSE_FONTS:-/usr/share/fonts}"/opentype/noto/NotoSansCJK*); [ -e "$${fonts[0]}" ] || missing+=(fonts-noto-cjk); \
+	"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
+	if [ "$${#missing[@]}" -eq 0 ]; then echo "setup: no system package is missing"; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" -eq 0 ]; then \
+	  echo "setup: installing $${missing[*]}"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; } \
+	    || echo "setup: could not install $${missing[*]}; what needs them will say so"; \
+	else echo "setup: missing $${missing[*]} (not root, or no apt-get): install them by hand; what needs them will say so"; fi
+
+$(VENV)/.installed: tests/clients/requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "setup: installing the Python clients into $(VENV)"
+	"$(PYTHON)" -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	@touch $@
+
+fmt:
+	$(CARGO) fmt --check
+
+# By rustc alone: it uses the standard library only, so a breach shows before anything is built.
+architecture:
+	@mkdir -p "$(TARGET)"
+	rustc --edition 2024 --test tests/architecture.rs -o "$(TARGET)/architecture"
+	"$(TARGET)/architecture"
+
+clippy:
+	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
+
+unit:
+	$(CARGO) test --locked $(FEATURES) --lib
+
+it:
+	$(CARGO) test --locked $(FEATURES) --test it
+
+slt:
+	$(CARGO) test --locked $(FEATURES) --test slt
+
+definitions:
+	$(CARGO) build --locked $(FEATURES)
+	"$(TARGET)/debug/countinghouse" check
+
+clients: setup
+	$(CARGO) build --locked $(FEATURES)
+	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" $(VENV)/bin/python -m pytest tests/clients -rs -p no:cacheprovider
+
+# Two versions of one of these would not understand each other's batches.
+dependencies:
+	@$(CARGO) tree --locked --all-features --duplicates --depth 0 --prefix none \
+	  | awk '$$1 ~ /^(arrow|datafusion|object_store)$$/ && !seen[$$1 $$2]++ { versions[$$1]++ } \
+	    END { for (name in versions) if (versions[name] > 1) { print "more than one version of " name; bad = 1 } exit bad }'
+	@echo "dependencies: one arrow, one datafusion, one object_store"
+
+crash: ## Kill a load fifty times at random moments
+	COUNTINGHOUSE_CRASHES=$${COUNTINGHOUSE_CRASHES:-50} $(CARGO) test --locked $(FEATURES) --test it -- faults:: --nocapture
+
+bench: ## First row over each face, on a bank of BENCH_CUSTOMERS customers that is made and loaded once
+	$(CARGO) build --locked --release
+	@[ -f "$(BENCH)/loaded" ] || { rm -rf "$(BENCH)"; mkdir -p "$(BENCH)"; \
+	  "$(TARGET)/release/countinghouse" sample --out "$(BENCH)/feed" --customers $(BENCH_CUSTOMERS) --months $(BENCH_MONTHS) --seed $(BENCH_SEED); \
+	  "$(TARGET)/release/countinghouse" load --state "$(BENCH)/state" "$(BENCH)/feed/batch-0001/feed.yaml" "$(BENCH)/feed/batch-0002/feed.yaml"; \
+	  touch "$(BENCH)/loaded"; }
+	$(CARGO) bench --locked --bench serving -- "$(BENCH)/state" $(BENCH_RUNS)
+
+clean-state: ## Remove what the demo wrote
+	rm -rf "$(STATE)"
