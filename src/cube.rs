@@ -450,7 +450,10 @@ struct Formulas<'a> {
 }
 
 impl<'a> Formulas<'a> {
-    fn new(names: Vec<(Option<String>, String, DataType, Expr)>, session: &'a SessionState) -> datafusion::error::Result<Self> {
+    fn new(
+        names: Vec<(Option<String>, String, DataType, Expr)>,
+        session: &'a SessionState,
+    ) -> datafusion::error::Result<Self> {
         let mut fields = Vec::new();
         let mut bases = HashMap::new();
         for (qualifier, name, data_type, base) in names {

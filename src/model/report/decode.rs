@@ -34,6 +34,7 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
     };
     validate::validate(path, &report, &mut faults);
     validate::placeholders(&report, &node, &mut faults);
+    validate::unused(&report, &node, &mut faults);
     if faults.is_empty() { Ok(report) } else { Err(shape::in_order(faults)) }
 }
 

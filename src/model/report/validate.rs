@@ -1,6 +1,6 @@
 //! What must hold within a report's folder, and between a report and the cubes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Block, Format, Parameter, Report};
 use crate::model::cube::Model;
@@ -74,6 +74,7 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
         } else if !FUNCTIONS.contains(&function) {
             let hint = did_you_mean(function, FUNCTIONS.iter().copied());
             fault(&default.place, &format!("`{function}` is not one of {}{hint}", quoted(FUNCTIONS)));
+            return;
         }
         for argument in arguments.filter(|word| is_identifier(word) && !PERIODS.contains(word)) {
             if !report.parameters.iter().any(|other| *other.name == argument) {
@@ -85,6 +86,13 @@ fn check_parameter(report: &Report, parameter: &Parameter, faults: &mut Vec<Diag
         let choices: Vec<&str> = parameter.choices.iter().map(|(value, _)| value.as_str()).collect();
         if let Err(expected) = value(&parameter.kind, default, &choices) {
             fault(&default.place, &format!("`default` must be {expected}, not `{}`", **default));
+        } else if let Ok(number) = default.parse::<f64>() {
+            let bound = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
+            if bound(&parameter.min).is_some_and(|min| number < min)
+                || bound(&parameter.max).is_some_and(|max| number > max)
+            {
+                fault(&default.place, "`default` lies outside `min` and `max`");
+            }
         }
     }
 }
@@ -345,5 +353,40 @@ fn check_format(report: &Report, model: &Model, format: &Format, faults: &mut Ve
     {
         let hint = did_you_mean(measure, cube.measures.iter().map(|known| known.name.as_str()));
         fault(format!("cube `{cube_name}` has no measure `{measure}`{hint}"));
+    }
+}
+
+/// Parameters that no query, default or placeholder uses: a control that changes nothing misleads its reader.
+pub(super) fn unused(report: &Report, node: &Node, faults: &mut Vec<Diagnostic>) {
+    let mut used = BTreeSet::new();
+    for dataset in &report.datasets {
+        if dataset.sql.is_empty() {
+            return; // The file is missing, and with it the uses.
+        }
+        used.extend(bound_names(&dataset.sql).into_iter().map(|(name, ..)| name));
+    }
+    for default in report.parameters.iter().filter_map(|parameter| parameter.default.as_ref()) {
+        used.extend(call(default).into_iter().flat_map(|(_, arguments)| arguments.map(str::to_owned)));
+    }
+    names_in_texts(node, &mut used);
+    for parameter in &report.parameters {
+        // Every report has an as-of date; it is printed even where no query asks for it.
+        if !used.contains(parameter.name.as_str()) && *parameter.name != "as_of" {
+            let message = format!("parameter `{}`: nothing uses it", *parameter.name);
+            faults.push(Diagnostic::new(&parameter.name.place, message));
+        }
+    }
+}
+
+/// Names in placeholders, whichever text they stand in.
+fn names_in_texts(node: &Node, names: &mut BTreeSet<String>) {
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| names_in_texts(item, names)),
+        Value::Map(entries) => entries.iter().for_each(|entry| names_in_texts(&entry.node, names)),
+        Value::Scalar { text, .. } => {
+            let pieces = text.split('{').skip(1);
+            names.extend(pieces.filter_map(|piece| piece.split([':', '}']).next()).map(str::to_owned));
+        }
+        Value::Null | Value::Refused => {}
     }
 }

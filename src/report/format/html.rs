@@ -150,9 +150,10 @@ impl View {
         locale::message(self.lang, "report-sources", &[("rollups", count(rollups.len())), ("facts", count(facts))])
     }
 
-    fn tie_out(&self, document: &Document) -> String {
-        match &document.evidence.tie_out {
-            TieOut::NotChecked => self.word("report-tie-out-none"),
+    /// Head office against its branches; nothing while no comparison stands.
+    fn tie_out(&self, document: &Document) -> Option<String> {
+        Some(match &document.evidence.tie_out {
+            TieOut::NotChecked => return None,
             TieOut::Agrees(figures) => {
                 locale::message(self.lang, "report-tie-out-agrees", &[("figures", count(*figures))])
             }
@@ -160,7 +161,7 @@ impl View {
                 let names = names.join(&self.word("list-separator"));
                 locale::message(self.lang, "report-tie-out-differs", &[("names", (&names).into())])
             }
-        }
+        })
     }
 
     fn notices<'a>(&self, document: &'a Document) -> Vec<&'a str> {

@@ -39,7 +39,6 @@ report-sources = { $rollups ->
     [one] { $facts } dataset
    *[other] { $facts } datasets
 } from facts
-report-tie-out-none = tie-out not checked
 report-tie-out-agrees = head office = sum of branches ({ $figures } checked)
 report-tie-out-differs = head office differs from the sum of branches: { $names }
 report-rights = rights

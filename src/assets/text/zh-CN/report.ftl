@@ -27,7 +27,6 @@ report-closed-but = 结账 { $closed }/{ $of } 家分行（未结：{ $open }）
 report-snapshot = 快照
 report-rows = { $datasets } 个数据集 { $rows } 行
 report-sources = 汇总表 { $rollups } 张，明细 { $facts } 个数据集
-report-tie-out-none = 总分核对未进行
 report-tie-out-agrees = 总分核对一致（{ $figures } 项）
 report-tie-out-differs = 总分核对有差异：{ $names }
 report-rights = 权限

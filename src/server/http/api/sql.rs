@@ -1,6 +1,5 @@
 //! `POST /api/sql`: one statement, its rows as a stream.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
@@ -61,21 +60,20 @@ pub(in crate::server::http) async fn run(
         Some(values) => prepared.bind(values).await?,
         None => prepared,
     };
-    let mut answer = door.run(prepared).await?;
+    let answer = door.run(prepared).await?;
 
     // The first batch is taken before the status is sent, so that a statement that fails at once fails as an answer. After that
     // an error can only cut the connection, which every client notices: a document without its end is none.
-    let mut ready = VecDeque::new();
-    if let Some(batch) = answer.rows.next().await {
-        ready.push_back(batch?);
-    }
+    let mut rows = answer.rows.fuse();
+    let first = rows.next().await.transpose()?;
     let about = json!({
         "query_id": answer.query_id,
         "snapshot_id": answer.snapshot_id,
         "provenance": answer.provenance,
     });
     let encoder = Encoder::new(request.format, &answer.schema, about)?;
-    let body = Body::from_stream(bytes_of(encoder, ready, answer.rows, correlation));
+    let rows = stream::iter(first.map(Ok)).chain(rows).boxed();
+    let body = Body::from_stream(bytes_of(encoder, rows, correlation));
 
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -164,30 +162,23 @@ enum Step {
 /// The answer's bytes, one piece per batch. Dropping it, as when the client leaves, drops the rows and so cancels the statement.
 fn bytes_of(
     encoder: Encoder,
-    ready: VecDeque<RecordBatch>,
     rows: BoxStream<'static, Result<RecordBatch>>,
     correlation: Correlation,
 ) -> impl futures::Stream<Item = Result<Bytes, Error>> + Send {
-    let state = (encoder, ready, rows, correlation, Step::Begin);
-    stream::unfold(state, |(mut encoder, mut ready, mut rows, correlation, mut step)| async move {
+    let state = (encoder, rows, correlation, Step::Begin);
+    stream::unfold(state, |(mut encoder, mut rows, correlation, mut step)| async move {
         let piece = loop {
             match step {
                 Step::Begin => {
                     step = Step::Rows;
                     break encoder.begin();
                 }
-                Step::Rows => {
-                    let next = match ready.pop_front() {
-                        Some(batch) => Some(Ok(batch)),
-                        None => rows.next().await,
-                    };
-                    match next {
-                        Some(Ok(batch)) if batch.num_rows() == 0 => {}
-                        Some(Ok(batch)) => break encoder.rows(&batch),
-                        Some(Err(error)) => break Err(error),
-                        None => step = Step::End,
-                    }
-                }
+                Step::Rows => match rows.next().await {
+                    Some(Ok(batch)) if batch.num_rows() == 0 => {}
+                    Some(Ok(batch)) => break encoder.rows(&batch),
+                    Some(Err(error)) => break Err(error),
+                    None => step = Step::End,
+                },
                 Step::End => {
                     step = Step::Done;
                     break encoder.end();
@@ -199,7 +190,7 @@ fn bytes_of(
             tracing::error!(correlation_id = correlation.0, ?error, "an answer broke off");
             step = Step::Done;
         }
-        Some((piece.map(Bytes::from), (encoder, ready, rows, correlation, step)))
+        Some((piece.map(Bytes::from), (encoder, rows, correlation, step)))
     })
 }
 
