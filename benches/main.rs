@@ -58,7 +58,8 @@ async fn measure(state: &Path, runs: usize) {
 
         let started = Instant::now();
         let body = serde_json::json!({"sql": QUESTION, "format": "arrow"});
-        let answer = client.post(format!("http://{http}/api/sql")).bearer_auth(&token).json(&body).send().await.unwrap();
+        let answer =
+            client.post(format!("http://{http}/api/sql")).bearer_auth(&token).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         assert!(!answer.bytes().await.unwrap().is_empty());
         let over_http = started.elapsed();

@@ -72,7 +72,15 @@ fn main() {
         let mut runner = Runner::new(|| async { Ok(Connection(bank::app().await)) });
         let outcome = runtime.block_on(async {
             if update {
-                let written = runner.update_test_file(file, " ", sqllogictest::default_validator, default_normalizer, default_column_validator).await;
+                let written = runner
+                    .update_test_file(
+                        file,
+                        " ",
+                        sqllogictest::default_validator,
+                        default_normalizer,
+                        default_column_validator,
+                    )
+                    .await;
                 return written.map_err(|error| error.to_string());
             }
             runner.run_file_async(file).await.map_err(|error| error.to_string())

@@ -189,9 +189,7 @@ async fn balances_by_branch_and_filter_equal_brute_force() {
     let app = app().await;
     let raw = raw_balances();
     // Wuhan is delivered as branch 10; the question starts in the middle of a year and ends before its end.
-    let inside = |row: &&Balance| {
-        row.branch == "10" && ("20240401".."20250901").contains(&row.day.as_str())
-    };
+    let inside = |row: &&Balance| row.branch == "10" && ("20240401".."20250901").contains(&row.day.as_str());
     let mut close = BTreeMap::<&str, i128>::new();
     let mut sum = 0;
     let mut customers = BTreeSet::new();
@@ -248,7 +246,8 @@ async fn subtotals_of_balances_close_on_their_own_last_day() {
         "SELECT year, NULL, SUM(balance), SUM(interest), MEASURE(customers_seen), 1, 1 FROM deposits GROUP BY year ORDER BY year",
     )
     .await;
-    let all = plain("SELECT NULL, NULL, SUM(balance), SUM(interest), MEASURE(customers_seen), 1, 3 FROM deposits").await;
+    let all =
+        plain("SELECT NULL, NULL, SUM(balance), SUM(interest), MEASURE(customers_seen), 1, 3 FROM deposits").await;
     assert_eq!(by_month[12], year[0]);
     assert_eq!(by_month[25], year[1]);
     assert_eq!(by_month[26], all[0]);
@@ -271,7 +270,8 @@ async fn distinct_customers_do_not_add_over_branches() {
     let who = head_office();
     let month = "WHERE month = DATE '2025-12-01'";
     let bank = rows(&app, &who, &format!("SELECT COUNT(DISTINCT customers) FROM deposits {month}")).await;
-    let branches = rows(&app, &who, &format!("SELECT branch, MEASURE(customers) FROM deposits {month} GROUP BY branch")).await;
+    let branches =
+        rows(&app, &who, &format!("SELECT branch, MEASURE(customers) FROM deposits {month} GROUP BY branch")).await;
     let sum: i128 = branches.iter().map(|row| row.split('|').nth(1).unwrap().parse::<i128>().unwrap()).sum();
     let direct = rows(
         &app,
@@ -298,7 +298,11 @@ async fn a_measure_called_wrongly_is_told_how_to_be_called() {
         ("SELECT SUM(customers) FROM deposits", Code::MeasureAggregate, "COUNT(DISTINCT customers)"),
         ("SELECT SUM(DISTINCT interest) FROM deposits", Code::MeasureAggregate, "`SUM(interest)`"),
         ("SELECT SUM(balance * 2) FROM deposits", Code::MeasureAggregate, "balance"),
-        ("SELECT SUM(CASE WHEN tier = 'premium' THEN balance ELSE 0 END) FROM deposits", Code::MeasureAggregate, "balance"),
+        (
+            "SELECT SUM(CASE WHEN tier = 'premium' THEN balance ELSE 0 END) FROM deposits",
+            Code::MeasureAggregate,
+            "balance",
+        ),
         ("SELECT MEASURE(tier) FROM deposits", Code::MeasureAggregate, "one measure"),
         ("SELECT SUM(interest) FROM deposits WHERE balance > 0", Code::MeasureInWhere, "HAVING SUM(balance)"),
         ("SELECT balance FROM deposits WHERE balance > 0 LIMIT 3", Code::MeasureInWhere, "deposits_detail"),
@@ -390,7 +394,8 @@ async fn a_preview_shows_rows_and_only_what_means_something_for_one() {
     let column = |name: &str| answer.batches[0].column_by_name(name).unwrap().null_count();
     assert_eq!(column("balance"), answer.batches[0].num_rows());
     assert_eq!(column("interest"), 0);
-    let detail = ask(&app, &head_office(), "SELECT branch, end_balance FROM deposits_detail WHERE end_balance > 100000");
+    let detail =
+        ask(&app, &head_office(), "SELECT branch, end_balance FROM deposits_detail WHERE end_balance > 100000");
     assert!(detail.await.unwrap().rows() > 100);
     let sum = rows(
         &app,

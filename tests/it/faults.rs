@@ -44,8 +44,7 @@ fn add_tester(state: &Path) {
 fn a_killed_load_loses_nothing_and_doubles_nothing() {
     let crashes: u32 = std::env::var("COUNTINGHOUSE_CRASHES").ok().map_or(6, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let options =
-        Options { out: folder.path().join("feed"), customers: 60, months: 3, seed: 7, outlets: None };
+    let options = Options { out: folder.path().join("feed"), customers: 60, months: 3, seed: 7, outlets: None };
     let feeds = generate(&options, &mut |_, _, _| {}).unwrap().feeds;
     let (first, second) = (feeds[0].to_str().unwrap(), feeds[1].to_str().unwrap());
 

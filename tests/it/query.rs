@@ -94,9 +94,7 @@ async fn parameters_are_bound_as_values_before_anything_is_matched() {
     let who = head_office();
     let door = &app.services.door;
     let row = |columns: Vec<(&str, ArrayRef)>| RecordBatch::try_from_iter(columns).unwrap();
-    let statement = Statement::new(
-        "SELECT SUM(balance) FROM deposits WHERE month = $month AND branch_code = $branch",
-    );
+    let statement = Statement::new("SELECT SUM(balance) FROM deposits WHERE month = $month AND branch_code = $branch");
     let prepared = door.prepare(&who, Face::Http, statement.clone()).await.unwrap();
     let names: Vec<String> = prepared.parameter_schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["branch", "month"]);
@@ -138,7 +136,8 @@ async fn statements_that_are_no_query_are_refused_by_code() {
     ] {
         assert_eq!(refusal(&app, &head_office(), sql).await.code(), Code::ReadOnly, "{sql}");
     }
-    for sql in ["SELECT random()", "SELECT * FROM generate_series(1, 1000000000)", "SELECT uuid()", "SELECT version()"] {
+    for sql in ["SELECT random()", "SELECT * FROM generate_series(1, 1000000000)", "SELECT uuid()", "SELECT version()"]
+    {
         let code = refusal(&app, &head_office(), sql).await.code();
         assert!(matches!(code, Code::SqlPlan | Code::NoSuchObject), "{sql}: {code:?}");
     }
@@ -157,7 +156,8 @@ async fn a_statement_ends_at_its_deadline() {
     let (app, _folder, _state) = app_with("deadline_seconds: 1").await;
     let error = refusal(&app, &head_office(), LONG).await;
     assert_eq!(error.code(), Code::Deadline);
-    let row = rows(&app, &head_office(), "SELECT status, error_code FROM system.queries WHERE status = 'cancelled'").await;
+    let row =
+        rows(&app, &head_office(), "SELECT status, error_code FROM system.queries WHERE status = 'cancelled'").await;
     assert_eq!(row, ["cancelled|DEADLINE"]);
 }
 

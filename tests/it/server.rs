@@ -109,7 +109,8 @@ async fn the_demo_serves_what_it_loaded_and_loads_nothing_twice() {
         let body = serde_json::json!({"sql": sql, "format": "csv"});
         client.post(format!("{base}/api/sql")).bearer_auth(token(name)).json(&body).send()
     };
-    let answer = sql("beijing", "SELECT branch_code, SUM(balance) AS b FROM deposits GROUP BY branch_code").await.unwrap();
+    let answer =
+        sql("beijing", "SELECT branch_code, SUM(balance) AS b FROM deposits GROUP BY branch_code").await.unwrap();
     assert_eq!(answer.headers()["x-snapshot-id"], "2");
     assert!(answer.headers().contains_key("x-query-id"));
     let text = answer.text().await.unwrap();
@@ -147,9 +148,11 @@ fn faulty_definitions_are_told_with_their_places_and_exit_code_1() {
     std::fs::copy(project().join("countinghouse.yaml"), folder.path().join("countinghouse.yaml")).unwrap();
     for name in ["dimensions.yaml", "deposits.yaml"] {
         let text = std::fs::read_to_string(project().join("cubes").join(name)).unwrap();
-        let text = text
-            .replace("dimension: organisation, on", "dimension: organization, on")
-            .replacen("state: distinct", "state: distinkt", 1);
+        let text = text.replace("dimension: organisation, on", "dimension: organization, on").replacen(
+            "state: distinct",
+            "state: distinkt",
+            1,
+        );
         std::fs::write(cubes.join(name), text).unwrap();
     }
     let checked = run(folder.path(), &folder.path().join("state"), &["check"]);

@@ -705,3 +705,61 @@ fn the_language_is_asked_for_remembered_accepted_or_the_projects() {
     assert_eq!(check("/?lang=en", &[kept]), (Lang::En, false));
     assert_eq!(check("/?lang=xx", &[]), (Lang::Zh, false));
 }
+
+/// Every word that a page asks for exists in both languages.
+#[test]
+fn no_word_is_missing() {
+    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/http")];
+    let mut keys = BTreeSet::new();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(path).unwrap();
+            let quoted = text.split('"').filter(|part| part.starts_with("portal-") && !part.ends_with('-'));
+            keys.extend(quoted.filter(|part| !part.contains('{')).map(str::to_owned));
+        }
+    }
+    for case in ["request", "denied", "missing", "data", "limit", "busy", "slow", "internal"] {
+        keys.extend([format!("portal-error-{case}"), format!("portal-error-{case}-then")]);
+    }
+    for word in ["additive", "semi-additive", "non-additive", "time-all", "time-close", "time-average-daily"] {
+        keys.insert(format!("portal-{word}"));
+    }
+    assert!(keys.len() > 50, "{keys:?}");
+    for lang in Lang::ALL {
+        for key in &keys {
+            assert_ne!(crate::locale::message(lang, key, &[]), *key, "{lang}");
+        }
+    }
+}
+
+/// WCAG AA: text 4.5:1, borders and focus 3:1, in both schemes.
+#[test]
+fn the_portals_colours_can_be_read() {
+    let css = include_str!("../../assets/web/countinghouse.css");
+    let (light, rest) = css.split_once("@media screen").unwrap();
+    let luminance = |scheme: &str, token: &str| {
+        let hex = scheme.split(&format!("--{token}: #")).nth(1).unwrap().get(..6).unwrap().to_owned();
+        let part = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4)
+    };
+    for scheme in [light, rest] {
+        for (front, back, least) in [
+            ("ink", "background", 4.5),
+            ("ink", "surface", 4.5),
+            ("muted", "background", 4.5),
+            ("muted", "surface", 4.5),
+            ("focus", "background", 3.0),
+            ("prior", "background", 3.0),
+            ("bad", "surface", 3.0),
+        ] {
+            let (a, b) = (luminance(scheme, front), luminance(scheme, back));
+            let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+            assert!(contrast >= least, "{front} on {back}: {contrast:.2}");
+        }
+    }
+}

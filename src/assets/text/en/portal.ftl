@@ -49,6 +49,20 @@ portal-time-all = whole period
 portal-time-close = end of period
 portal-time-average-daily = daily average
 
+portal-unit-cny = CNY
+portal-unit-percent = percent
+portal-unit-points = percentage points
+portal-unit-customers = customers
+portal-unit-accounts = accounts
+portal-unit-contacts = contacts
+portal-unit-transactions = transactions
+portal-unit-cases = cases
+portal-unit-employees = employees
+portal-unit-days = days
+portal-unit-hours = hours
+portal-unit-minutes = minutes
+portal-unit-seconds = seconds
+
 portal-connect = Connect a tool
 portal-connect-hint = BI tools and programs read the same cubes with your rights, in the schema { $schema }.
 portal-connect-login = Log in as { $user } with your password or an access token.

@@ -43,6 +43,20 @@ portal-time-all = 期间
 portal-time-close = 时点
 portal-time-average-daily = 日均
 
+portal-unit-cny = 元
+portal-unit-percent = 百分比
+portal-unit-points = 百分点
+portal-unit-customers = 户
+portal-unit-accounts = 户
+portal-unit-contacts = 次
+portal-unit-transactions = 笔
+portal-unit-cases = 件
+portal-unit-employees = 人
+portal-unit-days = 天
+portal-unit-hours = 小时
+portal-unit-minutes = 分钟
+portal-unit-seconds = 秒
+
 portal-connect = 连接工具
 portal-connect-hint = BI 工具和程序按您的权限读取同样的数据集，默认模式为 { $schema }。
 portal-connect-login = 以 { $user } 登录，使用密码或访问令牌。

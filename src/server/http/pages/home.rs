@@ -158,8 +158,15 @@ fn describe_measure(measure: &Measure, lang: Lang) -> MeasureView {
         description: lang.pick(&measure.description).to_owned(),
         call: calls(measure).swap_remove(0),
         class: [class, rule].join(&message(lang, "portal-separator", &[])),
-        unit: measure.unit.clone().unwrap_or_default(),
+        unit: measure.unit.as_deref().map(|unit| unit_words(lang, unit)).unwrap_or_default(),
     }
+}
+
+/// A unit in the reader's language; one that we have no word for stands as the project wrote it.
+fn unit_words(lang: Lang, unit: &str) -> String {
+    let key = format!("portal-unit-{}", unit.to_ascii_lowercase());
+    let words = message(lang, &key, &[]);
+    if words == key { unit.to_owned() } else { words }
 }
 
 fn label(lang: Lang, label: &crate::model::Label, name: &str) -> String {
