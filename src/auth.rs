@@ -84,9 +84,7 @@ impl FromStr for Scope {
             None => Ok(Self::Branches(keys)),
             Some(key) => Err(Error::new(
                 Code::BadRequest,
-                format!(
-                    "`{key}` is not a scope: write `head_office`, or branch keys with commas, as `north,south`."
-                ),
+                format!("`{key}` is not a scope: write `head_office`, or branch keys with commas, as `north,south`."),
             )),
         }
     }

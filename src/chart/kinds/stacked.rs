@@ -7,7 +7,7 @@ use crate::chart::canvas::{Anchor, Area, Canvas, Text};
 use crate::chart::text::{self, BODY, SMALL};
 use crate::chart::theme::{CATEGORIES, Token};
 use crate::chart::{ChartError, ChartSpec, DataTable, Scenario, Series, describe};
-use crate::locale::message;
+use crate::locale::{Quantity, message};
 
 /// See the module.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     }
     canvas.line((plot.x, bottom), (plot.right(), bottom), Token::Ink, 1.0);
     for category in 0..count {
-        if all || category == last {
+        if !shares(spec) && (all || category == last) {
             let x = axis::clamp_middle(position(category), widest * 1.06, (plot.right() + 6.0).min(canvas.width()));
             let y = scale.at(totals[category]) - LABEL / 2.0;
             canvas.text(Text {
@@ -163,6 +163,12 @@ fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
     draw_side(canvas, &side, &middles, plot, position(last) + thickness / 2.0);
 }
 
+/// Whether the values are shares already: then each total is 100 % and would only be noise.
+fn shares(spec: &ChartSpec) -> bool {
+    spec.unit.quantity == Quantity::Percent
+        && (0..spec.categories.len()).map(|category| total(spec, category)).all(|total| (total - 1.0).abs() < 0.001)
+}
+
 /// Name, then value and share of each part at the last category; with the width they need.
 fn side_labels(spec: &ChartSpec, last: usize, room: f64) -> Vec<(usize, [String; 2], f64)> {
     let whole = total(spec, last);
@@ -171,7 +177,10 @@ fn side_labels(spec: &ChartSpec, last: usize, room: f64) -> Vec<(usize, [String;
             let value = spec.series[series].values[last].filter(|value| *value > 0.0)?;
             let name = text::fit(&spec.series[series].name, SMALL, room);
             let share = describe::percent(spec, value / whole, false);
-            let value = format!("{}\u{2002}{share}", spec.value_text(series, last));
+            let value = match shares(spec) {
+                true => spec.value_text(series, last),
+                false => format!("{}\u{2002}{share}", spec.value_text(series, last)),
+            };
             let width = text::width(&name, SMALL).max(text::width(&value, SMALL));
             Some((series, [name, value], width))
         })
@@ -227,7 +236,9 @@ fn rows(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
             canvas.rect(Area::between((from + cut, middle - 7.0), (to, middle + 7.0)), token);
             sum += value;
         }
-        canvas.label((scale.at(sum) + 5.0, middle), SMALL, Token::Ink, Anchor::Start, spec.number(*total));
+        if !shares(spec) {
+            canvas.label((scale.at(sum) + 5.0, middle), SMALL, Token::Ink, Anchor::Start, spec.number(*total));
+        }
         canvas.mark(row, mark_label(spec, category), link(spec, category));
     }
     canvas.line((left, area.y), (left, area.y + step * count as f64), Token::Ink, 1.0);

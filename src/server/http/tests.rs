@@ -343,7 +343,13 @@ async fn every_route_asks_for_a_login_or_says_why_not_and_every_answer_is_guarde
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_open_interface_is_described_whole() {
     let site = Site::open(false).await;
-    let document: Value = site.get("/openapi.json", &[]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let document: Value = site
+        .get("/openapi.json", &[])
+        .await
+        .bytes()
+        .await
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        .unwrap();
     assert_eq!(document, openapi::describe());
     let paths: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     for route in ROUTES {
@@ -447,7 +453,13 @@ async fn the_portal_shows_each_what_they_may_open() {
     let list = page("/reports?lang=en", &session).await;
     assert!(list.contains("href=\"/reports/balances\""));
     let bearer = site.token("head").await;
-    let list: Value = site.get("/reports?format=json", &[("authorization", &bearer)]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let list: Value = site
+        .get("/reports?format=json", &[("authorization", &bearer)])
+        .await
+        .bytes()
+        .await
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        .unwrap();
     assert_eq!(list["reports"].as_array().unwrap().len(), 1);
     assert_eq!(list["reports"][0]["parameters"][0]["name"], "as_of");
     // A bearer token beats the cookie.
@@ -470,7 +482,13 @@ async fn a_report_is_a_page_json_or_csv() {
     assert!(page.contains("<main class=\"report\"") && page.contains("北京分行"), "{page}");
     assert!(!page.contains(" style=") && page.contains("/assets/report.css?v="));
 
-    let json: Value = site.get("/reports/balances?format=json", &[auth]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let json: Value = site
+        .get("/reports/balances?format=json", &[auth])
+        .await
+        .bytes()
+        .await
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        .unwrap();
     assert_eq!(json["datasets"]["branches"].as_array().unwrap().len(), 2);
     let csv = site.get("/reports/balances?format=csv&lang=en", &[auth]).await;
     assert_eq!(text(&csv, "content-disposition"), "attachment; filename=\"balances-2025-11-30.csv\"");
@@ -535,10 +553,12 @@ async fn sql_gives_exact_rows_in_three_formats() {
     assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 2);
 
     let one = json!({"sql": "SELECT SUM(balance) AS b FROM deposits WHERE branch = $1", "parameters": ["北京分行"]});
-    let rows: Value = site.sql(&bearer, &one).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let rows: Value =
+        site.sql(&bearer, &one).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
     assert_eq!(rows["rows"], json!([{"b": "100.05"}]));
     let empty = json!({"sql": "SELECT branch, SUM(balance) AS b FROM deposits WHERE branch = 'x' GROUP BY branch"});
-    let rows: Value = site.sql(&bearer, &empty).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let rows: Value =
+        site.sql(&bearer, &empty).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
     assert_eq!((&rows["rows"], &rows["row_count"]), (&json!([]), &json!(0)));
 }
 
@@ -590,11 +610,23 @@ async fn cubes_are_described_as_far_as_one_may_see() {
     let site = Site::open(true).await;
     let bearer = site.token("beijing").await;
     let auth = ("authorization", bearer.as_str());
-    let list: Value = site.get("/api/cubes", &[auth]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let list: Value = site
+        .get("/api/cubes", &[auth])
+        .await
+        .bytes()
+        .await
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        .unwrap();
     assert_eq!(list["default_schema"], "beijing");
     assert_eq!(list["cubes"][0]["name"], "deposits");
     assert_eq!(list["cubes"][0]["schemas"], json!(["beijing"]));
-    let cube: Value = site.get("/api/cubes/deposits", &[auth]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let cube: Value = site
+        .get("/api/cubes/deposits", &[auth])
+        .await
+        .bytes()
+        .await
+        .map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        .unwrap();
     assert_eq!(cube["dimensions"][0]["hierarchies"][0]["levels"][1]["column"], "branch");
     assert_eq!(cube["attributes"][0]["column"], "note");
     let balance = &cube["measures"][0];
@@ -607,7 +639,8 @@ async fn cubes_are_described_as_far_as_one_may_see() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_tells_state_and_no_data_and_a_stop_drains() {
     let mut site = Site::open(true).await;
-    let ready: Value = site.get("/readyz", &[]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+    let ready: Value =
+        site.get("/readyz", &[]).await.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
     assert_eq!(ready["ready"], true);
     assert_eq!(site.get("/healthz", &[]).await.text().await.unwrap(), "ok\n");
     let bearer = site.token("head").await;
