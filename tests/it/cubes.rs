@@ -394,9 +394,9 @@ async fn a_preview_shows_rows_and_only_what_means_something_for_one() {
     let column = |name: &str| answer.batches[0].column_by_name(name).unwrap().null_count();
     assert_eq!(column("balance"), answer.batches[0].num_rows());
     assert_eq!(column("interest"), 0);
-    let detail =
-        ask(&app, &head_office(), "SELECT branch, end_balance FROM deposits_detail WHERE end_balance > 100000");
-    assert!(detail.await.unwrap().rows() > 100);
+    let who = head_office();
+    let detail = "SELECT branch, end_balance FROM deposits_detail WHERE end_balance > 100000";
+    assert!(ask(&app, &who, detail).await.unwrap().rows() > 100);
     let sum = rows(
         &app,
         &head_office(),
