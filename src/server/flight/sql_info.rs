@@ -33,9 +33,8 @@ pub(super) const MAX_STATEMENT: usize = 65_536;
 /// Words that are reserved here and not in SQL:2003.
 const KEYWORDS: &[&str] = &["ANTI", "EXPLAIN", "ILIKE", "LIMIT", "OFFSET", "QUALIFY", "SEMI"];
 
-const NUMERIC_FUNCTIONS: &[&str] = &[
-    "abs", "ceil", "exp", "floor", "ln", "log10", "power", "round", "signum", "sqrt", "trunc",
-];
+const NUMERIC_FUNCTIONS: &[&str] =
+    &["abs", "ceil", "exp", "floor", "ln", "log10", "power", "round", "signum", "sqrt", "trunc"];
 
 const STRING_FUNCTIONS: &[&str] = &[
     "ascii",

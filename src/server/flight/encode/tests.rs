@@ -98,8 +98,8 @@ fn the_wire_schema_keeps_known_metadata_only() {
             ("PARQUET:field_id", "3"),
             ("label.en", "Balance"),
         ]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into(),
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into(),
     );
     let schema = wire_schema(&Schema::new(vec![field]));
     let keys = schema.field(0).metadata();
