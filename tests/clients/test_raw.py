@@ -255,6 +255,32 @@ def test_i2_sql_info_is_complete_and_exact(raw):
     assert (values[0], values[3], values[504], values[557], values[6]) == ("Countinghouse", True, '"', 65536, None)
 
 
+CALLS = {
+    "abs": "abs(-1)", "ceil": "ceil(1.5)", "exp": "exp(1)", "floor": "floor(1.5)", "ln": "ln(2)", "log10": "log10(10)",
+    "power": "power(2, 3)", "round": "round(1.5)", "signum": "signum(-2)", "sqrt": "sqrt(4)", "trunc": "trunc(1.5)",
+    "ascii": "ascii('a')", "btrim": "btrim(' a ')", "character_length": "character_length('余额')", "chr": "chr(65)",
+    "concat": "concat('a', 'b')", "concat_ws": "concat_ws('-', 'a', 'b')", "ends_with": "ends_with('ab', 'b')",
+    "left": "left('ab', 1)", "lower": "lower('A')", "lpad": "lpad('a', 3, 'x')", "ltrim": "ltrim(' a')",
+    "octet_length": "octet_length('余')", "repeat": "repeat('a', 2)", "replace": "replace('ab', 'a', 'c')",
+    "reverse": "reverse('ab')", "right": "right('ab', 1)", "rpad": "rpad('a', 3, 'x')", "rtrim": "rtrim('a ')",
+    "split_part": "split_part('a-b', '-', 2)", "starts_with": "starts_with('ab', 'a')", "strpos": "strpos('ab', 'b')",
+    "substr": "substr('abc', 2)", "translate": "translate('abc', 'a', 'x')", "upper": "upper('a')",
+    "coalesce": "coalesce(NULL, 1)", "nullif": "nullif(1, 2)",
+    "date_bin": "date_bin(INTERVAL '1 day', TIMESTAMP '2025-01-01 10:00:00')",
+    "date_part": "date_part('year', DATE '2025-01-01')", "date_trunc": "date_trunc('month', DATE '2025-01-05')",
+    "make_date": "make_date(2025, 1, 1)", "to_char": "to_char(DATE '2025-01-01', '%Y')",
+    "to_date": "to_date('2025-01-01')", "to_timestamp": "to_timestamp('2025-01-01')",
+}
+
+
+def test_i2_every_function_that_sql_info_names_can_be_called(raw):
+    named = run(raw, "CommandGetSqlInfo", field(1, b"".join(varint(number) for number in range(509, 513))))
+    functions = [name for names in named["value"].to_pylist() for name in names]
+    assert sorted(functions) == sorted(CALLS)
+    (row,) = read(raw, "SELECT " + ", ".join(f"{CALLS[name]} AS {name}_" for name in functions)).to_pylist()
+    assert all(value is not None for value in row.values())
+
+
 def test_i1_sql_info_by_id(raw):
     asked = field(1, b"".join(varint(number) for number in [8, 9999, 0]))
     table = run(raw, "CommandGetSqlInfo", asked)
@@ -525,8 +551,7 @@ def test_x1_cancel(server, raw):
 
 
 def test_x1_cancel_a_running_statement(raw):
-    info = query(raw, "SELECT a.value AS a, b.value AS b, 'a wide column of text' AS c "
-                      "FROM generate_series(1, 100000) a, generate_series(1, 100000) b")
+    info = query(raw, ENDLESS)
     reader = raw.do_get(info.endpoints[0].ticket)
     reader.read_chunk()
     (result,) = act(raw, "CancelFlightInfo", field(1, info.serialize()))
@@ -534,6 +559,18 @@ def test_x1_cancel_a_running_statement(raw):
     with pytest.raises(fl.FlightCancelledError):
         while True:
             reader.read_chunk()
+    assert status_of(raw, ENDLESS) == "cancelled"
+
+
+def status_of(raw, sql):
+    """What the server's own records say of the newest run of a statement; it is written when the statement has stopped."""
+    asked = "SELECT status FROM system.queries WHERE sql = '{}' ORDER BY started_at DESC LIMIT 1".format(sql.replace("'", "''"))
+    for _ in range(20):
+        (row,) = read(raw, asked).to_pylist()
+        if row["status"] != "running":
+            break
+        time.sleep(0.1)
+    return row["status"]
 
 
 def test_x5_renew(raw):
@@ -598,35 +635,47 @@ def test_e6_what_has_no_use(raw):
             raw.get_flight_info(fl.FlightDescriptor.for_command(bad))
 
 
-WIDE = "SELECT value AS number, repeat('余额', 40) AS text, CAST(value AS DECIMAL(18,2)) AS money FROM generate_series(1, {})"
+FACT = "warehouse.fact_balance_monthly"
+COPIES = "(VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS c (copy)"
+LARGE = f"SELECT f.*, repeat('余额', 20) AS text, copy FROM {FACT} f CROSS JOIN {COPIES}"
+ENDLESS = f"SELECT a.*, b.account_sk AS other, 'a wide column of text' AS text FROM {FACT} a CROSS JOIN {FACT} b"
 
 
-def test_e2_messages_stay_small(server):
+def test_e2_messages_stay_small(server, raw):
     """A client that refuses messages above 4 MiB reads a large result, and batches are neither tiny nor huge."""
+    count = read(raw, f"SELECT 10 * COUNT(*) AS n FROM {FACT}").to_pylist()[0]["n"]
     options = [("GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH", 4 << 20)]
     headers = Headers({"authorization": f"Bearer {server.logins['head_office'].token}"})
     with fl.connect(server.flight, middleware=[headers], generic_options=options) as connected:
-        reader = connected.do_get(query(connected, WIDE.format(200_000)).endpoints[0].ticket)
+        reader = connected.do_get(query(connected, LARGE).endpoints[0].ticket)
         rows, sizes = 0, []
         for chunk in reader:
             rows += chunk.data.num_rows
             sizes.append(chunk.data.nbytes)
-        assert rows == 200_000
+        assert rows == count
         assert max(sizes) <= 4 << 20
-        assert min(sizes[:-1]) >= 512 << 10
+        # A batch is sent before it is full when nothing follows within 100 ms: on a busy machine some are smaller.
+        assert sorted(sizes)[len(sizes) // 2] >= 512 << 10
 
 
-def test_x3_e7_dropped_streams_leave_the_connection_up(raw):
-    ticket = query(raw, WIDE.format(5_000_000)).endpoints[0].ticket
+def test_x3_e7_dropped_streams_stop_and_leave_the_connection_up(raw):
+    ticket = query(raw, ENDLESS).endpoints[0].ticket
     for _ in range(20):
         reader = raw.do_get(ticket)
         reader.read_chunk()
         reader.cancel()
-    assert read(raw, "SELECT 1 AS one").num_rows == 1
+    assert status_of(raw, ENDLESS) == "cancelled"
+    running = f"SELECT COUNT(*) AS n FROM system.queries WHERE status = 'running' AND sql = '{ENDLESS.replace(chr(39), chr(39) * 2)}'"
+    for _ in range(20):
+        (row,) = read(raw, running).to_pylist()
+        if row["n"] == 0:
+            break
+        time.sleep(0.1)
+    assert row["n"] == 0
 
 
 def test_many_readers_at_once(raw):
     expected = read(raw, BY_BRANCH)
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        for table in pool.map(lambda _: read(raw, BY_BRANCH), range(64)):
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for table in pool.map(lambda _: read(raw, BY_BRANCH), range(24)):
             assert table == expected

@@ -22,14 +22,14 @@ const SPLIT: usize = 2 << 20;
 /// No message is larger: several clients stop there. Room is left for the message's frame.
 pub(super) const MAX_MESSAGE: usize = 4 << 20;
 
-/// Metadata of fields that programs read, under our own prefix, and the key of the door's field that holds it.
-const OWN_KEYS: &[(&str, &str)] = &[
-    ("countinghouse:role", "role"),
-    ("countinghouse:unit", "unit"),
-    ("countinghouse:additivity", "additivity"),
-    ("countinghouse:good", "good"),
-    ("countinghouse:sensitivity", "sensitivity"),
-    ("countinghouse:definition_version", "definition_version"),
+/// Metadata of fields that programs read, as the door names them. Others, such as labels by language, stay here.
+const OWN_KEYS: &[&str] = &[
+    "countinghouse:role",
+    "countinghouse:unit",
+    "countinghouse:additivity",
+    "countinghouse:good",
+    "countinghouse:sensitivity",
+    "countinghouse:definition_version",
 ];
 
 /// The schema of a result as every call announces it and DoGet sends it: the door's plain and nullable types, and of the
@@ -58,13 +58,10 @@ pub(super) fn column_metadata(field: &Field) -> std::collections::HashMap<String
     add("IS_CASE_SENSITIVE", if matches!(field.data_type(), DataType::Utf8) { "1" } else { "0" });
     add("IS_READ_ONLY", "1");
     // A measure is filtered by HAVING, never by WHERE.
-    let measure = field.metadata().contains_key("additivity");
+    let measure = field.metadata().contains_key("countinghouse:additivity");
     add("IS_SEARCHABLE", if measure { "0" } else { "1" });
-    for (ours, theirs) in OWN_KEYS {
-        if let Some(value) = field.metadata().get(*theirs) {
-            keys.insert((*ours).to_owned(), value.clone());
-        }
-    }
+    let own = OWN_KEYS.iter().filter_map(|key| field.metadata().get_key_value(*key));
+    keys.extend(own.map(|(key, value)| (key.clone(), value.clone())));
     keys
 }
 

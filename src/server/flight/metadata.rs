@@ -239,7 +239,8 @@ fn in_language<'a>(label: &'a crate::model::Label, language: &str) -> Option<&'a
 fn remarks(metadata: &HashMap<String, String>, language: &str) -> String {
     let said = |key: &str| metadata.get(key).filter(|value| !value.is_empty());
     let spoken = |key: &str| said(&format!("{key}.{language}"));
-    let parts = [spoken("label"), spoken("description"), said("unit"), said("additivity"), said("sensitivity")];
+    let own = |key: &str| said(&format!("countinghouse:{key}"));
+    let parts = [spoken("label"), spoken("description"), own("unit"), own("additivity"), own("sensitivity")];
     parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
 }
 

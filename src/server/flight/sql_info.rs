@@ -33,6 +33,9 @@ pub(super) const MAX_STATEMENT: usize = 65_536;
 /// Words that are reserved here and not in SQL:2003.
 const KEYWORDS: &[&str] = &["ANTI", "EXPLAIN", "ILIKE", "LIMIT", "OFFSET", "QUALIFY", "SEMI"];
 
+const NUMERIC_FUNCTIONS: &[&str] =
+    &["abs", "ceil", "exp", "floor", "ln", "log10", "power", "round", "signum", "sqrt", "trunc"];
+
 const STRING_FUNCTIONS: &[&str] = &[
     "ascii",
     "btrim",
@@ -134,7 +137,7 @@ fn values() -> BTreeMap<u32, Value> {
     all.extend(numbers.map(|(id, value)| (id, Value::Int(value))));
 
     all.insert(508, Value::Texts(KEYWORDS));
-    all.insert(509, Value::Texts(&[]));
+    all.insert(509, Value::Texts(NUMERIC_FUNCTIONS));
     all.insert(510, Value::Texts(STRING_FUNCTIONS));
     all.insert(511, Value::Texts(SYSTEM_FUNCTIONS));
     all.insert(512, Value::Texts(DATETIME_FUNCTIONS));

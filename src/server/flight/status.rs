@@ -30,7 +30,8 @@ impl From<Error> for Status {
 /// stands in the log beside the cause.
 pub(super) fn of(error: &Error, query: Option<&str>) -> Status {
     let code = error.code();
-    let id = query.map_or_else(fresh_id, str::to_owned);
+    let (text, said) = split_id(error.message());
+    let id = query.or(said).map_or_else(fresh_id, str::to_owned);
     let ours = code.fault() == Fault::Internal;
     if ours {
         tracing::error!(id, code = code.as_str(), error = ?error, "Flight SQL call failed");
@@ -38,8 +39,14 @@ pub(super) fn of(error: &Error, query: Option<&str>) -> Status {
         tracing::debug!(id, code = code.as_str(), error = ?error, "Flight SQL call refused");
     }
     // What the server did wrong is no business of a client's: the id finds it in the log.
-    let text = if code == Code::Internal { "The server failed; its log has the cause" } else { error.message() };
+    let text = if code == Code::Internal { "The server failed; its log has the cause" } else { text };
     build(grpc(code), code.as_str(), text, &id, query)
+}
+
+/// A message without the id that a statement's own error ends in, and that id.
+fn split_id(message: &str) -> (&str, Option<&str>) {
+    let parts = message.strip_suffix(')').and_then(|message| message.rsplit_once(" (id "));
+    parts.map_or((message, None), |(text, id)| (text, Some(id)))
 }
 
 /// A refusal that has no [`Code`] of its own because only this face knows it.
@@ -101,3 +108,6 @@ fn build(code: Grpc, reason: &str, text: &str, id: &str, query: Option<&str>) ->
     }
     Status::with_details_and_metadata(code, text, details.encode_to_vec().into(), trailers)
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,14 +92,19 @@ fn a_batch_of_other_types_is_never_sent() {
 #[test]
 fn the_wire_schema_keeps_known_metadata_only() {
     let field = Field::new("balance", DataType::Decimal128(18, 2), true).with_metadata(
-        [("unit", "CNY"), ("additivity", "semi_additive"), ("PARQUET:field_id", "3"), ("label.en", "Balance")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into(),
+        [
+            ("countinghouse:unit", "CNY"),
+            ("countinghouse:additivity", "semi_additive"),
+            ("PARQUET:field_id", "3"),
+            ("label.en", "Balance"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into(),
     );
     let schema = wire_schema(&Schema::new(vec![field]));
     let keys = schema.field(0).metadata();
     assert_eq!(keys["countinghouse:unit"], "CNY");
     assert_eq!(keys["ARROW:FLIGHT:SQL:TYPE_NAME"], "DECIMAL");
-    assert!(!keys.contains_key("PARQUET:field_id") && !keys.contains_key("label.en") && !keys.contains_key("unit"));
+    assert!(!keys.contains_key("PARQUET:field_id") && !keys.contains_key("label.en"));
     assert_eq!(wire_schema(&schema).field(0).data_type(), schema.field(0).data_type());
 }

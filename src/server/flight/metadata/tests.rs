@@ -50,9 +50,14 @@ fn table(schema: &str, name: &str, kind: TableKind) -> TableInfo {
         Field::new("branch", DataType::Utf8, true)
             .with_metadata([("label.en", "Branch"), ("label.zh-CN", "分行")].map(own).into()),
         Field::new("balance", DataType::Decimal128(18, 2), true).with_metadata(
-            [("label.en", "Balance"), ("unit", "CNY"), ("additivity", "semi_additive"), ("role", "measure")]
-                .map(own)
-                .into(),
+            [
+                ("label.en", "Balance"),
+                ("countinghouse:unit", "CNY"),
+                ("countinghouse:additivity", "semi_additive"),
+                ("countinghouse:role", "measure"),
+            ]
+            .map(own)
+            .into(),
         ),
     ]);
     TableInfo {
