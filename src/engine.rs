@@ -95,11 +95,13 @@ impl Engine {
             .build_arc()
             .map_err(|error| Error::internal("cannot open a session", error))?;
         let config = self.base.config().clone().with_default_catalog_and_schema(CATALOG, default_schema);
-        Ok(SessionStateBuilder::new_from_existing(self.base.clone())
+        let mut session = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
             .with_catalog_list(catalogs)
             .with_runtime_env(runtime)
-            .build())
+            .build();
+        session.mark_start_execution(); // what `now()` says throughout the statement
+        Ok(session)
     }
 
     /// A scan of the given files, cut to `branches` before a plan exists: other branches' files are not in it, so no

@@ -613,6 +613,17 @@ impl Question<'_> {
     /// Whether a condition is about time; an error when it mixes time with something else.
     fn is_time(&self, condition: &Expr, measure: &str) -> Result<bool> {
         self.chain.timed(condition).ok_or_else(|| {
+            let subquery = condition
+                .exists(|node| Ok(matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_))));
+            if subquery.unwrap_or(false) {
+                return Error::new(
+                    Code::TimeContext,
+                    format!(
+                        "`{measure}` depends on the days of the question, which must be known when it is planned; put a \
+                         date or a parameter in place of the sub-select"
+                    ),
+                );
+            }
             Error::new(
                 Code::TimeContext,
                 format!(

@@ -1,6 +1,6 @@
 //! The wide view as the planner sees it, and the rows behind it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -64,6 +64,10 @@ pub(super) struct Rows {
 
 impl Rows {
     fn new(binding: Binding, columns: Vec<(Field, Expr)>) -> Self {
+        // Field metadata are for readers of the catalog; a computed column loses them on its way through a plan, and the
+        // planner compares.
+        let columns: Vec<(Field, Expr)> =
+            columns.into_iter().map(|(field, base)| (field.with_metadata(HashMap::new()), base)).collect();
         let schema = Arc::new(Schema::new(columns.iter().map(|(field, _)| field.clone()).collect::<Vec<_>>()));
         Self { binding, columns, schema }
     }

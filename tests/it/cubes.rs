@@ -45,7 +45,7 @@ async fn branches_add_up_to_head_office_for_every_additive_measure() {
             format!("SELECT month, {calls}, COUNT(*) FROM {schema}.{} GROUP BY month ORDER BY month", *cube.name)
         };
         let bank = rows(&app, &who, &sql("head_office")).await;
-        assert!(bank.len() >= 6, "cube {} has {} months", *cube.name, bank.len());
+        assert!(bank.len() >= 4, "cube {} has {} months", *cube.name, bank.len());
         let mut sums: BTreeMap<String, Vec<i128>> = BTreeMap::new();
         for one in &branches {
             for row in rows(&app, &who, &sql(&one.key)).await {
@@ -243,11 +243,11 @@ async fn subtotals_of_balances_close_on_their_own_last_day() {
     assert_eq!(by_month.len(), 24 + 2 + 1);
     let plain = |sql: &'static str| rows(&app, &who, sql);
     let year = plain(
-        "SELECT year, NULL, SUM(balance), SUM(interest), MEASURE(customers_seen), 1, 1 FROM deposits GROUP BY year ORDER BY year",
+        "SELECT year, NULL, SUM(balance), SUM(interest), MEASURE(customers_seen), 1 AS a, 1 AS b FROM deposits GROUP BY year ORDER BY year",
     )
     .await;
     let all =
-        plain("SELECT NULL, NULL, SUM(balance), SUM(interest), MEASURE(customers_seen), 1, 3 FROM deposits").await;
+        plain("SELECT NULL AS y, NULL AS m, SUM(balance), SUM(interest), MEASURE(customers_seen), 1 AS a, 3 AS b FROM deposits").await;
     assert_eq!(by_month[12], year[0]);
     assert_eq!(by_month[25], year[1]);
     assert_eq!(by_month[26], all[0]);
@@ -260,7 +260,9 @@ async fn subtotals_of_balances_close_on_their_own_last_day() {
          GROUP BY CUBE (product_line, tier) HAVING product_line IS NULL AND tier IS NULL",
     )
     .await;
-    let total = rows(&app, &who, "SELECT NULL, NULL, SUM(balance) FROM deposits WHERE year = DATE '2025-01-01'").await;
+    let total =
+        rows(&app, &who, "SELECT NULL AS l, NULL AS t, SUM(balance) FROM deposits WHERE year = DATE '2025-01-01'")
+            .await;
     assert_eq!(cube, total);
 }
 

@@ -4,6 +4,7 @@
 mod bank;
 mod cubes;
 mod faults;
+mod flight_sql;
 mod load;
 mod query;
 mod rights;

@@ -94,7 +94,6 @@ async fn the_demo_serves_what_it_loaded_and_loads_nothing_twice() {
         ("/reports", 303),
         ("/reports/executive_overview", 303),
         ("/api/cubes", 401),
-        ("/api/sql", 401),
         ("/nowhere", 303),
     ] {
         let answer = get(path, None).await.unwrap();
@@ -103,6 +102,8 @@ async fn the_demo_serves_what_it_loaded_and_loads_nothing_twice() {
             assert!(answer.headers()["location"].to_str().unwrap().starts_with("/login"), "{path}");
         }
     }
+    let unknown = client.post(format!("{base}/api/sql")).body("{}").send().await.unwrap();
+    assert_eq!(unknown.status().as_u16(), 401);
     let cubes = get("/api/cubes", Some("head_office")).await.unwrap().text().await.unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(&cubes).unwrap().to_string().contains("deposits"));
     let sql = |name: &str, sql: &str| {
@@ -159,7 +160,7 @@ fn faulty_definitions_are_told_with_their_places_and_exit_code_1() {
     let checked = run(folder.path(), &folder.path().join("state"), &["check"]);
     let said = String::from_utf8(checked.stderr).unwrap();
     assert_eq!(checked.status.code(), Some(1), "{said}");
-    assert!(said.contains("cubes/deposits.yaml:12:18: ") && said.contains("did you mean `organisation`"), "{said}");
+    assert!(said.contains("cubes/deposits.yaml:13:19: ") && said.contains("did you mean `organisation`"), "{said}");
     assert!(said.contains("distinkt") && said.contains("distinct"), "{said}");
     // A formula that is no SQL over the cube's names.
     let text = std::fs::read_to_string(project().join("cubes/deposits.yaml")).unwrap();
