@@ -26,6 +26,7 @@ impl std::fmt::Display for Said {
 
 impl std::error::Error for Said {}
 
+#[async_trait::async_trait]
 impl AsyncDB for Connection {
     type Error = Said;
     type ColumnType = DefaultColumnType;
