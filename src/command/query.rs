@@ -47,7 +47,7 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     match arguments.format {
         Format::Table => {
             let mut out = out;
-            let mut batches: Vec<RecordBatch> = vec![RecordBatch::new_empty(answer.schema.clone())];
+            let mut batches: Vec<RecordBatch> = vec![RecordBatch::new_empty(std::sync::Arc::clone(&answer.schema))];
             while let Some(batch) = answer.rows.next().await {
                 batches.push(batch?);
             }

@@ -250,11 +250,11 @@ impl Coverage {
             }
             Some(SnapshotDays::BusinessDay) => {
                 let mut last = None;
-                for row in 0..rows {
+                for (row, holder) in stands.iter_mut().enumerate() {
                     if self.snapshot_days[row] {
                         last = Some(row);
                     }
-                    stands[row] = last;
+                    *holder = last;
                 }
             }
             _ => stands = (0..rows).map(Some).collect(),

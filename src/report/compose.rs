@@ -143,7 +143,7 @@ impl Input<'_> {
                 Block::Row(row)
             }
             report::Block::Kpi(kpi) => Block::Kpi(self.kpi(kpi)?),
-            report::Block::Chart(chart) => Block::Chart(self.chart(chart, width)?),
+            report::Block::Chart(chart) => Block::Chart(Box::new(self.chart(chart, width)?)),
             report::Block::Table(table) => Block::Table(self.table(table, document)?),
             report::Block::Text { text } => Block::Text(prose(&self.fill(text, "text")?)),
         })
@@ -531,7 +531,7 @@ fn time_axis(dataset: &Dataset, column: usize) -> Option<TimeAxis> {
         .collect::<Option<_>>()?;
     let ascending = days.windows(2).all(|pair| pair[0] < pair[1]);
     let months = days.iter().all(|day| Period::Month.start(*day) == *day);
-    (ascending && !days.is_empty()).then(|| TimeAxis { grain: if months { Grain::Month } else { Grain::Day }, days })
+    (ascending && !days.is_empty()).then_some(TimeAxis { grain: if months { Grain::Month } else { Grain::Day }, days })
 }
 
 fn drawn_good(good: Good) -> chart::Good {

@@ -45,7 +45,7 @@ pub enum Block {
     /// A figure with its changes.
     Kpi(Kpi),
     /// A drawn chart.
-    Chart(Chart),
+    Chart(Box<Chart>),
     /// A table.
     Table(Table),
     /// Plain paragraphs and lists.

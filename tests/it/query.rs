@@ -102,7 +102,7 @@ async fn parameters_are_bound_as_values_before_anything_is_matched() {
     assert_eq!(unbound.code(), Code::BadRequest);
     let day: ArrayRef = Arc::new(Date32Array::from(vec![20_423])); // 2025-12-01
     let name: ArrayRef = Arc::new(StringArray::from(vec!["beijing"]));
-    let bound = prepared.bind(row(vec![("month", day.clone()), ("branch", name.clone())])).await.unwrap();
+    let bound = prepared.bind(row(vec![("month", Arc::clone(&day)), ("branch", Arc::clone(&name))])).await.unwrap();
     let literal = "SELECT SUM(balance) FROM deposits WHERE month = DATE '2025-12-01' AND branch_code = 'beijing'";
     let mut answer = door.run(bound).await.unwrap();
     let got = answer.rows.next().await.unwrap().unwrap();
@@ -113,7 +113,7 @@ async fn parameters_are_bound_as_values_before_anything_is_matched() {
         Statement::new("SELECT SUM(balance) FROM deposits WHERE month = $1 AND branch_code = $2 AND $3 = 7");
     let text_day: ArrayRef = Arc::new(StringArray::from(vec!["2025-12-01"]));
     let seven: ArrayRef = Arc::new(Int64Array::from(vec![7]));
-    numbered.parameters = Some(row(vec![("a", text_day.clone()), ("b", name), ("c", seven.clone())]));
+    numbered.parameters = Some(row(vec![("a", Arc::clone(&text_day)), ("b", name), ("c", Arc::clone(&seven))]));
     let answer = door.collect(&who, Face::Http, numbered.clone(), 10).await.unwrap();
     assert_eq!(text(&answer), text(&expected));
     let evil: ArrayRef = Arc::new(StringArray::from(vec!["' OR 1 = 1 --"]));
