@@ -207,7 +207,7 @@ async fn balances_by_branch_and_filter_equal_brute_force() {
     let sql = "SELECT SUM(balance), MEASURE(balance_daily_average), MEASURE(customers) FROM deposits
                WHERE branch_code = 'wuhan' AND month >= DATE '2024-04-01' AND month < DATE '2025-09-01'";
     let expected = format!("{}|{}|{}", to_fen(total, 1), to_fen(sum, days), customers.len());
-    assert_eq!(rows(&app, &head_office(), sql).await, [expected.clone()]);
+    assert_eq!(rows(&app, &head_office(), sql).await, std::slice::from_ref(&expected));
     // The same through a sub-select, a CTE and an alias, and by the day instead of the month.
     for sql in [
         "SELECT SUM(b), MEASURE(a), MEASURE(c) FROM (SELECT month AS m, branch_code AS k, balance AS b,
@@ -225,7 +225,7 @@ async fn balances_by_branch_and_filter_equal_brute_force() {
            MEASURE(CASE WHEN branch_code = 'wuhan' THEN customers END)
          FROM deposits WHERE month >= DATE '2024-04-01' AND month < DATE '2025-09-01'",
     ] {
-        assert_eq!(rows(&app, &head_office(), sql).await, [expected.clone()], "{sql}");
+        assert_eq!(rows(&app, &head_office(), sql).await, std::slice::from_ref(&expected), "{sql}");
     }
 }
 
