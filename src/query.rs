@@ -421,7 +421,7 @@ impl Door {
                 return Err(error);
             }
         }
-        let provenance = self.provenance(&query_id, &inner.snapshot).await?;
+        let provenance = self.provenance(&query_id, &inner.snapshot, &inner.principal).await?;
         Ok(Answer {
             query_id,
             snapshot_id: inner.snapshot.id,
@@ -572,13 +572,25 @@ impl Door {
         Ok(Completeness { closed: branches.len() - open.len(), of: branches.len(), open: open.into_iter().collect() })
     }
 
-    async fn provenance(&self, query_id: &str, snapshot: &Snapshot) -> Result<serde_json::Value> {
+    /// Where the figures of a statement come from. A branch is told of its own close only.
+    async fn provenance(
+        &self,
+        query_id: &str,
+        snapshot: &Snapshot,
+        principal: &Principal,
+    ) -> Result<serde_json::Value> {
+        let mut completeness = self.completeness(snapshot).await?;
+        if let Scope::Branches(own) = &principal.scope {
+            completeness.open.retain(|branch| own.contains(branch));
+            completeness.of = own.len();
+            completeness.closed = own.len() - completeness.open.len();
+        }
         Ok(json!({
             "v": 1,
             "query_id": query_id,
             "snapshot": snapshot.id,
             "as_of": crate::model::time::iso(snapshot.as_of),
-            "completeness": self.completeness(snapshot).await?,
+            "completeness": completeness,
             "rollups": {"used": [], "refused": []},
             "notices": [],
         }))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use countinghouse::app::App;
 use countinghouse::error::Code;
 
-use super::bank::{app, branch, copy_of_state, head_office, project, refusal, rows};
+use super::bank::{app, ask, branch, copy_of_state, head_office, project, refusal, rows};
 
 /// Every data file of a folder whose partition is not in `keep`.
 fn files_of_others(folder: &Path, keep: &[&str], found: &mut Vec<PathBuf>) {
@@ -87,7 +87,8 @@ async fn a_missing_and_a_forbidden_name_read_the_same() {
 async fn system_tables_are_cut_to_the_reader() {
     let app = app().await;
     let (beijing, bank) = (branch("beijing"), head_office());
-    rows(&app, &beijing, "SELECT 41 + 1").await;
+    let answer = ask(&app, &beijing, "SELECT 41 + 1").await.unwrap();
+    assert_eq!(answer.provenance["completeness"]["of"], 1, "a branch is told of its own close only");
     let own = rows(&app, &beijing, "SELECT DISTINCT principal FROM system.queries").await;
     assert_eq!(own, ["beijing"]);
     assert_eq!(rows(&app, &beijing, "SELECT COUNT(*) FROM system.loads").await, ["0"]);
