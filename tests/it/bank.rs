@@ -1,13 +1,13 @@
 //! The sample bank, loaded once for a test binary.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use countinghouse::app::App;
 use countinghouse::auth::{Principal, Scope};
 use countinghouse::error::{Error, Result};
-use countinghouse::ingest::{self, Disposition};
 use countinghouse::query::{Collected, Face, Statement};
 
 /// The project of the sample bank: this repository.
@@ -15,30 +15,37 @@ pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A state with both batches of the committed feed. Tests read it; one that writes copies it first.
+/// A state with both batches of the committed feed, shared by all tests that only read it.
 pub(crate) fn state() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
-        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bank-{}", env!("CARGO_CRATE_NAME")));
-        let _ = std::fs::remove_dir_all(&state);
-        std::fs::create_dir_all(&state).unwrap();
-        let into = state.clone();
-        // A runtime of its own: the tests' runtimes end with their tests.
-        std::thread::spawn(move || {
-            tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let app = App::open(project(), &into).await.unwrap();
-                for batch in ["batch-0001", "batch-0002"] {
-                    let feed = project().join("sample_data").join(batch).join("feed.yaml");
-                    let tables = &app.config().warehouse.tables;
-                    let loaded = ingest::load(&app.warehouse, &app.services.catalog, tables, &feed, &()).await.unwrap();
-                    assert_eq!(loaded.disposition, Disposition::Loaded, "{}", loaded.message);
-                }
-            });
-        })
-        .join()
-        .unwrap();
+        let state = folder("bank");
+        copy(loaded(), &state);
         state
     })
+}
+
+/// What the loader left. Nobody opens it: files of a database in use come and go, and a copy of them is worth nothing.
+fn loaded() -> &'static Path {
+    static LOADED: OnceLock<PathBuf> = OnceLock::new();
+    LOADED.get_or_init(|| {
+        let state = folder("loaded");
+        // A process of its own: when it has ended, every file is closed.
+        let mut load = Command::new(env!("CARGO_BIN_EXE_countinghouse"));
+        load.arg("load").arg("--project").arg(project()).arg("--state").arg(&state).args(["--log", "error"]);
+        load.args(["batch-0001", "batch-0002"].map(|batch| project().join("sample_data").join(batch).join("feed.yaml")));
+        let done = load.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        state
+    })
+}
+
+/// An empty folder that this test binary has for itself.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", env!("CARGO_CRATE_NAME")));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// The application over the shared state.
@@ -46,10 +53,10 @@ pub(crate) async fn app() -> App {
     App::open(project(), state()).await.unwrap()
 }
 
-/// A copy of the shared state, for a test that damages or extends it.
+/// A copy of the loaded state, for a test that damages or extends it.
 pub(crate) fn copy_of_state() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    copy(state(), folder.path());
+    copy(loaded(), folder.path());
     folder
 }
 
