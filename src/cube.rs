@@ -7,22 +7,27 @@
 mod days;
 mod hierarchy;
 mod measure;
+mod navigator;
+mod question;
 mod rewrite;
+mod rollup;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{Expr, cast, lit};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Scans};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{
     Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule,
@@ -30,10 +35,14 @@ use crate::model::cube::{
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{Sensitivity, Table};
 use crate::model::{Label, Located};
-use crate::warehouse::{Snapshot, Warehouse, arrow_type};
+use crate::warehouse::{SHARED, Snapshot, TableFiles, Warehouse, arrow_type};
 
 pub use days::Coverage;
+pub use navigator::{Navigation, Refusal, Rollups, Route};
+use rewrite::internal;
 pub use rewrite::{DetailLimit, rewrite};
+pub use rollup::{Refreshed, RefreshedRollup, RollupState, refresh};
+use rollup::{BoundRollup, CompiledRollup, Contents, Sources};
 pub use view::{CubeTable, detail};
 
 /// Alias of the fact scan in the plans made here.
@@ -53,6 +62,9 @@ pub struct CompiledCube {
     fact_table: Table,
     filter: Option<Expr>,
     schema: SchemaRef,
+    /// The fact and its dimensions: what formulas are over once they are resolved.
+    base_schema: DFSchema,
+    rollups: Vec<Arc<CompiledRollup>>,
 }
 
 /// A level or attribute: a column of the view.
@@ -103,8 +115,11 @@ pub struct Cubes {
 pub struct Binding {
     cube: Arc<CompiledCube>,
     fact: Arc<dyn TableProvider>,
+    fact_files: Arc<TableFiles>,
     dimensions: Vec<Arc<dyn TableProvider>>,
     coverage: Option<Coverage>,
+    rollups: Arc<[BoundRollup]>,
+    scans: Scans,
 }
 
 impl Cubes {
@@ -146,26 +161,77 @@ impl Cubes {
         snapshot: &Snapshot,
         branches: Option<&BTreeSet<String>>,
     ) -> Result<Binding> {
+        let scans = engine.scans();
+        let all = warehouse.files(snapshot, &cube.fact_table.name).await?;
+        let fact_files = match branches {
+            None => all,
+            Some(branches) => Arc::new(of_branches(&all, branches)),
+        };
         let fact = table(engine, warehouse, snapshot, &cube.fact_table, branches).await?;
         let coverage = match &cube.cube.time {
             Some(time) => days::coverage(&self.model, cube, time, warehouse, snapshot).await?,
             None => None,
         };
         let mut dimensions = Vec::new();
-        for join in &cube.joins {
-            let definition = self.table_of(&join.dimension.table)?;
+        for (index, join) in cube.joins.iter().enumerate() {
             let provider = if join.ragged {
-                let batches = warehouse.read(snapshot, &join.dimension.table, branches).await?;
-                let (schema, batches) = hierarchy::flatten(&join.dimension, batches)?;
+                let (schema, batches) = self.members(cube, index, warehouse, snapshot, branches).await?;
                 let memory = MemTable::try_new(schema, vec![batches])
                     .map_err(|error| Error::internal("cannot hold a dimension in memory", error))?;
                 Arc::new(memory) as Arc<dyn TableProvider>
             } else {
-                table(engine, warehouse, snapshot, definition, branches).await?
+                table(engine, warehouse, snapshot, self.table_of(&join.dimension.table)?, branches).await?
             };
             dimensions.push(provider);
         }
-        Ok(Binding { cube: Arc::clone(cube), fact, dimensions, coverage })
+        let contents = self.contents(cube, warehouse, snapshot, branches).await?;
+        let sources = Sources { cube, facts: &fact_files, coverage: coverage.as_ref(), contents: &contents };
+        let mut rollups = Vec::new();
+        for rollup in &cube.rollups {
+            let name = rollup.table.name.as_str();
+            let stored = match snapshot.tables.contains_key(name) {
+                true => Some(warehouse.files(snapshot, name).await?),
+                false => None,
+            };
+            rollups.push(sources.bind(rollup, stored.as_deref(), snapshot)?);
+        }
+        let rollups = rollups.into();
+        Ok(Binding { cube: Arc::clone(cube), fact, fact_files, dimensions, coverage, rollups, scans })
+    }
+
+    /// The members of a joined dimension as a snapshot has them, with the levels of ragged hierarchies.
+    async fn members(
+        &self,
+        cube: &CompiledCube,
+        join: usize,
+        warehouse: &Warehouse,
+        snapshot: &Snapshot,
+        branches: Option<&BTreeSet<String>>,
+    ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let CompiledJoin { dimension, ragged, .. } = &cube.joins[join];
+        let wanted = branches.map(|branches| branches.iter().cloned().chain([SHARED.to_owned()]).collect());
+        let batches = warehouse.read(snapshot, &dimension.table, wanted.as_ref()).await?;
+        match ragged {
+            true => hierarchy::flatten(dimension, batches),
+            false => Ok((crate::warehouse::table_schema(self.table_of(&dimension.table)?), batches)),
+        }
+    }
+
+    /// What rollups of a cube read of its dimensions.
+    async fn contents(
+        &self,
+        cube: &CompiledCube,
+        warehouse: &Warehouse,
+        snapshot: &Snapshot,
+        branches: Option<&BTreeSet<String>>,
+    ) -> Result<Contents> {
+        let mut contents = Contents::default();
+        for join in Contents::wanted(cube) {
+            let branch = self.table_of(&cube.joins[join].dimension.table)?.partition.branch.as_ref();
+            let (_, batches) = self.members(cube, join, warehouse, snapshot, branches).await?;
+            contents.add(join, cube, branch.map(|branch| branch.value.clone()), &batches)?;
+        }
+        Ok(contents)
     }
 
     fn table_of(&self, name: &str) -> Result<&Table> {
@@ -173,6 +239,29 @@ impl Cubes {
             .get(name)
             .ok_or_else(|| Error::new(Code::Internal, format!("table `{name}` was checked and is missing")))
     }
+}
+
+impl Binding {
+    /// What of the cube's rollups answers.
+    pub fn rollup_states(&self) -> Vec<RollupState> {
+        self.rollups.iter().map(BoundRollup::state).collect()
+    }
+
+    fn sources<'a>(&'a self, contents: &'a Contents) -> Sources<'a> {
+        Sources { cube: &self.cube, facts: &self.fact_files, coverage: self.coverage.as_ref(), contents }
+    }
+}
+
+/// The files of some branches, and those for all.
+fn of_branches(files: &TableFiles, branches: &BTreeSet<String>) -> TableFiles {
+    let own = |branch: &String| branch == SHARED || branches.contains(branch);
+    let files_of = files.files.iter().filter(|file| file.branch.as_ref().is_none_or(own)).cloned().collect();
+    TableFiles { files: files_of, ..files.clone() }
+}
+
+/// An expression as people write it: without the aliases of plans made here.
+fn readable(expr: &Expr) -> String {
+    expr.to_string().replace(&format!("{FACT}."), "").replace("__dim_", "")
 }
 
 /// A scan of a table at a snapshot, cut to `branches`; an empty one when nothing has been loaded into it yet.
@@ -189,7 +278,7 @@ pub async fn table(
         return Ok(Arc::new(empty));
     }
     let files = warehouse.files(snapshot, &table.name).await?;
-    engine.table(files, branches)
+    engine.scans().table(files, branches)
 }
 
 impl CompiledCube {
@@ -399,6 +488,16 @@ fn compile(
         }
     }
 
+    let resolved = names.iter().map(|(.., kind, base)| (kind, base));
+    let resolved = resolved.chain(members.iter().map(|member| (&member.data_type, &member.base)));
+    let base_schema = match base_schema(resolved, &fact_table) {
+        Ok(schema) => schema,
+        Err(error) => {
+            let message = format!("the columns of cube `{}` clash: {}", *cube.name, error.strip_backtrace());
+            faults.push(Diagnostic { place: cube.name.place.clone(), message });
+            return None;
+        }
+    };
     let formulas = match Formulas::new(names, session) {
         Ok(formulas) => formulas,
         Err(error) => {
@@ -428,7 +527,62 @@ fn compile(
     let fields =
         members.iter().map(Member::field).chain(measures.iter().map(CompiledMeasure::field)).collect::<Vec<_>>();
     let schema = Arc::new(Schema::new(fields));
-    Some(CompiledCube { cube: cube.clone(), members, measures, joins, fact_table, filter, schema })
+    let mut rollups = Vec::new();
+    for rollup in &cube.rollups {
+        let own = rollup.filter.as_ref().map(|text| formulas.parse(text, faults));
+        let own = own.flatten().map(split_conjunction_owned).unwrap_or_default();
+        let scope = rollup::Scope {
+            cube,
+            model,
+            members: &members,
+            measures: &measures,
+            joins: &joins,
+            fact_table: &fact_table,
+            filter: filter.as_ref(),
+            schema: &base_schema,
+        };
+        let before = faults.len();
+        match rollup::compile(rollup, own, &scope, faults) {
+            Some(compiled) => rollups.push(Arc::new(compiled)),
+            None if faults.len() == before => faults.push(Diagnostic {
+                place: rollup.name.place.clone(),
+                message: format!("rollup `{}` cannot be built from the cube's columns", *rollup.name),
+            }),
+            None => {}
+        }
+    }
+    if !faults.is_empty() {
+        return None;
+    }
+    Some(CompiledCube {
+        cube: cube.clone(),
+        members,
+        measures,
+        joins,
+        fact_table,
+        filter,
+        schema,
+        base_schema,
+        rollups,
+    })
+}
+
+/// The columns that resolved formulas are over: those of the fact, and those of dimensions that a name stands for.
+fn base_schema<'a>(
+    resolved: impl Iterator<Item = (&'a DataType, &'a Expr)>,
+    fact_table: &Table,
+) -> datafusion::error::Result<DFSchema> {
+    let mut fields: Vec<(Option<TableReference>, Arc<Field>)> = Vec::new();
+    let fact = crate::warehouse::table_schema(fact_table);
+    fields.extend(fact.fields().iter().map(|field| (Some(TableReference::bare(FACT)), Arc::clone(field))));
+    for (data_type, base) in resolved {
+        if let Expr::Column(column) = base
+            && fields.iter().all(|(relation, field)| *relation != column.relation || *field.name() != column.name)
+        {
+            fields.push((column.relation.clone(), Arc::new(Field::new(&column.name, data_type.clone(), true))));
+        }
+    }
+    DFSchema::new_with_metadata(fields, HashMap::new())
 }
 
 fn time_label(unit: &str) -> Label {

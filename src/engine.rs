@@ -12,12 +12,16 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::catalog::{CatalogProviderList, TableProvider};
+use arrow::array::RecordBatch;
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableProvider};
+use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SessionStateDefaults, object_store::ObjectStoreUrl};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::collect;
 use datafusion::prelude::SessionConfig;
 
 use crate::config::QueryConfig;
@@ -25,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::storage::Storage;
 use crate::warehouse::TableFiles;
 
-pub use functions::ratio;
+pub use functions::{bitmap_build, bitmap_count, bitmap_merge, ratio};
 
 /// The catalog's name in SQL.
 pub const CATALOG: &str = "countinghouse";
@@ -104,6 +108,33 @@ impl Engine {
         Ok(session)
     }
 
+    /// A session that reaches no table by name: for plans of the server's own, which hold what they scan.
+    pub fn bare_session(&self) -> Result<SessionState> {
+        self.session(Arc::new(MemoryCatalogProviderList::new()), "none")
+    }
+
+    /// Runs a plan of the server's own, such as the build of a rollup, and gives its rows.
+    pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
+        let session = self.bare_session()?;
+        let fault = |error: DataFusionError| Error::internal("the engine failed", error);
+        let plan = session.optimize(&plan).map_err(fault)?;
+        let physical = session.query_planner().create_physical_plan(&plan, &session).await.map_err(fault)?;
+        collect(physical, session.task_ctx()).await.map_err(fault)
+    }
+
+    /// Makes scans over the warehouse.
+    pub fn scans(&self) -> Scans {
+        Scans { store: Arc::clone(&self.store) }
+    }
+}
+
+/// Makes scans over the warehouse's files. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Scans {
+    store: Arc<dyn object_store::ObjectStore>,
+}
+
+impl Scans {
     /// A scan of the given files, cut to `branches` before a plan exists: other branches' files are not in it, so no
     /// predicate, bound, count or error can show them. `None` is the whole bank.
     pub fn table(&self, files: Arc<TableFiles>, branches: Option<&BTreeSet<String>>) -> Result<Arc<dyn TableProvider>> {

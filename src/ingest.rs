@@ -37,18 +37,8 @@ use self::worker::{Stage, on_thread};
 use crate::catalog::{BatchKey, BatchRow, Catalog};
 use crate::error::{Code, Error, Result};
 use crate::model::table::{Table, TableKind};
+pub use crate::warehouse::Progress;
 use crate::warehouse::{Publication, Snapshot, Warehouse, file_schema, rejects_table};
-
-/// Hears how far a load is. Called from the task that awaits the load, often: it should be quick.
-pub trait Progress: Send + Sync {
-    /// `name` says what is done, as `balance.csv` or `write fact_x`; `done` of `total` in rows, bytes or partitions.
-    fn step(&self, name: &str, done: u64, total: Option<u64>);
-}
-
-/// Nobody listens.
-impl Progress for () {
-    fn step(&self, _name: &str, _done: u64, _total: Option<u64>) {}
-}
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -503,6 +493,9 @@ impl Loaded {
     /// What the snapshot says of itself: `rows` per table, and in `branches` the latest date of each branch's facts.
     fn facts(&self, parent: Option<&Snapshot>) -> Value {
         let mut facts = parent.map(|parent| parent.facts.clone()).filter(Value::is_object).unwrap_or_else(|| json!({}));
+        if let Some(facts) = facts.as_object_mut() {
+            facts.remove("tie_out"); // proved of the parent's rows, not of these
+        }
         for (table, growth) in &self.growth {
             let before = facts["rows"][table].as_i64().unwrap_or(0);
             facts["rows"][table] = json!(before + growth);

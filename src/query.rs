@@ -4,6 +4,7 @@
 //! may read ([`lint`]), a durable record that it began, and then rows under a deadline and a memory budget. Dropping the
 //! rows cancels the statement.
 
+mod explain;
 mod gate;
 mod lint;
 mod rows;
@@ -31,13 +32,14 @@ use crate::auth::{Principal, Scope};
 use crate::catalog::{Catalog, QueryRow};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::cube::{Binding, Cubes, DetailLimit, rewrite};
+use crate::cube::{Binding, Cubes, DetailLimit, Navigation, Refreshed, Route, refresh, rewrite};
 use crate::engine::{Engine, formula_session};
 use crate::error::{Code, Error, Result};
 use crate::model::Label;
 use crate::model::cube::{HierarchyKind, Model};
-use crate::warehouse::{Snapshot, Warehouse};
+use crate::warehouse::{Progress, Snapshot, Warehouse};
 
+pub use crate::cube::Rollups;
 pub use schema::HEAD_OFFICE;
 
 /// Where a statement comes from.
@@ -78,12 +80,14 @@ pub struct Statement {
     pub schema: Option<String>,
     /// A kept snapshot; the newest unless given.
     pub snapshot: Option<i64>,
+    /// Which rollups may answer; any unless given. The answer is the same.
+    pub rollups: Rollups,
 }
 
 impl Statement {
     /// A statement without parameters over the newest snapshot.
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), parameters: None, schema: None, snapshot: None }
+        Self { sql: sql.into(), parameters: None, schema: None, snapshot: None, rollups: Rollups::On }
     }
 }
 
@@ -125,6 +129,18 @@ pub struct Completeness {
     pub of: usize,
     /// Keys of those without.
     pub open: Vec<String>,
+}
+
+impl Completeness {
+    /// What a principal may know of it: a branch its own close only.
+    fn seen_by(mut self, principal: &Principal) -> Self {
+        if let Scope::Branches(own) = &principal.scope {
+            self.open.retain(|branch| own.contains(branch));
+            self.of = own.len();
+            self.closed = own.len() - self.open.len();
+        }
+        self
+    }
 }
 
 /// The newest snapshot in words.
@@ -207,6 +223,8 @@ struct PreparedInner {
     /// Analysed and optimised; `None` while parameters are missing.
     plan: Option<LogicalPlan>,
     schema: SchemaRef,
+    /// Where its figures come from, a route for each aggregate over a cube.
+    routes: Vec<Route>,
 }
 
 impl Prepared {
@@ -325,7 +343,7 @@ impl Door {
         if principal.has_role("reader") && !principal.has_role("analyst") && face != Face::Report {
             return Err(Error::new(Code::Denied, "this login may open reports, but not run statements of its own"));
         }
-        let parsed = gate::check(&statement.sql)?;
+        let (parsed, explain) = gate::check(&statement.sql)?;
         let snapshot = match statement.snapshot {
             Some(id) => self.0.warehouse.snapshot(id).await?,
             None => self.newest().await?,
@@ -346,10 +364,15 @@ impl Door {
             (None, false) => None,
         };
         // A statement whose parameters are not known yet still has a schema: that of the statement over nulls.
-        let (rewritten, complete) = match bound {
-            Some(plan) => (rewrite(plan, &session, limit)?, true),
-            None => (rewrite(bind_nulls(&unbound, &parameters)?, &session, limit)?, false),
+        let mut navigation = Navigation { rollups: statement.rollups.clone(), routes: Vec::new() };
+        let (mut rewritten, complete) = match bound {
+            Some(plan) => (rewrite(plan, &session, limit, &mut navigation)?, true),
+            None => (rewrite(bind_nulls(&unbound, &parameters)?, &session, limit, &mut navigation)?, false),
         };
+        if explain {
+            let completeness = self.completeness(&snapshot).await?;
+            rewritten = explain::plan(&navigation.routes, &snapshot, &completeness.seen_by(principal))?;
+        }
         let schema = wire::schema(rewritten.schema());
         let plan = match complete {
             true => Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?),
@@ -364,6 +387,7 @@ impl Door {
             parameters,
             plan,
             schema,
+            routes: navigation.routes,
         })))
     }
 
@@ -392,8 +416,8 @@ impl Door {
             rows: None,
             bytes: None,
             snapshot_id: Some(inner.snapshot.id),
-            rollup: None,
-            reasons: None,
+            rollup: Some(used(&inner.routes).join(", ")).filter(|used| !used.is_empty()),
+            reasons: Some(reasons(&inner.routes)).filter(|reasons| !reasons.is_empty()),
             status: "running".to_owned(),
             error_code: None,
         };
@@ -421,7 +445,7 @@ impl Door {
                 return Err(error);
             }
         }
-        let provenance = self.provenance(&query_id, &inner.snapshot, &inner.principal).await?;
+        let provenance = self.provenance(&query_id, inner).await?;
         Ok(Answer {
             query_id,
             snapshot_id: inner.snapshot.id,
@@ -490,7 +514,7 @@ impl Door {
             as_of: snapshot.as_of,
             completeness,
             created_at: snapshot.created_at,
-            tie_out: Vec::new(),
+            tie_out: self.0.cubes.tied_out(&snapshot).into_iter().map(|(cube, measure)| TieOut { cube, measure, equal: true }).collect(),
         })
     }
 
@@ -573,27 +597,26 @@ impl Door {
     }
 
     /// Where the figures of a statement come from. A branch is told of its own close only.
-    async fn provenance(
-        &self,
-        query_id: &str,
-        snapshot: &Snapshot,
-        principal: &Principal,
-    ) -> Result<serde_json::Value> {
-        let mut completeness = self.completeness(snapshot).await?;
-        if let Scope::Branches(own) = &principal.scope {
-            completeness.open.retain(|branch| own.contains(branch));
-            completeness.of = own.len();
-            completeness.closed = own.len() - completeness.open.len();
-        }
+    async fn provenance(&self, query_id: &str, prepared: &PreparedInner) -> Result<serde_json::Value> {
+        let snapshot = &prepared.snapshot;
+        let completeness = self.completeness(snapshot).await?.seen_by(&prepared.principal);
+        let refused: Vec<_> = prepared.routes.iter().flat_map(|route| &route.refused).collect();
         Ok(json!({
             "v": 1,
             "query_id": query_id,
             "snapshot": snapshot.id,
             "as_of": crate::model::time::iso(snapshot.as_of),
             "completeness": completeness,
-            "rollups": {"used": [], "refused": []},
+            "rollups": {"used": used(&prepared.routes), "refused": refused, "routes": prepared.routes},
             "notices": [],
         }))
+    }
+
+    /// Brings the rollups of the named cubes, or of all, up to the newest snapshot; see [`refresh`].
+    pub async fn refresh(&self, cubes: &[String], progress: &dyn Progress) -> Result<Refreshed> {
+        let snapshot = self.newest().await?;
+        let branches = self.branches(&snapshot).await?.iter().map(|branch| branch.key.clone()).collect();
+        refresh(&self.0.cubes, &self.0.engine, &self.0.warehouse, cubes, &branches, progress).await
     }
 
     async fn session(
@@ -627,6 +650,22 @@ impl Door {
         bindings.insert(key, binding.clone());
         Ok(Some(binding))
     }
+}
+
+/// The rollups that answer, each once.
+fn used(routes: &[Route]) -> Vec<String> {
+    let mut names: Vec<String> = routes.iter().filter_map(|route| route.rollup.clone()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Why others do not: rollup, check and code, each once.
+fn reasons(routes: &[Route]) -> String {
+    let reasons = routes.iter().flat_map(|route| &route.refused);
+    let reasons: BTreeSet<String> =
+        reasons.map(|reason| format!("{} {} {}", reason.rollup, reason.check, reason.code)).collect();
+    reasons.into_iter().collect::<Vec<_>>().join("; ")
 }
 
 /// Whether the principal's scope holds a branch.

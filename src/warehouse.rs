@@ -49,6 +49,17 @@ pub struct Warehouse {
 /// File lists by table and version. They are immutable, so an entry is never wrong, only old.
 type FileCache = HashMap<String, BTreeMap<i64, Arc<TableFiles>>>;
 
+/// Hears how far long work is. Called from the task that awaits the work, often: it should be quick.
+pub trait Progress: Send + Sync {
+    /// `name` says what is done, as `balance.csv` or `write fact_x`; `done` of `total` in rows, bytes or partitions.
+    fn step(&self, name: &str, done: u64, total: Option<u64>);
+}
+
+/// Nobody listens.
+impl Progress for () {
+    fn step(&self, _name: &str, _done: u64, _total: Option<u64>) {}
+}
+
 /// The pinned state of all tables after one publication.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, load, sample, say_error, serve};
+use super::{Place, load, refresh, sample, say_error, serve};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::error::{Error, Result};
@@ -61,6 +61,7 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     for outcome in load::load(&app, &feeds).await? {
         outcome.into_result()?;
     }
+    refresh::refresh(&app, &[]).await?;
     logins(&app, place).await?;
     serve::serve(&app, arguments.http, arguments.flight).await
 }

@@ -13,7 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::row::{RowConverter, SortField};
 use datafusion::catalog::TableProvider;
-use datafusion::common::DFSchema;
+use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{ColumnarValue, Expr, utils::conjunction};
@@ -50,6 +50,31 @@ pub(super) struct DayMap {
     pub(super) conditions: Vec<Expr>,
     /// Whether weights are asked for, which needs whole periods.
     pub(super) weighted: bool,
+}
+
+/// Date maps, resolved to the covered days.
+#[derive(Debug)]
+pub(super) struct Maps {
+    first: i32,
+    pub(super) maps: Vec<Map>,
+}
+
+/// One date map; each list has an entry per covered day.
+#[derive(Debug)]
+pub(super) struct Map {
+    /// The day is one of the statement's, and closed.
+    pub(super) inside: Vec<bool>,
+    /// It is the closing day of its bucket.
+    pub(super) close: Vec<bool>,
+    /// How many days it stands for.
+    pub(super) weights: Vec<i64>,
+    /// Calendar days of its bucket; none where the bucket has no day inside.
+    pub(super) length: Vec<Option<i64>>,
+}
+
+/// A column of the map's table.
+pub(super) fn column(name: String) -> Expr {
+    Expr::Column(Column::new(Some(ALIAS), name))
 }
 
 /// Columns of map number `n`: the closing day, a day that counts, its weight, days of the bucket.
@@ -148,19 +173,11 @@ async fn business_days(
 impl Coverage {
     /// The days as a batch with one column per time level, named as in the cube.
     fn batch(&self, levels: &[(String, &'static str)]) -> Result<(RecordBatch, DFSchema)> {
-        let days: Vec<Date> = (self.first..=self.until).map(date).collect();
         let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for (name, unit) in levels {
-            let start = |day: &Date| match *unit {
-                "day" => *day,
-                "week" => day.saturating_sub(jiff::Span::new().days(i64::from(day.weekday().to_monday_zero_offset()))),
-                "month" => day.first_of_month(),
-                "quarter" => Date::new(day.year(), (day.month() - 1) / 3 * 3 + 1, 1).unwrap_or(*day),
-                _ => day.first_of_year(),
-            };
             fields.push(Field::new(name, DataType::Date32, true));
-            arrays.push(Arc::new(days.iter().map(|day| Some(number(start(day)))).collect::<Date32Array>()));
+            arrays.push(Arc::new((self.first..=self.until).map(|day| Some(start(day, unit))).collect::<Date32Array>()));
         }
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .map_err(|error| Error::internal("cannot build the calendar of a cube", error))?;
@@ -169,28 +186,35 @@ impl Coverage {
         Ok((batch, schema))
     }
 
-    /// The date maps of a statement as one table: a row per covered day, four columns per map.
+    /// The values of expressions over time levels on each covered day.
+    pub(super) fn values(
+        &self,
+        levels: &[(String, &'static str)],
+        exprs: &[Expr],
+        session: &SessionState,
+    ) -> Result<Vec<ArrayRef>> {
+        let (batch, schema) = self.batch(levels)?;
+        exprs.iter().map(|expr| evaluate(expr, &batch, &schema, session)).collect()
+    }
+
+    /// The date maps of a statement.
     ///
-    /// `keys` are the statement's grouping expressions over time levels: they decide the buckets.
+    /// `keys` are the values of the statement's grouping expressions over time levels on each day: they decide the buckets.
     pub(super) fn maps(
         &self,
         levels: &[(String, &'static str)],
-        keys: &[Expr],
+        keys: &[ArrayRef],
         maps: &[DayMap],
         session: &SessionState,
-    ) -> Result<Arc<dyn TableProvider>> {
-        let (batch, schema) = self.batch(levels)?;
-        let rows = batch.num_rows();
-        let evaluate = |expr: &Expr| evaluate(expr, &batch, &schema, session);
-        let buckets = buckets(&keys.iter().map(evaluate).collect::<Result<Vec<_>>>()?, rows)?;
-
-        let mut fields = vec![Field::new(DAY, DataType::Date32, false)];
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new((self.first..=self.until).map(Some).collect::<Date32Array>())];
+    ) -> Result<Maps> {
+        let rows = self.days().len();
+        let buckets = buckets(keys, rows)?;
         let complete = usize::try_from(self.last - self.first + 1).unwrap_or(0);
-        for (n, map) in maps.iter().enumerate() {
+        let mut made = Vec::new();
+        for map in maps {
             let mut inside = match conjunction(map.conditions.clone()) {
                 None => vec![true; rows],
-                Some(condition) => truths(&evaluate(&condition)?)?,
+                Some(condition) => truths(&self.values(levels, &[condition], session)?[0])?,
             };
             inside[complete..].fill(false);
             let mut close: HashMap<usize, usize> = HashMap::new();
@@ -201,20 +225,33 @@ impl Coverage {
                     close.insert(buckets[row], row);
                 }
             }
-            let weights = if map.weighted { self.weights(&inside, &buckets)? } else { vec![0; rows] };
-            fields.push(Field::new(close_column(n), DataType::Boolean, false));
-            fields.push(Field::new(weight_column(n), DataType::Int64, false));
-            fields.push(Field::new(length_column(n), DataType::Int64, true));
-            let closes: BooleanArray = (0..rows).map(|row| Some(close.get(&buckets[row]) == Some(&row))).collect();
-            arrays.push(Arc::new(closes));
-            arrays.push(Arc::new(Int64Array::from(weights)));
-            arrays.push(Arc::new((0..rows).map(|row| length.get(&buckets[row]).copied()).collect::<Int64Array>()));
+            made.push(Map {
+                weights: if map.weighted { self.weights(&inside, &buckets)? } else { vec![0; rows] },
+                close: (0..rows).map(|row| close.get(&buckets[row]) == Some(&row)).collect(),
+                length: (0..rows).map(|row| length.get(&buckets[row]).copied()).collect(),
+                inside,
+            });
         }
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-            .map_err(|error| Error::internal("cannot build a date map", error))?;
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])
-            .map_err(|error| Error::internal("cannot build a date map", error))?;
-        Ok(Arc::new(table))
+        Ok(Maps { first: self.first, maps: made })
+    }
+
+    /// First to last covered day.
+    pub(super) fn days(&self) -> std::ops::Range<i32> {
+        self.first..self.until + 1
+    }
+
+    /// The last snapshot day on or before the as-of date.
+    pub(super) fn last(&self) -> i32 {
+        self.last
+    }
+
+    /// The snapshot days of a project's working calendar between two days: what a stored close depends on besides the facts.
+    /// Empty where the rule follows from the date alone.
+    pub(super) fn declared_days(&self, from: i32, to: i32) -> Vec<i32> {
+        if self.rule != Some(SnapshotDays::BusinessDay) {
+            return Vec::new();
+        }
+        self.days().zip(&self.snapshot_days).filter(|(day, is)| **is && (from..=to).contains(day)).map(|d| d.0).collect()
     }
 
     /// First and last day on which conditions over time levels hold: what the scan needs to skip files, whose bounds are
@@ -280,6 +317,46 @@ impl Coverage {
     }
 }
 
+/// First day of the period that a day lies in.
+pub(super) fn start(day: i32, unit: &str) -> i32 {
+    let civil = date(day);
+    match unit {
+        "day" => day,
+        "week" => day - i32::from(civil.weekday().to_monday_zero_offset()),
+        "month" => number(civil.first_of_month()),
+        "quarter" => Date::new(civil.year(), (civil.month() - 1) / 3 * 3 + 1, 1).map_or(day, number),
+        _ => number(civil.first_of_year()),
+    }
+}
+
+impl Maps {
+    /// The maps as one table: a row per covered day, four columns per map.
+    pub(super) fn table(&self) -> Result<Arc<dyn TableProvider>> {
+        let rows = self.maps.first().map_or(0, |map| map.inside.len());
+        let days = (self.first..).take(rows);
+        let mut fields = vec![Field::new(DAY, DataType::Date32, false)];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(days.map(Some).collect::<Date32Array>())];
+        for (n, map) in self.maps.iter().enumerate() {
+            fields.push(Field::new(close_column(n), DataType::Boolean, false));
+            fields.push(Field::new(weight_column(n), DataType::Int64, false));
+            fields.push(Field::new(length_column(n), DataType::Int64, true));
+            arrays.push(Arc::new(BooleanArray::from(map.close.clone())));
+            arrays.push(Arc::new(Int64Array::from(map.weights.clone())));
+            arrays.push(Arc::new(Int64Array::from(map.length.clone())));
+        }
+        memory(fields, arrays)
+    }
+}
+
+/// A small table held in memory.
+pub(super) fn memory(fields: Vec<Field>, arrays: Vec<ArrayRef>) -> Result<Arc<dyn TableProvider>> {
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|error| Error::internal("cannot build a date map", error))?;
+    let table = MemTable::try_new(batch.schema(), vec![vec![batch]])
+        .map_err(|error| Error::internal("cannot build a date map", error))?;
+    Ok(Arc::new(table))
+}
+
 fn evaluate(expr: &Expr, batch: &RecordBatch, schema: &DFSchema, session: &SessionState) -> Result<ArrayRef> {
     let fault = |error: datafusion::error::DataFusionError| {
         Error::new(Code::TimeContext, format!("the time condition cannot be used: {}", error.strip_backtrace()))
@@ -291,7 +368,7 @@ fn evaluate(expr: &Expr, batch: &RecordBatch, schema: &DFSchema, session: &Sessi
     }
 }
 
-fn truths(array: &ArrayRef) -> Result<Vec<bool>> {
+pub(super) fn truths(array: &ArrayRef) -> Result<Vec<bool>> {
     let array = cast(array, &DataType::Boolean)
         .map_err(|error| Error::new(Code::TimeContext, "the time condition does not say yes or no").caused_by(error))?;
     let array = array.as_any().downcast_ref::<BooleanArray>().expect("just cast");
@@ -299,7 +376,7 @@ fn truths(array: &ArrayRef) -> Result<Vec<bool>> {
 }
 
 /// A number for each distinct combination of key values.
-fn buckets(keys: &[ArrayRef], rows: usize) -> Result<Vec<usize>> {
+pub(super) fn buckets(keys: &[ArrayRef], rows: usize) -> Result<Vec<usize>> {
     if keys.is_empty() {
         return Ok(vec![0; rows]);
     }

@@ -5,41 +5,42 @@
 //! projections, filters and aliases over one cube leaf is brought into a **normal form** (keys, conditions, calls, all
 //! over the cube's own columns) and planned anew from it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, Result as PlanResult, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
-use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, sum};
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, Alias};
-use datafusion::logical_expr::utils::{conjunction, grouping_set_to_exprlist, split_conjunction_owned};
+use datafusion::logical_expr::utils::{grouping_set_to_exprlist, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan, cast, col, lit,
+    Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan,
 };
 
-use super::days::{self, DayMap};
+use super::measure::Fold;
+use super::navigator::Navigation;
+use super::question::Question;
 use super::view::{Rows, cube_of, substitute};
 use super::{Binding, CompiledMeasure, LEAF, measure};
-use crate::engine::ratio;
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{State, TimeRule};
-use crate::model::table;
-use crate::warehouse::arrow_type;
 
 /// Rows that a statement without an aggregate may ask a cube for.
 #[derive(Debug, Clone, Copy)]
 pub struct DetailLimit(pub usize);
 
 /// Replaces every cube leaf of a plan. `detail` bounds previews (`SELECT * FROM deposits LIMIT 10`).
-pub fn rewrite(plan: LogicalPlan, session: &SessionState, detail: DetailLimit) -> Result<LogicalPlan> {
+/// `navigation` says which rollups may answer, and is told which did.
+pub fn rewrite(
+    plan: LogicalPlan,
+    session: &SessionState,
+    detail: DetailLimit,
+    navigation: &mut Navigation,
+) -> Result<LogicalPlan> {
     let rewritten = plan
         .transform_up_with_subqueries(|node| {
             let replaced = match &node {
-                LogicalPlan::Aggregate(aggregate) => aggregate_over_cube(aggregate, session).map_err(external)?,
-                LogicalPlan::Distinct(Distinct::All(input)) => distinct_over_cube(input, session).map_err(external)?,
+                LogicalPlan::Aggregate(aggregate) => aggregate_over_cube(aggregate, session, navigation).map_err(external)?,
+                LogicalPlan::Distinct(Distinct::All(input)) => distinct_over_cube(input, session, navigation).map_err(external)?,
                 _ => None,
             };
             match replaced {
@@ -71,12 +72,12 @@ pub(super) fn internal(error: DataFusionError) -> Error {
 }
 
 /// A chain of projections, filters and aliases over one cube leaf.
-struct Chain {
-    binding: Binding,
+pub(super) struct Chain {
+    pub(super) binding: Binding,
     /// The chain's output columns over the cube's columns, by position.
     outputs: Vec<Expr>,
     /// Conditions over the cube's columns.
-    conditions: Vec<Expr>,
+    pub(super) conditions: Vec<Expr>,
 }
 
 /// Reads a chain; `None` when the plan is not one.
@@ -139,7 +140,7 @@ impl Chain {
     }
 
     /// The first measure that an expression uses.
-    fn measure_in(&self, expr: &Expr) -> Option<&CompiledMeasure> {
+    pub(super) fn measure_in(&self, expr: &Expr) -> Option<&CompiledMeasure> {
         let mut found = None;
         let _ = expr.apply(|node| {
             found = found.or_else(|| self.measure(node));
@@ -150,7 +151,7 @@ impl Chain {
 
     /// An expression over the cube's columns as one over the fact and its dimensions. Additive measures stand for their
     /// value in the row.
-    fn base(&self, expr: Expr) -> PlanResult<Expr> {
+    pub(super) fn base(&self, expr: Expr) -> PlanResult<Expr> {
         let cube = &self.binding.cube;
         substitute(expr, &|column: &Column| {
             if !is_leaf(column) {
@@ -163,7 +164,7 @@ impl Chain {
     }
 
     /// Whether an expression is over time levels only (`Some(true)`), free of them (`Some(false)`), or mixes both.
-    fn timed(&self, expr: &Expr) -> Option<bool> {
+    pub(super) fn timed(&self, expr: &Expr) -> Option<bool> {
         let levels = self.binding.cube.time_levels();
         let (mut time, mut other) = (false, false);
         let _ = expr.apply(|node| {
@@ -186,12 +187,17 @@ fn is_leaf(column: &Column) -> bool {
     column.relation.as_ref().is_some_and(|relation| relation.table() == LEAF)
 }
 
-/// One aggregate call of the statement.
-enum Call<'a> {
-    /// An ordinary aggregate over levels, rows, or the row values of additive measures.
-    Plain(AggregateFunction),
-    /// A measure under its own aggregate, with the call's own conditions.
-    Measure { measure: &'a CompiledMeasure, conditions: Vec<Expr> },
+/// One aggregate call of the statement; its expressions are over the cube's columns.
+pub(super) enum Call<'a> {
+    /// `GROUPING(a, b)`.
+    Grouping(Vec<Expr>),
+    /// An ordinary aggregate over levels, rows or row values that folds as a measure's state does.
+    Fold { fold: Fold, input: Option<Expr>, conditions: Vec<Expr> },
+    /// Any other ordinary aggregate.
+    Other(AggregateFunction),
+    /// A measure under its own aggregate, with the call's own conditions. `or_zero`: rows that do not meet them count as
+    /// zero (`SUM(CASE WHEN p THEN m ELSE 0 END)`).
+    Measure { measure: &'a CompiledMeasure, conditions: Vec<Expr>, or_zero: bool },
 }
 
 /// Reads a call over the chain.
@@ -239,7 +245,8 @@ fn call<'a>(chain: &'a Chain, expr: &Expr, schema: &DFSchema) -> Result<Call<'a>
             Some(_) => false,
         };
         if (by_name || declared) && zero_fits && params.order_by.is_empty() {
-            return Ok(Call::Measure { measure, conditions });
+            let or_zero = otherwise.is_some_and(|value| !matches!(value, Expr::Literal(value, _) if value.is_null()));
+            return Ok(Call::Measure { measure, conditions, or_zero });
         }
         if by_name || params.distinct || measure.row_value().is_none() {
             return Err(measure::wrong_aggregate(&measure.measure, &typed));
@@ -252,21 +259,33 @@ fn call<'a>(chain: &'a Chain, expr: &Expr, schema: &DFSchema) -> Result<Call<'a>
             return Err(measure::wrong_aggregate(&measure.measure, name));
         }
     }
-    let order_by = params
-        .order_by
-        .iter()
-        .map(|sort| Ok(sort.with_expr(chain.base(over(&sort.expr)?).map_err(internal)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let args =
-        params.args.iter().map(|argument| chain.base(over(argument)?).map_err(internal)).collect::<Result<_>>()?;
-    let filter = match &params.filter {
-        Some(filter) => Some(Box::new(chain.base(over(filter)?).map_err(internal)?)),
-        None => None,
+    if name == "grouping" {
+        return Ok(Call::Grouping(arguments));
+    }
+    let plain = params.order_by.is_empty() && params.null_treatment.is_none();
+    let fold = match (name, arguments.as_slice(), params.distinct) {
+        ("count", [Expr::Literal(value, _)], false) if !value.is_null() => Some((Fold::Rows, None)),
+        ("count", [one], false) => Some((Fold::Count, Some(one.clone()))),
+        ("count", [one], true) => Some((Fold::Distinct, Some(one.clone()))),
+        ("sum", [one], false) => Some((Fold::Sum, Some(one.clone()))),
+        ("min", [one], _) => Some((Fold::Min, Some(one.clone()))),
+        ("max", [one], _) => Some((Fold::Max, Some(one.clone()))),
+        _ => None,
     };
-    Ok(Call::Plain(AggregateFunction {
+    if let (Some((fold, input)), true) = (fold, plain) {
+        // The conditions are those of the FILTER clause: a CASE inside the argument stays there.
+        let conditions = match &params.filter {
+            Some(filter) => split_conjunction_owned(over(filter)?),
+            None => Vec::new(),
+        };
+        return Ok(Call::Fold { fold, input, conditions });
+    }
+    let order_by = params.order_by.iter().map(|sort| Ok(sort.with_expr(over(&sort.expr)?))).collect::<Result<Vec<_>>>()?;
+    let filter = params.filter.as_deref().map(over).transpose()?.map(Box::new);
+    Ok(Call::Other(AggregateFunction {
         func: Arc::clone(func),
         params: AggregateFunctionParams {
-            args,
+            args: arguments,
             distinct: params.distinct,
             filter,
             order_by,
@@ -288,7 +307,7 @@ fn measures_without_row_value<'a>(chain: &'a Chain, expr: &Expr) -> Option<&'a C
     found
 }
 
-fn measure_in_where(chain: &Chain, measure: &CompiledMeasure) -> Error {
+pub(super) fn measure_in_where(chain: &Chain, measure: &CompiledMeasure) -> Error {
     let (name, cube) = (measure.measure.name.as_str(), chain.binding.cube.cube.name.as_str());
     let call = measure::call(&measure.measure);
     Error::new(
@@ -297,7 +316,7 @@ fn measure_in_where(chain: &Chain, measure: &CompiledMeasure) -> Error {
     )
 }
 
-fn measure_below(measure: &CompiledMeasure, place: &str) -> Error {
+pub(super) fn measure_below(measure: &CompiledMeasure, place: &str) -> Error {
     let (name, call) = (measure.measure.name.as_str(), measure::call(&measure.measure));
     Error::new(
         Code::MeasureBelow,
@@ -306,15 +325,23 @@ fn measure_below(measure: &CompiledMeasure, place: &str) -> Error {
 }
 
 /// `SELECT DISTINCT` over members is a grouping without calls.
-fn distinct_over_cube(input: &LogicalPlan, session: &SessionState) -> Result<Option<LogicalPlan>> {
+fn distinct_over_cube(
+    input: &LogicalPlan,
+    session: &SessionState,
+    navigation: &mut Navigation,
+) -> Result<Option<LogicalPlan>> {
     let Some(chain) = chain(input).map_err(internal)? else { return Ok(None) };
     let keys = chain.outputs.clone();
     let names: Vec<_> =
         input.schema().iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
-    Question { chain: &chain, keys, sets: None, calls: Vec::new(), names }.plan(session).map(Some)
+    Question { chain: &chain, keys, sets: None, calls: Vec::new(), names }.plan(session, navigation).map(Some)
 }
 
-fn aggregate_over_cube(aggregate: &Aggregate, session: &SessionState) -> Result<Option<LogicalPlan>> {
+fn aggregate_over_cube(
+    aggregate: &Aggregate,
+    session: &SessionState,
+    navigation: &mut Navigation,
+) -> Result<Option<LogicalPlan>> {
     let Some(chain) = chain(&aggregate.input).map_err(internal)? else { return Ok(None) };
     let schema = aggregate.input.schema();
     let over = |expr: &Expr| chain.over_leaf(expr, schema).map_err(internal);
@@ -345,324 +372,7 @@ fn aggregate_over_cube(aggregate: &Aggregate, session: &SessionState) -> Result<
         aggregate.schema.iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
     let mut names = fields[..keys.len()].to_vec();
     names.extend_from_slice(&fields[fields.len() - aggregate.aggr_expr.len()..]);
-    Question { chain: &chain, keys, sets, calls, names }.plan(session).map(Some)
-}
-
-/// A statement's aggregate in normal form.
-struct Question<'a> {
-    chain: &'a Chain,
-    /// Grouping expressions over the cube's columns.
-    keys: Vec<Expr>,
-    /// Grouping sets as positions in `keys`; `None` for one plain grouping.
-    sets: Option<Vec<Vec<usize>>>,
-    calls: Vec<Call<'a>>,
-    /// Qualifier and name of each output: keys, then calls.
-    names: Vec<(Option<datafusion::common::TableReference>, String)>,
-}
-
-impl Question<'_> {
-    fn plan(&self, session: &SessionState) -> Result<LogicalPlan> {
-        for condition in &self.chain.conditions {
-            if let Some(measure) = self.chain.measure_in(condition) {
-                return Err(measure_in_where(self.chain, measure));
-            }
-        }
-        for key in &self.keys {
-            if let Some(measure) = self.chain.measure_in(key) {
-                return Err(measure_below(measure, "among the grouping columns"));
-            }
-        }
-        let plan = match &self.sets {
-            None => self.plan_set(&(0..self.keys.len()).collect::<Vec<_>>(), session)?,
-            // The bucket of a balance depends on the set (the year's subtotal closes on the year's last day and is not
-            // twelve closes added), so each set is a grouping of its own with its own date map.
-            Some(sets) => {
-                let mut plans = sets.iter().map(|set| self.plan_set(set, session));
-                let first = plans.next().ok_or_else(|| Error::new(Code::SqlPlan, "no grouping set"))??;
-                plans.try_fold(first, |all, next| {
-                    LogicalPlanBuilder::from(all).union(next?).and_then(LogicalPlanBuilder::build).map_err(internal)
-                })?
-            }
-        };
-        let outputs = self.names.iter().enumerate().map(|(index, (relation, name))| {
-            col(Column::new_unqualified(output_name(index))).alias_qualified(relation.clone(), name)
-        });
-        LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
-    }
-
-    /// The plan of one grouping: source, conditions, keys and inputs, aggregate, finished values under their names.
-    fn plan_set(&self, set: &[usize], session: &SessionState) -> Result<LogicalPlan> {
-        let chain = self.chain;
-        let binding = &chain.binding;
-        let cube = &binding.cube;
-        let needs_days = self.calls.iter().any(
-            |call| matches!(call, Call::Measure { measure, .. } if !matches!(measure.measure.time, TimeRule::All)),
-        );
-
-        let mut states = States::default();
-        let mut finished = Vec::new();
-        let mut maps = Vec::new();
-        for call in &self.calls {
-            finished.push(match call {
-                Call::Plain(function) if function.func.name() == "grouping" => self.grouping(function, set)?,
-                Call::Plain(function) => states.add(Expr::AggregateFunction(function.clone())),
-                Call::Measure { measure, conditions } => self.measure(measure, conditions, &mut states, &mut maps)?,
-            });
-        }
-        let days = if needs_days {
-            let levels = cube.time_levels();
-            let mut keys = Vec::new();
-            for key in set.iter().map(|index| &self.keys[*index]) {
-                match chain.timed(key) {
-                    Some(true) => keys.push(key.clone()),
-                    Some(false) => {}
-                    None => {
-                        return Err(Error::new(
-                            Code::TimeContext,
-                            "a balance needs time levels and other columns as separate grouping columns",
-                        ));
-                    }
-                }
-            }
-            let Some(coverage) = &binding.coverage else {
-                return self.nothing(set);
-            };
-            Some(coverage.maps(&levels, &keys, &maps, session)?)
-        } else {
-            None
-        };
-
-        let base = |expr: &Expr| chain.base(expr.clone()).map_err(internal);
-        let mut conditions = chain.conditions.iter().map(base).collect::<Result<Vec<_>>>()?;
-        conditions.extend(self.range(session)?);
-        let keys = set.iter().map(|index| base(&self.keys[*index])).collect::<Result<Vec<_>>>()?;
-        let used = conditions.iter().chain(&keys).chain(&states.calls);
-        let mut plan = binding.source(used, days).map_err(internal)?;
-        if let Some(condition) = conjunction(conditions) {
-            plan = plan.filter(condition).map_err(internal)?;
-        }
-        let group: Vec<Expr> = keys.into_iter().enumerate().map(|(n, key)| key.alias(key_name(n))).collect();
-        let aggregates: Vec<Expr> =
-            states.calls.into_iter().enumerate().map(|(n, call)| call.alias(state_name(n))).collect();
-        // Without keys and calls (a subtotal of a DISTINCT) one row stands for whatever there is.
-        let aggregates =
-            if group.is_empty() && aggregates.is_empty() { vec![count(lit(1)).alias("__rows")] } else { aggregates };
-        plan = plan.aggregate(group, aggregates).map_err(internal)?;
-
-        let mut outputs = Vec::new();
-        for index in 0..self.names.len() {
-            let value = match index.checked_sub(self.keys.len()) {
-                Some(call) => finished[call].clone(),
-                None => match set.iter().position(|key| *key == index) {
-                    Some(n) => col(Column::new_unqualified(key_name(n))),
-                    None => self.null_key(index)?,
-                },
-            };
-            outputs.push(value.alias(output_name(index)));
-        }
-        plan.project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
-    }
-
-    /// Conditions on time levels once more as a range of the fact's date, by which files are skipped. It follows from
-    /// them and changes no result.
-    fn range(&self, session: &SessionState) -> Result<Option<Expr>> {
-        let (chain, cube) = (self.chain, &self.chain.binding.cube);
-        let (Some(coverage), Some(time)) = (&chain.binding.coverage, &cube.cube.time) else { return Ok(None) };
-        let conditions: Vec<Expr> =
-            chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true)).cloned().collect();
-        if conditions.is_empty() {
-            return Ok(None);
-        }
-        let key = super::fact_column(&time.key);
-        let day = |days: i32| lit(ScalarValue::Date32(Some(days)));
-        Ok(Some(match coverage.range(&cube.time_levels(), conditions, session)? {
-            Some((first, last)) => key.between(day(first), day(last)),
-            None => lit(false),
-        }))
-    }
-
-    /// A key that a grouping set leaves out: a null of the key's type.
-    fn null_key(&self, index: usize) -> Result<Expr> {
-        use datafusion::logical_expr::ExprSchemable;
-        let schema = DFSchema::try_from_qualified_schema(LEAF, &self.chain.binding.cube.schema()).map_err(internal)?;
-        let kind = self.keys[index].get_type(&schema).map_err(internal)?;
-        Ok(cast(lit(ScalarValue::Null), kind))
-    }
-
-    /// `GROUPING(a, b)`: one bit for each argument, 1 where the set leaves it out.
-    fn grouping(&self, function: &AggregateFunction, set: &[usize]) -> Result<Expr> {
-        let mut bits = 0_i32;
-        for argument in &function.params.args {
-            let position =
-                self.keys.iter().position(|key| self.chain.base(key.clone()).is_ok_and(|key| key == *argument));
-            let Some(position) = position else {
-                return Err(Error::new(Code::SqlPlan, "the argument of `GROUPING` is not a grouping column"));
-            };
-            bits = bits << 1 | i32::from(!set.contains(&position));
-        }
-        Ok(lit(bits))
-    }
-
-    /// The answer over a cube without any fact: no groups, or one row of empty values.
-    fn nothing(&self, set: &[usize]) -> Result<LogicalPlan> {
-        let mut outputs = Vec::new();
-        for index in 0..self.names.len() {
-            let value = match index.checked_sub(self.keys.len()) {
-                None => self.null_key(index)?,
-                Some(call) => match &self.calls[call] {
-                    Call::Measure { measure, .. } => {
-                        cast(lit(ScalarValue::Null), arrow_type(measure.measure.data_type))
-                    }
-                    Call::Plain(_) => lit(0_i64),
-                },
-            };
-            outputs.push(value.alias(output_name(index)));
-        }
-        LogicalPlanBuilder::empty(set.is_empty()).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
-    }
-
-    /// The finished value of a measure over states that are added to `states`.
-    fn measure(
-        &self,
-        compiled: &CompiledMeasure,
-        conditions: &[Expr],
-        states: &mut States,
-        maps: &mut Vec<DayMap>,
-    ) -> Result<Expr> {
-        let chain = self.chain;
-        let measure = &compiled.measure;
-        let kind = arrow_type(measure.data_type);
-        let mut filters = Vec::new();
-        let mut time = Vec::new();
-        for condition in conditions {
-            if !matches!(measure.time, TimeRule::All) && self.is_time(condition, measure.name.as_str())? {
-                time.push(condition.clone());
-            } else {
-                filters.push(chain.base(condition.clone()).map_err(internal)?);
-            }
-        }
-        let day = |column: String| Expr::Column(Column::new(Some(days::ALIAS), column));
-        let mut map = None;
-        if !matches!(measure.time, TimeRule::All) {
-            for condition in &chain.conditions {
-                if self.is_time(condition, measure.name.as_str())? {
-                    time.push(condition.clone());
-                }
-            }
-            let weighted = matches!(measure.time, TimeRule::AverageDaily { .. });
-            let wanted = DayMap { conditions: time, weighted };
-            let n = maps.iter().position(|known| *known == wanted).unwrap_or_else(|| {
-                maps.push(wanted);
-                maps.len() - 1
-            });
-            filters.push(if weighted {
-                day(days::weight_column(n)).gt(lit(0_i64))
-            } else {
-                day(days::close_column(n))
-            });
-            map = Some(n);
-        }
-        let filter = conjunction(filters);
-        let mut state = |call: Expr| -> Expr {
-            // Set directly: the planner's own builder would forget that a call counts distinct values.
-            let call = match call {
-                Expr::AggregateFunction(mut function) => {
-                    function.params.filter = filter.clone().map(Box::new);
-                    Expr::AggregateFunction(function)
-                }
-                other => other,
-            };
-            states.add(call)
-        };
-        let input = |n: usize| compiled.inputs[n].clone();
-        let scale = match measure.data_type {
-            table::DataType::Decimal(_, scale) => scale,
-            _ => 0,
-        };
-        let finished = match (&measure.state, &measure.time, map) {
-            (State::Sum { .. }, TimeRule::AverageDaily { day_sum }, Some(n)) => {
-                let total = match day_sum {
-                    Some(_) => sum(input(0)),
-                    None => sum(input(0) * day(days::weight_column(n))),
-                };
-                let total = state(total);
-                let length = states.add(max(day(days::length_column(n))));
-                ratio(total, length, scale)
-            }
-            (State::Sum { .. }, ..) => state(sum(input(0))),
-            (State::Count { of }, ..) => state(count(if of.is_some() { input(0) } else { lit(1_i64) })),
-            (State::Min { .. }, ..) => state(min(input(0))),
-            (State::Max { .. }, ..) => state(max(input(0))),
-            (State::Distinct { .. }, ..) => state(count_distinct(input(0))),
-            (State::Average { .. }, ..) => {
-                let (total, rows) = (state(sum(input(0))), state(count(input(0))));
-                if kind == DataType::Float64 { cast(total, kind.clone()) / rows } else { ratio(total, rows, scale) }
-            }
-            (State::Ratio { .. }, ..) => {
-                let (top, bottom) = (state(sum(input(0))), state(sum(input(1))));
-                if kind == DataType::Float64 {
-                    cast(top, kind.clone()) / datafusion::functions::core::expr_fn::nullif(bottom, lit(0_i64))
-                } else {
-                    ratio(top, bottom, scale)
-                }
-            }
-        };
-        Ok(cast(finished, kind))
-    }
-
-    /// Whether a condition is about time; an error when it mixes time with something else.
-    fn is_time(&self, condition: &Expr, measure: &str) -> Result<bool> {
-        self.chain.timed(condition).ok_or_else(|| {
-            let subquery = condition
-                .exists(|node| Ok(matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_))));
-            if subquery.unwrap_or(false) {
-                return Error::new(
-                    Code::TimeContext,
-                    format!(
-                        "`{measure}` depends on the days of the question, which must be known when it is planned; put a \
-                         date or a parameter in place of the sub-select"
-                    ),
-                );
-            }
-            Error::new(
-                Code::TimeContext,
-                format!(
-                    "`{measure}` depends on the days of the question, and a condition joins time with another column by \
-                     OR; write the time condition as one of its own"
-                ),
-            )
-        })
-    }
-}
-
-fn key_name(n: usize) -> String {
-    format!("__key_{n}")
-}
-
-fn output_name(n: usize) -> String {
-    format!("__out_{n}")
-}
-
-fn state_name(n: usize) -> String {
-    format!("__state_{n}")
-}
-
-/// The aggregate's states; equal ones are computed once.
-#[derive(Default)]
-struct States {
-    calls: Vec<Expr>,
-    known: HashMap<Expr, usize>,
-}
-
-impl States {
-    /// The column that will hold the state.
-    fn add(&mut self, call: Expr) -> Expr {
-        let n = *self.known.entry(call.clone()).or_insert_with(|| {
-            self.calls.push(call);
-            self.calls.len() - 1
-        });
-        col(Column::new_unqualified(state_name(n)))
-    }
+    Question { chain: &chain, keys, sets, calls, names }.plan(session, navigation).map(Some)
 }
 
 /// What is left of cube leaves: previews, and members in joins and windows.

@@ -126,7 +126,8 @@ impl TableProvider for Rows {
                 base.clone().alias(field.name())
             })
             .collect();
-        let mut plan = self.binding.source(outputs.iter().chain(&filters), None)?;
+        let fact = Arc::clone(&self.binding.fact);
+        let mut plan = self.binding.source(fact, outputs.iter().chain(&filters), None)?;
         for filter in filters {
             plan = plan.filter(filter)?;
         }
@@ -146,12 +147,13 @@ impl TableProvider for Rows {
 }
 
 impl Binding {
-    /// The cube's facts joined with only those dimensions whose columns stand in `used`, after the cube's own filter.
+    /// Facts of the cube, all or some, joined with only those dimensions whose columns stand in `used`, after the cube's own filter.
     ///
     /// The joins are many-to-one (the loader keeps one row per key) and outer, so that no fact row can be lost or
     /// multiplied by them. `days` is joined on the fact's date when a time rule needs it.
     pub(super) fn source<'a>(
         &'a self,
+        fact: Arc<dyn TableProvider>,
         used: impl Iterator<Item = &'a Expr>,
         days: Option<Arc<dyn TableProvider>>,
     ) -> PlanResult<LogicalPlanBuilder> {
@@ -160,7 +162,7 @@ impl Binding {
         for expr in used.chain(cube.filter.iter()) {
             relations(expr, &mut needed)?;
         }
-        let mut plan = LogicalPlanBuilder::scan(FACT, provider_as_source(Arc::clone(&self.fact)), None)?;
+        let mut plan = LogicalPlanBuilder::scan(FACT, provider_as_source(fact), None)?;
         for (join, provider) in cube.joins.iter().zip(&self.dimensions) {
             if !needed.contains(&join.alias) {
                 continue;

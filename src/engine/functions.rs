@@ -3,6 +3,7 @@
 //! What reads outside its arguments (files, settings, clocks of the host, randomness) or grows without bound is taken out
 //! by name. A test lists every function of the linked engine, so that an upgrade cannot add one unseen.
 
+mod bitmap;
 mod measure;
 mod ratio;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+pub use bitmap::{bitmap_build, bitmap_count, bitmap_merge};
 pub use ratio::ratio;
 
 /// Functions that a statement may not call.

@@ -644,6 +644,7 @@ impl<'a> Conformer<'a> {
                 );
                 Arc::new(values.finish())
             }
+            DataType::Bytes => arrow::array::new_null_array(&Arrow::Binary, rows), // no feed can deliver any
         }
     }
 

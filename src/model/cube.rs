@@ -124,6 +124,8 @@ pub struct Cube {
     /// Attributes that stand in the fact itself (degenerate dimensions).
     pub attributes: Vec<Attribute>,
     pub measures: Vec<Measure>,
+    /// Stored aggregates.
+    pub rollups: Vec<Rollup>,
 }
 
 /// The cube's fact table.
@@ -153,7 +155,8 @@ pub struct Time {
     /// Date column of the fact.
     pub key: Located<String>,
     pub calendar: Located<String>,
-    /// Time levels offered as columns: the key's own name (day), `month`, `quarter`, `year`: Dates of the first day.
+    /// Time levels offered as columns: the key's own name (day), `week` (from Monday), `month`, `quarter`, `year`: Dates
+    /// of the first day.
     pub levels: Vec<Located<String>>,
 }
 
@@ -232,6 +235,38 @@ pub enum TimeRule {
     AverageDaily { day_sum: Option<Located<String>> },
 }
 
+/// A stored aggregate of a cube.
+///
+/// It declares no partitions: they follow the fact's own, so that a refresh rebuilds exactly what changed.
+#[derive(Debug, Clone)]
+pub struct Rollup {
+    /// Unique in the project; its table is named after it.
+    pub name: Located<String>,
+    /// What it keeps: `role.level`, `role.attribute`, `role` alone (the dimension's key, so every level and attribute can
+    /// be joined back), or the bare name of an attribute of the fact. `role` is the join's, else the dimension's name.
+    pub dims: Vec<Located<String>>,
+    /// One of the cube's time levels; needed when the cube has a time.
+    pub time: Option<Located<String>>,
+    /// Measures of the cube whose states it stores. Rows are counted in any case.
+    pub measures: Vec<Located<String>>,
+    /// Narrows it: an SQL condition over the cube's levels and attributes; it answers only questions that ask for no
+    /// more.
+    pub filter: Option<Formula>,
+}
+
+/// What an entry of a rollup's `dims` keeps. `join` is a place in the cube's `joins`.
+#[derive(Debug, Clone, Copy)]
+pub enum Kept<'a> {
+    /// The key of a dimension.
+    Dimension { join: usize },
+    /// A level, `hierarchy.levels[level]`; the first hierarchy that has it.
+    Level { join: usize, hierarchy: &'a Hierarchy, level: usize },
+    /// An attribute of a dimension.
+    Attribute { join: usize, attribute: &'a Attribute },
+    /// An attribute of the fact.
+    FactAttribute(&'a Attribute),
+}
+
 /// Which direction is favourable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Good {
@@ -278,6 +313,41 @@ impl Measure {
     }
 }
 
+impl Cube {
+    /// What an entry of a rollup's `dims` keeps. `None` when the cube shows nothing of this name; hidden attributes are
+    /// for measures. A bare name that is a role and an attribute of the fact means the role.
+    pub fn kept<'a>(&'a self, model: &'a Model, dim: &str) -> Option<Kept<'a>> {
+        let join = |role: &str| self.joins.iter().position(|join| join.name() == role);
+        let Some((role, column)) = dim.split_once('.') else {
+            return match join(dim) {
+                Some(join) => Some(Kept::Dimension { join }),
+                None => visible(&self.attributes, dim).map(Kept::FactAttribute),
+            };
+        };
+        let join = join(role)?;
+        let dimension = model.dimension(&self.joins[join].dimension)?;
+        let level = dimension.hierarchies.iter().find_map(|hierarchy| {
+            let level = hierarchy.levels.iter().position(|level| *level.name == column)?;
+            Some(Kept::Level { join, hierarchy, level })
+        });
+        level.or_else(|| visible(&dimension.attributes, column).map(|attribute| Kept::Attribute { join, attribute }))
+    }
+}
+
+impl Join {
+    /// Its role, else its dimension's name: what stands before the point in `role.attribute`.
+    pub fn name(&self) -> &str {
+        self.role.as_ref().unwrap_or(&self.dimension)
+    }
+}
+
+impl Rollup {
+    /// Name of its table in the warehouse.
+    pub fn table(&self) -> String {
+        format!("rollup_{}", *self.name)
+    }
+}
+
 impl Dimension {
     /// Names of the columns that a join gives to a cube, without its role: levels (each once), then visible attributes.
     pub fn columns(&self) -> Vec<&str> {
@@ -309,4 +379,9 @@ impl Model {
     pub fn scope(&self) -> Option<(&Dimension, &Scope)> {
         self.dimensions.iter().find_map(|dimension| Some((dimension, dimension.scope.as_ref()?)))
     }
+}
+
+/// The attribute of this name, unless it is hidden.
+fn visible<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    attributes.iter().find(|attribute| !attribute.hidden && *attribute.name == name)
 }

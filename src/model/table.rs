@@ -102,6 +102,8 @@ pub enum DataType {
     Boolean,
     /// Float64: statistics only, never money.
     Float,
+    /// Bytes of the server's own, such as sets of counted keys: no definition file can name it.
+    Bytes,
 }
 
 impl DataType {
@@ -168,6 +170,7 @@ impl fmt::Display for DataType {
             Self::Timestamp => f.write_str("timestamp"),
             Self::Boolean => f.write_str("boolean"),
             Self::Float => f.write_str("float"),
+            Self::Bytes => f.write_str("bytes"),
         }
     }
 }

@@ -20,8 +20,9 @@ const MAX_LENGTH: usize = 64 * 1024;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 50;
 
-/// Parses a statement and refuses what is not one plain query.
-pub(super) fn check(sql: &str) -> Result<Statement> {
+/// Parses a statement and refuses what is not one plain query. Tells besides whether it is only to be explained: `EXPLAIN`
+/// without options, before a query that would itself be allowed.
+pub(super) fn check(sql: &str) -> Result<(Statement, bool)> {
     if sql.len() > MAX_LENGTH {
         return Err(Error::new(Code::NotAllowed, format!("a statement has at most {} KiB", MAX_LENGTH / 1024)));
     }
@@ -36,22 +37,35 @@ pub(super) fn check(sql: &str) -> Result<Statement> {
         .build()
         .and_then(|mut parser| parser.parse_statements())
         .map_err(syntax)?;
-    let Some(statement) = statements.pop_front() else {
+    let Some(mut statement) = statements.pop_front() else {
         return Err(Error::new(Code::SqlSyntax, "the statement is empty"));
     };
     if !statements.is_empty() {
         return Err(Error::new(Code::ReadOnly, "one statement at a time; remove what follows the first `;`"));
     }
+    let explain = match statement {
+        Statement::Explain(explain) => {
+            if explain.options != Default::default() {
+                return Err(no_options());
+            }
+            statement = *explain.statement;
+            true
+        }
+        other => {
+            statement = other;
+            false
+        }
+    };
     match &statement {
         Statement::Statement(inner) => match inner.as_ref() {
             ast::Statement::Query(query) => check_query(query)?,
-            ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => return Err(no_explain()),
+            ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => return Err(no_options()),
             other => return Err(read_only(&first_word(&other.to_string()))),
         },
-        Statement::Explain(_) => return Err(no_explain()),
+        Statement::Explain(_) => return Err(no_options()),
         other => return Err(read_only(&first_word(&other.to_string()))),
     }
-    Ok(statement)
+    Ok((statement, explain))
 }
 
 fn first_word(text: &str) -> String {
@@ -65,10 +79,10 @@ fn read_only(word: &str) -> Error {
     )
 }
 
-fn no_explain() -> Error {
+fn no_options() -> Error {
     Error::new(
         Code::NotAllowed,
-        "`EXPLAIN` is not offered: plans name files; ask `system.queries` what a statement did",
+        "only `EXPLAIN SELECT ...`, without options: it says where the figures come from, and engine plans name files",
     )
 }
 
@@ -178,7 +192,7 @@ mod tests {
     #[test]
     fn one_plain_query_passes_and_nothing_else() {
         for sql in
-            ["SELECT 1", "SELECT 1;", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "(SELECT 1) UNION SELECT 2"]
+            ["SELECT 1", "SELECT 1;", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "(SELECT 1) UNION SELECT 2", "EXPLAIN SELECT 1"]
         {
             assert!(check(sql).is_ok(), "{sql}");
         }
@@ -199,7 +213,10 @@ mod tests {
             ("SELECT 1 INTO t", Code::ReadOnly),
             ("SELECT 1; SELECT 2", Code::ReadOnly),
             ("WITH a AS (INSERT INTO t VALUES (1)) SELECT 1", Code::ReadOnly),
-            ("EXPLAIN SELECT 1", Code::NotAllowed),
+            ("EXPLAIN ANALYZE SELECT 1", Code::NotAllowed),
+            ("EXPLAIN VERBOSE SELECT 1", Code::NotAllowed),
+            ("EXPLAIN EXPLAIN SELECT 1", Code::NotAllowed),
+            ("EXPLAIN CREATE TABLE t AS SELECT 1", Code::ReadOnly),
             ("SHOW TABLES", Code::ReadOnly),
             ("DESCRIBE t", Code::NotAllowed),
             ("WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT 1 FROM a) SELECT * FROM a", Code::NotAllowed),

@@ -5,6 +5,7 @@
 mod loads;
 mod queries;
 mod rejects;
+mod rollups;
 mod snapshots;
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(super) trait SystemTable: Sync {
 
 /// All of them.
 pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] =
-    &[&loads::Loads, &queries::Queries, &rejects::Rejects, &snapshots::Snapshots];
+    &[&loads::Loads, &queries::Queries, &rejects::Rejects, &rollups::Rollups, &snapshots::Snapshots];
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));

@@ -92,5 +92,6 @@ pub fn arrow_type(data_type: DataType) -> Arrow {
         DataType::Timestamp => Arrow::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         DataType::Boolean => Arrow::Boolean,
         DataType::Float => Arrow::Float64,
+        DataType::Bytes => Arrow::Binary,
     }
 }

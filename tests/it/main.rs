@@ -6,6 +6,7 @@ mod cubes;
 mod faults;
 mod flight_sql;
 mod load;
+mod oracle;
 mod query;
 mod rights;
 mod server;

@@ -3,7 +3,7 @@
 use super::keys::{FILE, PART};
 use super::{
     Attribute, Calendar, Cube, Dimension, Fact, Formula, Good, Hierarchy, HierarchyKind, Join, Level, Measure, Model,
-    Scope, SnapshotDays, State, Time, TimeRule, validate,
+    Rollup, Scope, SnapshotDays, State, Time, TimeRule, validate,
 };
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{DataType, Table, sensitivity};
@@ -149,6 +149,7 @@ fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
         joins: fields.maps("joins").iter().map(join).collect(),
         attributes: fields.maps("attributes").iter().map(attribute).collect(),
         measures: measures.iter().map(|fields| measure(fields, faults)).collect(),
+        rollups: fields.maps("rollups").iter().map(|fields| rollup(fields, faults)).collect(),
         name,
     }
 }
@@ -172,6 +173,7 @@ fn time(fields: &Fields<'_>) -> Time {
     let key = fields.needed("key");
     let mut levels = fields.texts("levels");
     if fields.given("levels").is_none() {
+        // Weeks are asked for: they cut months, and a fact with a row per month has none.
         let named = ["month", "quarter", "year"].map(|name| key.clone().map(|_| name.to_owned()));
         levels = std::iter::once(key.clone()).chain(named).collect();
     }
@@ -272,6 +274,23 @@ fn measure(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Measure {
 fn part(fields: &Fields<'_>, key: &str) -> Formula {
     let inner = fields.map(key).map(|part| part.needed(PART.keys[1].name));
     inner.or_else(|| fields.text(key)).unwrap_or_default()
+}
+
+fn rollup(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Rollup {
+    let name = fields.needed("name");
+    let is_empty = |node: &yaml::Node| matches!(&node.value, yaml::Value::List(items) if items.is_empty());
+    if let Some(entry) = fields.entries().iter().find(|entry| *entry.key == "measures" && is_empty(&entry.node)) {
+        let message = "names no measure; leave the key `measures` out to keep only the number of rows".to_owned();
+        Rules { faults, whose: format!("rollup `{}`", *name) }.fault(Some(&entry.key.place), message);
+    }
+    Rollup {
+        dims: fields.texts("dims"),
+        // A refused value is not a missing one.
+        time: fields.given("time").map(|_| fields.needed("time")),
+        measures: fields.texts("measures"),
+        filter: fields.text("where"),
+        name,
+    }
 }
 
 /// Keys that need or exclude one another.

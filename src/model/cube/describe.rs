@@ -3,17 +3,16 @@
 use std::fmt::Write;
 
 use super::{Additivity, Cube, Model, State, TimeRule};
-use crate::model::Label;
+use crate::model::{Label, Located};
 
-/// One cube with its time, dimensions and measures.
+/// One cube with its time, dimensions, measures and rollups.
 pub fn describe_cube(model: &Model, cube: &Cube) -> String {
     let mut out = String::new();
     // Writing to a `String` cannot fail.
     let _ = writeln!(out, "cube {}{}", *cube.name, words(&cube.label));
     let _ = writeln!(out, "  fact {}", *cube.fact.table);
     if let Some(time) = &cube.time {
-        let levels: Vec<&str> = time.levels.iter().map(|level| level.as_str()).collect();
-        let _ = writeln!(out, "  time {}", levels.join(", "));
+        let _ = writeln!(out, "  time {}", list(&time.levels));
     }
     for join in &cube.joins {
         let Some(dimension) = model.dimension(&join.dimension) else { continue };
@@ -61,7 +60,22 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
             measure.data_type
         );
     }
+    for rollup in &cube.rollups {
+        let kept = if rollup.dims.is_empty() { "the whole cube".into() } else { list(&rollup.dims) };
+        let time = rollup.time.as_ref().map(|level| format!(" by {}", **level)).unwrap_or_default();
+        let measures = match rollup.measures.as_slice() {
+            [] => "row counts only".into(),
+            measures => format!("measures {}", list(measures)),
+        };
+        let filter = rollup.filter.as_ref().map(|filter| format!(", where {}", **filter)).unwrap_or_default();
+        let _ = writeln!(out, "  rollup {}: {kept}{time}, {measures}{filter}", *rollup.name);
+    }
     out
+}
+
+/// `month, quarter, year`.
+fn list(names: &[Located<String>]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// ` (Deposits, 存款)`.

@@ -100,6 +100,11 @@ pub(super) static CUBE: Shape = Shape {
         may("joins", Kind::List(&Kind::Map(&JOIN)), "Dimensions; many facts to one member, always."),
         may("attributes", Kind::List(&Kind::Map(&ATTRIBUTE)), "Attributes that stand in the fact itself."),
         need("measures", Kind::List(&Kind::Map(&MEASURE)), "What is measured."),
+        may(
+            "rollups",
+            Kind::List(&Kind::Map(&ROLLUP)),
+            "Stored aggregates. Their partitions follow the fact's own, so a refresh rebuilds exactly what changed.",
+        ),
     ],
 };
 
@@ -129,7 +134,8 @@ static TIME: Shape = Shape {
         may(
             "levels",
             Kind::List(&Kind::Name),
-            "Time columns of the cube: the key's own name, `month`, `quarter`, `year`; all of them unless stated.",
+            "Time columns of the cube: the key's own name, `week` (the date of its Monday), `month`, `quarter`, `year`; \
+             all but `week` unless stated.",
         ),
     ],
 };
@@ -176,5 +182,29 @@ pub(super) static PART: Shape = Shape {
     keys: &[
         need("state", Kind::OneOf(&["sum"]), "How it merges."),
         need("of", Kind::Text, "SQL expression over fact columns."),
+    ],
+};
+
+static ROLLUP: Shape = Shape {
+    name: "a rollup",
+    keys: &[
+        need("name", Kind::Name, "Name of the rollup, unique in the project; its table is `rollup_` with this name."),
+        need(
+            "dims",
+            Kind::List(&Kind::Text),
+            "What it keeps: `role.level`, `role.attribute`, a role alone (the key, so every level and attribute of the \
+             dimension can be joined back), or an attribute of the fact. A join's role is its `as`, else its dimension.",
+        ),
+        may("time", Kind::Name, "A time level of the cube; needed when the cube has a time."),
+        may(
+            "measures",
+            Kind::List(&Kind::Name),
+            "Measures of the cube whose states it stores; without this key it keeps only the number of rows.",
+        ),
+        may(
+            "where",
+            Kind::Text,
+            "SQL condition over levels and attributes of the cube; it answers only questions that ask for no more.",
+        ),
     ],
 };

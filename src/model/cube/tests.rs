@@ -1,4 +1,4 @@
-use super::{Additivity, HierarchyKind, State, TimeRule, describe_cube, parse};
+use super::{Additivity, HierarchyKind, Kept, State, TimeRule, describe_cube, parse};
 use crate::model::table::DataType;
 use crate::model::table::tests::tables;
 
@@ -118,6 +118,23 @@ fn files(dimensions: &str, deposits: &str) -> Vec<(String, String)> {
     ]
 }
 
+/// The last line of the good cube, where rollups follow.
+const LAST: &str = "denominator: balance_day_sum}\n";
+
+/// The key `rollups` after [`LAST`]; the first entry begins at 26:7.
+fn rollups(entries: &[&str]) -> String {
+    format!("{LAST}  rollups:\n    - {}\n", entries.join("\n    - "))
+}
+
+/// What is said of the good files with these rollups after these replacements.
+#[track_caller]
+fn check_rollups(replacements: &[(&str, &str)], entries: &[&str], expected: &[&str]) {
+    let rollups = rollups(entries);
+    let mut all = vec![(LAST, rollups.as_str())];
+    all.extend_from_slice(replacements);
+    check(&all, expected);
+}
+
 /// What is said of the good files after these replacements.
 #[track_caller]
 fn check(replacements: &[(&str, &str)], expected: &[&str]) {
@@ -190,12 +207,13 @@ fn a_cube_describes_itself() {
 }
 
 #[test]
-fn time_levels_are_all_unless_stated() {
+fn time_levels_are_all_but_the_week_unless_stated() {
     let text = DEPOSITS.replace(", levels: [business_date, month, quarter, year]", "");
     let (model, faults) = parse(&files(DIMENSIONS, &text), &tables(TABLES));
     assert_eq!(faults, []);
     let levels: Vec<&str> = model.cubes[0].time.as_ref().unwrap().levels.iter().map(|level| level.as_str()).collect();
     assert_eq!(levels, ["business_date", "month", "quarter", "year"]);
+    check(&[("levels: [business_date, month,", "levels: [business_date, week, month,")], &[]);
 }
 
 #[test]
@@ -290,12 +308,12 @@ fn names_are_columns_of_one_view() {
             ("on: opener_id, as: opener}", "on: opener_id}"),
             ("name: interest,", "name: branch,"),
             ("name: balance,", "name: month,"),
-            ("levels: [business_date, month,", "levels: [week, month, month,"),
+            ("levels: [business_date, month,", "levels: [days, month, month,"),
             ("{name: account, column: account_id}", "{name: product, column: accont_id}"),
             ("{name: employee_name, sensitivity", "{name: product_line, column: employee_name, sensitivity"),
         ],
         &[
-            "cubes/deposits.yaml:9:55: cube `deposits`: `week` is not a time level; they are `business_date`, `month`, `quarter`, `year`",
+            "cubes/deposits.yaml:9:55: cube `deposits`: `days` is not a time level; they are `business_date`, `week`, `month`, `quarter`, `year`",
             "cubes/deposits.yaml:9:68: cube `deposits`: time level `month` is named twice",
             "cubes/deposits.yaml:13:19: cube `deposits`: `product_line`, a column of dimension `employee`, is already a column of dimension `product`; give the join a role with `as`",
             "cubes/deposits.yaml:14:19: cube `deposits`: dimension `employee` is joined twice; give each join a role of its own with `as`",
@@ -331,7 +349,7 @@ fn columns_and_tables_must_exist() {
         &[
             "cubes/deposits.yaml:6:5: cube `deposits`: the grain must be the key of `fact_balance_monthly`: `business_date`, `account_id`",
             "cubes/deposits.yaml:9:15: cube `deposits`: column `end_balance` must be of type date, not money",
-            "cubes/deposits.yaml:9:53: cube `deposits`: `business_date` is not a time level; they are `end_balance`, `month`, `quarter`, `year`",
+            "cubes/deposits.yaml:9:53: cube `deposits`: `business_date` is not a time level; they are `end_balance`, `week`, `month`, `quarter`, `year`",
             "cubes/deposits.yaml:11:37: cube `deposits`: column `product_sk` references `dim_product`, but dimension `organisation` is in `dim_org`",
             "cubes/deposits.yaml:12:32: cube `deposits`: table `fact_balance_monthly` has no column `org_id`; did you mean `org_sk`?",
             "cubes/deposits.yaml:13:33: cube `deposits`: column `end_balance` is of type money, but the key of dimension `employee` is of type text",
@@ -472,5 +490,226 @@ fn a_file_is_named_after_its_cube_and_names_are_unique() {
             "cubes/loans.yaml:2:9: cube `deposits` is declared twice, first at cubes/deposits.yaml:2:9",
             "cubes/loans.yaml:2:9: cube `deposits` stands in `cubes/loans.yaml`; its file must be `deposits.yaml`",
         ]
+    );
+}
+
+/// Two good rollups.
+const ROLLUPS: &[&str] = &[
+    "{name: by_branch, dims: [organisation.branch, product, owner.employee_name, account], time: month, \
+      measures: [interest, balance], where: \"product_line <> 'demand'\"}",
+    "{name: totals, dims: [], time: year}",
+];
+
+#[test]
+fn rollups_hold_what_is_written() {
+    let text = DEPOSITS.replace(LAST, &rollups(ROLLUPS));
+    let (model, faults) = parse(&files(DIMENSIONS, &text), &tables(TABLES));
+    assert_eq!(faults, []);
+    let cube = model.cube("deposits").unwrap();
+    let [by_branch, totals] = cube.rollups.as_slice() else { panic!("two rollups") };
+    assert_eq!((by_branch.name.as_str(), by_branch.table().as_str()), ("by_branch", "rollup_by_branch"));
+    assert_eq!(by_branch.dims.len(), 4);
+    assert_eq!(by_branch.dims[1].place.to_string(), "cubes/deposits.yaml:26:53");
+    assert_eq!(by_branch.time.as_ref().unwrap().as_str(), "month");
+    let measures: Vec<&str> = by_branch.measures.iter().map(|measure| measure.as_str()).collect();
+    assert_eq!(measures, ["interest", "balance"]);
+    assert_eq!(by_branch.filter.as_ref().unwrap().as_str(), "product_line <> 'demand'");
+    assert!(totals.dims.is_empty() && totals.measures.is_empty() && totals.filter.is_none());
+    let described = describe_cube(&model, cube);
+    assert!(
+        described.ends_with(
+            "call it by MEASURE
+  rollup by_branch: organisation.branch, product, owner.employee_name, account by month, measures interest, balance, \
+             where product_line <> 'demand'
+  rollup totals: the whole cube by year, row counts only
+"
+        ),
+        "{described}"
+    );
+}
+
+#[test]
+fn a_rollup_keeps_what_its_dims_name() {
+    let (model, _) = parse(&files(DIMENSIONS, DEPOSITS), &tables(TABLES));
+    let cube = model.cube("deposits").unwrap();
+    let kept = |dim: &str| cube.kept(&model, dim);
+    assert!(
+        matches!(kept("organisation.branch"), Some(Kept::Level { join: 0, hierarchy, level: 1 }) if *hierarchy.name == "organisation")
+    );
+    assert!(matches!(kept("product"), Some(Kept::Dimension { join: 1 })));
+    assert!(
+        matches!(kept("opener.employee_name"), Some(Kept::Attribute { join: 3, attribute }) if *attribute.name == "employee_name")
+    );
+    assert!(matches!(kept("account"), Some(Kept::FactAttribute(attribute)) if *attribute.column == "account_id"));
+    for dim in
+        ["employee", "employee.employee_name", "product.product_code", "branch", "month", "interest", "product.", ""]
+    {
+        assert!(kept(dim).is_none(), "{dim}");
+    }
+}
+
+#[test]
+fn names_of_rollups_are_unique() {
+    let entry = "{name: by_branch, dims: [organisation.branch], time: month}";
+    check_rollups(
+        &[],
+        &[entry, entry],
+        &["cubes/deposits.yaml:27:14: rollup `by_branch` is declared twice, first at cubes/deposits.yaml:26:14"],
+    );
+    let deposits = DEPOSITS.replace(LAST, &rollups(&[entry]));
+    let mut two = files(DIMENSIONS, &deposits);
+    two.push(("cubes/loans.yaml".to_owned(), deposits.replacen("name: deposits", "name: loans", 1)));
+    let declared = format!(
+        "{TABLES}- name: rollup_by_branch\n  kind: dimension\n  key: [id]\n  columns: [{{name: id, type: text}}]\n"
+    );
+    let (_, faults) = parse(&two, &tables(&declared));
+    let line = declared.lines().position(|line| line.ends_with("rollup_by_branch")).unwrap() + 1;
+    assert_eq!(
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            format!(
+                "cubes/deposits.yaml:26:14: cube `deposits`: rollup `by_branch`: its table `rollup_by_branch` is already \
+                 declared at t.yaml:{line}:9; rename the rollup"
+            ),
+            format!(
+                "cubes/loans.yaml:26:14: cube `loans`: rollup `by_branch`: its table `rollup_by_branch` is already \
+                 declared at t.yaml:{line}:9; rename the rollup"
+            ),
+            "cubes/loans.yaml:26:14: rollup `by_branch` is declared twice, first at cubes/deposits.yaml:26:14"
+                .to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn dims_of_a_rollup_must_exist() {
+    check_rollups(
+        &[],
+        &[
+            "{name: a, dims: [organization.branch, organisation.brnach, product.colour, product.product_code], time: year}",
+            "{name: b, dims: [acount, segment, branch, employee_name, owner_employee_name, month], time: year}",
+        ],
+        &[
+            "cubes/deposits.yaml:26:24: cube `deposits`: rollup `a`: the cube joins no `organization`; did you mean `organisation`?",
+            "cubes/deposits.yaml:26:45: cube `deposits`: rollup `a`: `organisation` has no level or attribute `brnach`; did you mean `branch`?",
+            "cubes/deposits.yaml:26:66: cube `deposits`: rollup `a`: `product` has no level or attribute `colour`; known: `product_family`, `product_line`, `product`",
+            "cubes/deposits.yaml:26:82: cube `deposits`: rollup `a`: attribute `product.product_code` is hidden: it is for measures only",
+            "cubes/deposits.yaml:27:24: cube `deposits`: rollup `b`: `acount` is neither a dimension of the cube nor an attribute of the fact; did you mean `account`?",
+            "cubes/deposits.yaml:27:32: cube `deposits`: rollup `b`: `segment` is neither a dimension of the cube nor an attribute of the fact; known: `organisation`, `product`, `owner`, `opener`, `account`",
+            "cubes/deposits.yaml:27:41: cube `deposits`: rollup `b`: `branch` is of a dimension; write `organisation.branch`",
+            "cubes/deposits.yaml:27:49: cube `deposits`: rollup `b`: `employee_name` is of a dimension; write `owner.employee_name` or `opener.employee_name`",
+            "cubes/deposits.yaml:27:64: cube `deposits`: rollup `b`: `owner_employee_name` is of a dimension; write `owner.employee_name`",
+            "cubes/deposits.yaml:27:85: cube `deposits`: rollup `b`: `month` is a time level, which the key `time` names",
+        ],
+    );
+    // A dimension that does not exist is reported at its join alone.
+    check_rollups(
+        &[("dimension: organisation, on: org_sk", "dimension: organisations, on: org_sk, as: unit")],
+        &["{name: a, dims: [unit.branch, unit], time: year}"],
+        &[
+            "cubes/deposits.yaml:11:19: cube `deposits`: there is no dimension `organisations`; did you mean `organisation`?",
+        ],
+    );
+}
+
+#[test]
+fn dims_of_a_rollup_are_kept_once() {
+    check_rollups(
+        &[],
+        &[
+            "{name: a, dims: [account, product.product, account], time: year}",
+            "{name: b, dims: [organisation.branch, organisation.outlet, product.product_line, product], time: year}",
+        ],
+        &[
+            "cubes/deposits.yaml:26:50: cube `deposits`: rollup `a`: `account` is named twice",
+            "cubes/deposits.yaml:27:24: cube `deposits`: rollup `b`: `organisation.branch` is kept with `organisation.outlet`; leave it out",
+            "cubes/deposits.yaml:27:66: cube `deposits`: rollup `b`: `product.product_line` is kept with `product`; leave it out",
+        ],
+    );
+}
+
+#[test]
+fn time_of_a_rollup() {
+    check_rollups(
+        &[],
+        &[
+            "{name: a, dims: [product], time: mnth}",
+            "{name: b, dims: [product], time: week}",
+            "{name: c, dims: [product]}",
+        ],
+        &[
+            "cubes/deposits.yaml:26:40: cube `deposits`: rollup `a`: `mnth` is not a time level of the cube; did you mean `month`?",
+            "cubes/deposits.yaml:27:40: cube `deposits`: rollup `b`: `week` is not a time level of the cube; known: `business_date`, `month`, `quarter`, `year`",
+            "cubes/deposits.yaml:28:14: cube `deposits`: rollup `c`: the key `time` is needed, one of `business_date`, `month`, `quarter`, `year`",
+        ],
+    );
+    // Nothing more is said of a value that was refused.
+    check_rollups(
+        &[],
+        &["{name: a, dims: [product], time: Month}"],
+        &[
+            "cubes/deposits.yaml:26:40: `time` must be a name of lower-case letters, digits and `_` that begins with a letter, not `Month`",
+        ],
+    );
+    check_rollups(
+        &[("  time: {key: business_date, calendar: bank, levels: [business_date, month, quarter, year]}\n", "")],
+        &["{name: a, dims: [product], time: year}", "{name: b, dims: [product]}"],
+        &[
+            "cubes/deposits.yaml:17:14: cube `deposits`: measure `balance` with `time: close` needs the cube's `time`",
+            "cubes/deposits.yaml:18:14: cube `deposits`: measure `balance_daily_average` with `time: average_daily` needs the cube's `time`",
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `accounts` with `time: close` needs the cube's `time`",
+            "cubes/deposits.yaml:25:40: cube `deposits`: rollup `a`: `time` is for cubes that have a time",
+        ],
+    );
+}
+
+#[test]
+fn measures_of_a_rollup() {
+    check_rollups(
+        &[],
+        &[
+            "{name: a, dims: [product], time: year, measures: [interest, balnce, interest, volume]}",
+            "{name: b, dims: [product], time: year, measures: []}",
+        ],
+        &[
+            "cubes/deposits.yaml:26:67: cube `deposits`: rollup `a`: the cube has no measure `balnce`; did you mean `balance`?",
+            "cubes/deposits.yaml:26:75: cube `deposits`: rollup `a`: measure `interest` is named twice",
+            "cubes/deposits.yaml:26:85: cube `deposits`: rollup `a`: the cube has no measure `volume`; known: `interest`, `balance`, `balance_daily_average`, `accounts`, `products`, `peak`, `cost_rate`",
+            "cubes/deposits.yaml:27:46: rollup `b`: names no measure; leave the key `measures` out to keep only the number of rows",
+        ],
+    );
+    // The weights of a daily average over working days depend on the range of the question, unless a column holds the sum.
+    check_rollups(
+        &[
+            ("snapshot: month_end", "snapshot: business_day"),
+            (
+                "state: sum, time: average_daily, day_sum: balance_day_sum",
+                "state: sum, of: end_balance, time: average_daily",
+            ),
+        ],
+        &["{name: a, dims: [product], time: month, measures: [balance, balance_daily_average]}"],
+        &[
+            "cubes/deposits.yaml:19:14: cube `deposits`: measure `balance_daily_average` needs `day_sum`, the column with the sum over the days that a row stands for: the fact does not have a row for every day",
+            "cubes/deposits.yaml:26:67: cube `deposits`: rollup `a`: measure `balance_daily_average` cannot be stored: without `day_sum` the days that a row stands for depend on the range of the question",
+        ],
+    );
+    check_rollups(
+        &[("snapshot: month_end", "snapshot: business_day")],
+        &["{name: a, dims: [product], time: month, measures: [balance, balance_daily_average]}"],
+        &[],
+    );
+}
+
+#[test]
+fn keys_of_a_rollup() {
+    check_rollups(
+        &[],
+        &["{name: a, dims: [product], time: month, partition: {branch: true}}", "{nme: b, dims: product, time: month}"],
+        &[
+            "cubes/deposits.yaml:26:47: a rollup has no key `partition`; its keys are `name`, `dims`, `time`, `measures`, `where`",
+            "cubes/deposits.yaml:27:7: a rollup needs the key `name`",
+            "cubes/deposits.yaml:27:8: a rollup has no key `nme`; did you mean `name`?",
+            "cubes/deposits.yaml:27:22: `dims` must be a list, not `product`",
+        ],
     );
 }

@@ -4,19 +4,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cube, Dimension, Hierarchy, HierarchyKind, Join, Measure, Model, SnapshotDays, TimeRule};
+use super::{Cube, Dimension, Hierarchy, HierarchyKind, Join, Kept, Measure, Model, Rollup, SnapshotDays, TimeRule};
 use crate::model::shape::{did_you_mean, quoted};
 use crate::model::table::{DataType, Table, TableKind};
 use crate::model::{Diagnostic, Located};
 
 /// Time levels besides the day.
-const PERIODS: &[&str] = &["month", "quarter", "year"];
+const PERIODS: &[&str] = &["week", "month", "quarter", "year"];
 
 pub(super) fn validate(model: &Model, tables: &[Table], faults: &mut Vec<Diagnostic>) {
     let mut check = Check { model, tables, faults, whose: String::new() };
     check.unique("calendar", model.calendars.iter().map(|calendar| &calendar.name));
     check.unique("dimension", model.dimensions.iter().map(|dimension| &dimension.name));
     check.unique("cube", model.cubes.iter().map(|cube| &cube.name));
+    check.unique("rollup", model.cubes.iter().flat_map(|cube| &cube.rollups).map(|rollup| &rollup.name));
     for calendar in &model.calendars {
         check.whose = format!("calendar `{}`", *calendar.name);
         if let Some(table) = check.table(&calendar.table, TableKind::Dimension) {
@@ -41,6 +42,10 @@ pub(super) fn validate(model: &Model, tables: &[Table], faults: &mut Vec<Diagnos
     for cube in &model.cubes {
         check.whose = format!("cube `{}`", *cube.name);
         check.cube(cube);
+        for rollup in &cube.rollups {
+            check.whose = format!("cube `{}`: rollup `{}`", *cube.name, *rollup.name);
+            check.rollup(cube, rollup);
+        }
     }
 }
 
@@ -335,6 +340,113 @@ impl<'a> Check<'a> {
         }
     }
 
+    fn rollup(&mut self, cube: &Cube, rollup: &Rollup) {
+        let name = &rollup.name;
+        let table = rollup.table();
+        if let Some(declared) = self.tables.iter().find(|declared| *declared.name == table && !name.is_empty()) {
+            let place = &declared.name.place;
+            self.fault(name, &format!("its table `{table}` is already declared at {place}; rename the rollup"));
+        }
+        let mut kept: Vec<(&Located<String>, Kept<'_>)> = Vec::new();
+        for dim in &rollup.dims {
+            match cube.kept(self.model, dim) {
+                Some(found) => kept.push((dim, found)),
+                None => self.unknown_dim(cube, dim),
+            }
+        }
+        for (at, &(dim, part)) in kept.iter().enumerate() {
+            if kept[..at].iter().any(|(earlier, _)| earlier.as_str() == dim.as_str()) {
+                self.fault(dim, &format!("`{}` is named twice", **dim));
+            } else if let Some((whole, _)) = kept.iter().find(|(_, whole)| includes(*whole, part)) {
+                self.fault(dim, &format!("`{}` is kept with `{}`; leave it out", **dim, whole.as_str()));
+            }
+        }
+        match (&cube.time, &rollup.time) {
+            (Some(time), level) => {
+                let levels: Vec<&str> = time.levels.iter().map(|level| level.as_str()).collect();
+                match level {
+                    None => self.fault(name, &format!("the key `time` is needed, one of {}", quoted(&levels))),
+                    Some(level) if !level.is_empty() && !levels.contains(&level.as_str()) => {
+                        let hint = near(level, &levels);
+                        self.fault(level, &format!("`{}` is not a time level of the cube{hint}", **level));
+                    }
+                    Some(_) => {}
+                }
+            }
+            (None, Some(level)) => self.fault(level, "`time` is for cubes that have a time"),
+            (None, None) => {}
+        }
+        self.rollup_measures(cube, rollup);
+    }
+
+    fn rollup_measures(&mut self, cube: &Cube, rollup: &Rollup) {
+        for (at, name) in rollup.measures.iter().enumerate() {
+            let Some(measure) = cube.measures.iter().find(|measure| *measure.name == **name) else {
+                let known: Vec<&str> = cube.measures.iter().map(|measure| measure.name.as_str()).collect();
+                let hint = near(name, &known);
+                self.fault(name, &format!("the cube has no measure `{}`{hint}", **name));
+                continue;
+            };
+            if rollup.measures[..at].iter().any(|earlier| **earlier == **name) {
+                self.fault(name, &format!("measure `{}` is named twice", **name));
+            } else if matches!(measure.time, TimeRule::AverageDaily { day_sum: None })
+                && cube.fact.snapshot == Some(SnapshotDays::BusinessDay)
+            {
+                let message = format!(
+                    "measure `{}` cannot be stored: without `day_sum` the days that a row stands for depend on the \
+                     range of the question",
+                    **name
+                );
+                self.fault(name, &message);
+            }
+        }
+    }
+
+    /// An entry of `dims` that the cube does not have, and what may be meant.
+    fn unknown_dim(&mut self, cube: &Cube, dim: &Located<String>) {
+        let word = dim.as_str();
+        let message = match word.split_once('.') {
+            None => self.unknown_bare_dim(cube, word),
+            Some((role, column)) => match cube.joins.iter().find(|join| join.name() == role) {
+                None => {
+                    let roles: Vec<&str> = cube.joins.iter().map(Join::name).collect();
+                    format!("the cube joins no `{role}`{}", near(role, &roles))
+                }
+                Some(join) => {
+                    // A dimension that does not exist is reported at its join.
+                    let Some(dimension) = self.model.dimension(&join.dimension) else { return };
+                    if dimension.attributes.iter().any(|attribute| *attribute.name == column) {
+                        format!("attribute `{word}` is hidden: it is for measures only")
+                    } else {
+                        format!("`{role}` has no level or attribute `{column}`{}", near(column, &dimension.columns()))
+                    }
+                }
+            },
+        };
+        self.fault(dim, &message);
+    }
+
+    fn unknown_bare_dim(&self, cube: &Cube, word: &str) -> String {
+        if cube.time.as_ref().is_some_and(|time| time.levels.iter().any(|level| **level == word)) {
+            return format!("`{word}` is a time level, which the key `time` names");
+        }
+        let mut meant: Vec<String> = Vec::new();
+        for join in &cube.joins {
+            let Some(dimension) = self.model.dimension(&join.dimension) else { continue };
+            let role = join.name();
+            let mut columns = dimension.columns();
+            columns.retain(|column| *column == word || format!("{role}_{column}") == word);
+            meant.extend(columns.iter().map(|column| format!("`{role}.{column}`")));
+        }
+        if !meant.is_empty() {
+            return format!("`{word}` is of a dimension; write {}", meant.join(" or "));
+        }
+        let attributes = cube.attributes.iter().filter(|attribute| !attribute.hidden);
+        let attributes = attributes.map(|attribute| attribute.name.as_str());
+        let known: Vec<&str> = cube.joins.iter().map(Join::name).chain(attributes).collect();
+        format!("`{word}` is neither a dimension of the cube nor an attribute of the fact{}", near(word, &known))
+    }
+
     /// Time levels, levels, attributes and measures are columns of one view, so their names are unique in a cube.
     fn names(&mut self, cube: &Cube) {
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
@@ -385,6 +497,25 @@ impl<'a> Check<'a> {
             owners.entry(measure.name.value.clone()).or_insert_with(|| "another measure".into());
         }
     }
+}
+
+/// Whether what one entry of `dims` keeps can be read off another: a level or attribute off its dimension's key, a level
+/// off a lower one of its hierarchy.
+fn includes(whole: Kept<'_>, part: Kept<'_>) -> bool {
+    match (whole, part) {
+        (Kept::Dimension { join: key }, Kept::Level { join, .. } | Kept::Attribute { join, .. }) => key == join,
+        (Kept::Level { join: first, hierarchy, level }, Kept::Level { join, hierarchy: other, level: upper }) => {
+            let name = other.levels[upper].name.as_str();
+            first == join && hierarchy.levels[..level].iter().any(|above| *above.name == name)
+        }
+        _ => false,
+    }
+}
+
+/// The known name that is near to a word, else all of them.
+fn near(word: &str, known: &[&str]) -> String {
+    let hint = did_you_mean(word, known.iter().copied());
+    if hint.is_empty() && !known.is_empty() { format!("; known: {}", quoted(known)) } else { hint }
 }
 
 /// A way down from one level to another, both ends included.

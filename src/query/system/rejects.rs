@@ -58,6 +58,6 @@ impl SystemTable for Rejects {
                     .collect(),
             }),
         };
-        door.0.engine.table(files, own)
+        door.0.engine.scans().table(files, own)
     }
 }

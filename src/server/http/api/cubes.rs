@@ -209,15 +209,11 @@ pub(in crate::server::http) fn time_rule(rule: &TimeRule) -> &'static str {
     }
 }
 
+/// As definition files write it, but money as the decimal that it is.
 fn data_type(data_type: DataType) -> String {
     match data_type {
-        DataType::Text => "text".to_owned(),
-        DataType::Integer => "integer".to_owned(),
         DataType::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::Date => "date".to_owned(),
-        DataType::Timestamp => "timestamp".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Float => "float".to_owned(),
+        other => other.to_string(),
     }
 }
 

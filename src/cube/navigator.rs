@@ -1,0 +1,583 @@
+//! Which rollup answers, and why every other one does not.
+//!
+//! [`check`] holds one grouping set of a question against one rollup and gives either a [`Fit`], how its columns stand for
+//! what is asked, or the first reason against it. Everything about time is decided on the days themselves: conditions and
+//! grouping expressions are evaluated on each covered day, so a date function, a half-open range or a week is as good as a
+//! level, and what counts is only whether a period of the rollup lies on one side. Days of cut periods come from the facts.
+//! [`choose`] takes the fit that reads the fewest rows. The refusals travel with the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions::datetime::expr_fn::date_trunc;
+use datafusion::logical_expr::utils::{conjunction, disjunction};
+use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit};
+use serde::Serialize;
+
+use super::days::{self, Coverage, start};
+use super::measure::{Component, Days, Fold};
+use super::question::{Ask, Want, gated};
+use super::rewrite::Chain;
+use super::rollup::{self, BoundRollup};
+use super::CompiledCube;
+use crate::error::Result;
+use crate::warehouse::TableFiles;
+
+/// Runs of days that the facts may add to a rollup; a question cut finer is answered from facts alone.
+const RUNS: usize = 64;
+
+/// Which rollups may answer a statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Rollups {
+    /// Any.
+    #[default]
+    On,
+    /// None: facts alone.
+    Off,
+    /// Only this one, whatever it costs.
+    Only(String),
+}
+
+/// Where the answers of a statement come from, one entry for each grouping set over a cube.
+#[derive(Debug, Clone, Default)]
+pub struct Navigation {
+    /// What may be used.
+    pub rollups: Rollups,
+    /// What was.
+    pub routes: Vec<Route>,
+}
+
+/// The source of one grouping set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The cube.
+    pub cube: String,
+    /// The rollup that answers; none when the facts do.
+    pub rollup: Option<String>,
+    /// Rows to be read of the rollup.
+    pub rollup_rows: u64,
+    /// Rows to be read of the facts.
+    pub fact_rows: u64,
+    /// Partitions of the rollup that the facts replace, as `branch/month`.
+    pub stale: Vec<String>,
+    /// Whether days of periods that the question cuts come from the facts.
+    pub cut: bool,
+    /// Why the others do not answer.
+    pub refused: Vec<Refusal>,
+}
+
+/// Why a rollup does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The rollup.
+    pub rollup: String,
+    /// The check that failed, `C1` to `C12` as in the design of cubes.
+    pub check: &'static str,
+    /// Stable reason code.
+    pub code: &'static str,
+    /// What exactly, for people.
+    pub detail: String,
+}
+
+/// How a rollup answers a grouping set.
+pub(super) struct Fit<'a> {
+    pub(super) rollup: &'a BoundRollup,
+    /// The set's keys over the rollup's columns.
+    pub(super) keys: Vec<Expr>,
+    /// Conditions over the rollup's columns.
+    pub(super) conditions: Vec<Expr>,
+    /// What stands for each want.
+    pub(super) supplies: Vec<Supply>,
+    /// Joins of the cube that are made again from a stored key.
+    pub(super) joins: BTreeSet<usize>,
+    periods: Option<Periods>,
+    rollup_rows: u64,
+    fact_rows: u64,
+}
+
+/// What a rollup's row gives for a want.
+#[derive(Debug)]
+pub(super) enum Supply {
+    /// A state to be merged.
+    State(Expr),
+    /// The value itself, whose different ones are counted.
+    Member(Expr),
+}
+
+impl Supply {
+    pub(super) fn value(&self) -> &Expr {
+        match self {
+            Self::State(value) | Self::Member(value) => value,
+        }
+    }
+}
+
+/// The periods of a rollup that lie whole inside the question.
+struct Periods {
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+    /// First and last period, as their first days; none when there is no whole one.
+    range: Option<(i32, i32)>,
+    /// Days of periods that are cut.
+    rest: Vec<RangeInclusive<i32>>,
+}
+
+impl Fit<'_> {
+    /// The table of periods to join, where time matters.
+    pub(super) fn buckets(&self) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.periods.as_ref().map(|periods| days::memory(periods.fields.clone(), periods.arrays.clone())).transpose()
+    }
+
+    /// The condition under which fresh partitions' facts are read for days of cut periods; none when no period is cut.
+    pub(super) fn days_of_facts(&self, chain: &Chain) -> Option<Expr> {
+        let rest = &self.periods.as_ref()?.rest;
+        let key = super::fact_column(&chain.binding.cube.cube.time.as_ref()?.key);
+        disjunction(rest.iter().map(|run| key.clone().between(day(*run.start()), day(*run.end()))))
+    }
+}
+
+/// The rollup to answer from; none for facts alone.
+pub(super) fn choose<'a>(
+    ask: &'a Ask<'_>,
+    session: &SessionState,
+    navigation: &mut Navigation,
+) -> Result<Option<Fit<'a>>> {
+    let binding = &ask.chain.binding;
+    let fact_rows = rows_between(&binding.fact_files, fact_key(&binding.cube), asked(ask, session));
+    let mut refused = Vec::new();
+    let mut fits: Vec<Fit<'_>> = Vec::new();
+    let mut forced = false;
+    for rollup in binding.rollups.iter() {
+        match &navigation.rollups {
+            Rollups::Off => continue,
+            Rollups::Only(name) if *name != rollup.compiled.name => continue,
+            Rollups::Only(_) => forced = true,
+            Rollups::On => {}
+        }
+        match check(ask, rollup, session) {
+            Ok(fit) => fits.push(fit),
+            Err(Reason(check, code, detail)) => {
+                refused.push(Refusal { rollup: rollup.compiled.name.clone(), check, code, detail });
+            }
+        }
+    }
+    fits.sort_by(|a, b| {
+        let cost = |fit: &Fit<'_>| fit.rollup_rows + fit.fact_rows;
+        (cost(a), &a.rollup.compiled.name).cmp(&(cost(b), &b.rollup.compiled.name))
+    });
+    let mut chosen = None;
+    for fit in fits {
+        let cost = fit.rollup_rows + fit.fact_rows;
+        if chosen.is_none() && (cost < fact_rows || forced) {
+            chosen = Some(fit);
+            continue;
+        }
+        refused.push(Refusal {
+            rollup: fit.rollup.compiled.name.clone(),
+            check: "COST",
+            code: "MORE_ROWS",
+            detail: format!("{cost} rows to read"),
+        });
+    }
+    navigation.routes.push(Route {
+        cube: binding.cube.cube.name.value.clone(),
+        rollup: chosen.as_ref().map(|fit| fit.rollup.compiled.name.clone()),
+        rollup_rows: chosen.as_ref().map_or(0, |fit| fit.rollup_rows),
+        fact_rows: chosen.as_ref().map_or(fact_rows, |fit| fit.fact_rows),
+        stale: chosen.as_ref().map_or_else(Vec::new, |fit| fit.rollup.stale.clone()),
+        cut: chosen.as_ref().is_some_and(|fit| fit.periods.as_ref().is_some_and(|periods| !periods.rest.is_empty())),
+        refused,
+    });
+    Ok(chosen)
+}
+
+/// Check, code, detail.
+struct Reason(&'static str, &'static str, String);
+
+type Checked<T> = std::result::Result<T, Reason>;
+
+/// Holds one grouping set against one rollup.
+fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> Checked<Fit<'a>> {
+    if let Some((code, detail)) = &rollup.missing {
+        return Err(Reason("C1", code, detail.clone()));
+    }
+    let chain = ask.chain;
+    let cube = &chain.binding.cube;
+    let mut translation = Translation { cube, rollup, joins: BTreeSet::new() };
+
+    // What depends on nothing but time is answered by the table of periods.
+    let mut timed = Timed::default();
+    let mut keys = Vec::new();
+    for (n, key) in ask.keys.iter().enumerate() {
+        keys.push(match chain.timed(key) {
+            Some(true) => timed.key(n, key),
+            _ => translation.leaf(chain, key, "C2", "DIM_MISSING")?,
+        });
+    }
+    let filter = chain.conditions.iter().map(|condition| base(chain, condition)).collect::<Checked<Vec<_>>>()?;
+    if let Some(missing) = rollup.compiled.filter.iter().find(|part| !filter.contains(part)) {
+        let detail = format!("it holds only rows where {}", super::readable(missing));
+        return Err(Reason("C4", "FILTER_NOT_IMPLIED", detail));
+    }
+    let mut conditions = vec![rollup::rows().gt(lit(0_i64))];
+    for (condition, base) in chain.conditions.iter().zip(&filter) {
+        if rollup.compiled.filter.contains(base) {
+            continue; // every stored row satisfies it
+        }
+        match chain.timed(condition) {
+            Some(true) => timed.conditions.push(condition.clone()),
+            _ => conditions.push(translation.leaf(chain, condition, "C4", "RESIDUAL_NOT_STORED")?),
+        }
+    }
+    let mut supplies = Vec::new();
+    for want in &ask.wants {
+        supplies.push(supply(ask, rollup, want, &mut translation, &mut timed)?);
+    }
+
+    let periods = if timed.is_empty() && ask.maps.is_none() { None } else { Some(periods(ask, rollup, timed, session)?) };
+    let range = match &periods {
+        None => Some((i32::MIN, i32::MAX)),
+        Some(periods) => periods.range,
+    };
+    if let (Some((first, last)), Some(_)) = (range, &periods) {
+        conditions.push(rollup::bucket().between(day(first), day(last)));
+    }
+    let rollup_rows = rows_between(&rollup.fresh, rollup::BUCKET, range);
+    let mut fact_rows = rows_between(&rollup.facts_stale, fact_key(cube), asked(ask, session));
+    for run in periods.iter().flat_map(|periods| &periods.rest) {
+        fact_rows += rows_between(&rollup.facts_fresh, fact_key(cube), Some((*run.start(), *run.end())));
+    }
+    Ok(Fit { rollup, keys, conditions, supplies, joins: translation.joins, periods, rollup_rows, fact_rows })
+}
+
+/// What the rollup's rows give for a want.
+fn supply(
+    ask: &Ask<'_>,
+    rollup: &BoundRollup,
+    want: &Want,
+    translation: &mut Translation<'_>,
+    timed: &mut Timed,
+) -> Checked<Supply> {
+    let chain = ask.chain;
+    let (component, conditions, map) = match want {
+        Want::Length(n) => return Ok(Supply::State(bucket_column(days::length_column(*n)))),
+        Want::Other(function) => {
+            let detail = format!("`{}` over rows needs the facts", function.func.name());
+            return Err(Reason("C12", "CALL_SHAPE", detail));
+        }
+        Want::State { component, conditions, map } => (component, conditions, *map),
+    };
+    let mut gate = Vec::new();
+    for condition in conditions {
+        gate.push(match chain.timed(condition) {
+            Some(true) => timed.flag(condition),
+            _ => translation.leaf(chain, condition, "C12", "CALL_SHAPE")?,
+        });
+    }
+    match (component.days, map) {
+        (Days::Close, Some(n)) => gate.push(rollup::close().eq(bucket_column(close_column(n)))),
+        (Days::Daily { .. }, Some(n)) => gate.push(bucket_column(inside_column(n))),
+        _ => {}
+    }
+    let gate = conjunction(gate);
+    let value = |value: Expr, gate: Option<Expr>| {
+        gated(value, gate).map_err(|error| Reason("C12", "CALL_SHAPE", error.message().to_owned()))
+    };
+    if let Some(column) = rollup.compiled.state(component) {
+        return Ok(Supply::State(value(column, gate)?));
+    }
+    let missing = || {
+        let Component { fold, input, .. } = component;
+        let of = input.as_ref().map(|input| format!(" of {}", super::readable(input))).unwrap_or_default();
+        Reason("C6", "STATE_MISSING", format!("no stored {}{of}", fold.word()))
+    };
+    // Members that are stored can be counted and compared without a state of their own.
+    let (Days::All, Some(input)) = (component.days, &component.input) else { return Err(missing()) };
+    let whole = input.get_type(&translation.cube.base_schema).is_ok_and(|kind| kind.is_integer());
+    let input = translation.base(input.clone()).map_err(|_| missing())?;
+    let rows = rollup::rows();
+    match component.fold {
+        Fold::Count => {
+            let given = input.is_not_null();
+            let gate = Some(gate.map_or(given.clone(), |gate| gate.and(given)));
+            Ok(Supply::State(value(rows, gate)?))
+        }
+        Fold::Sum if whole => Ok(Supply::State(value(input * rows, gate)?)),
+        Fold::Min | Fold::Max => Ok(Supply::State(value(input, gate)?)),
+        Fold::Distinct => Ok(Supply::Member(value(input, gate)?)),
+        Fold::Sum | Fold::Rows => Err(missing()),
+    }
+}
+
+/// Expressions over time levels that the table of periods answers.
+#[derive(Default)]
+struct Timed {
+    /// Conditions of the whole question.
+    conditions: Vec<Expr>,
+    /// Grouping expressions by position.
+    keys: BTreeMap<usize, Expr>,
+    /// Conditions of single calls.
+    flags: Vec<Expr>,
+}
+
+impl Timed {
+    fn key(&mut self, n: usize, key: &Expr) -> Expr {
+        self.keys.insert(n, key.clone());
+        bucket_column(format!("key_{n}"))
+    }
+
+    fn flag(&mut self, condition: &Expr) -> Expr {
+        let n = self.flags.iter().position(|known| known == condition).unwrap_or_else(|| {
+            self.flags.push(condition.clone());
+            self.flags.len() - 1
+        });
+        bucket_column(format!("flag_{n}"))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.conditions.is_empty() && self.keys.is_empty() && self.flags.is_empty()
+    }
+}
+
+/// Cuts the covered days into the rollup's periods, and keeps those that lie whole on one side of everything asked.
+fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionState) -> Checked<Periods> {
+    let binding = &ask.chain.binding;
+    let (Some(coverage), Some(unit)) = (&binding.coverage, rollup.compiled.unit) else {
+        return Err(Reason("C2", "GRAIN_TOO_COARSE", "it keeps no time".to_owned()));
+    };
+    if !rollup.dated {
+        return Err(Reason("C10", "NULL_SEMANTICS", "some facts have no date".to_owned()));
+    }
+    let levels = binding.cube.time_levels();
+    let fault = |error: crate::error::Error| Reason("C4", "RESIDUAL_NOT_STORED", error.message().to_owned());
+    let values = |exprs: &[Expr]| coverage.values(&levels, exprs, session).map_err(fault);
+    let inside = inside(&timed.conditions, coverage, &levels, session).map_err(fault)?;
+    let keys = values(&timed.keys.values().cloned().collect::<Vec<_>>())?;
+    let key_ids = days::buckets(&keys, inside.len()).map_err(fault)?;
+    let flags = values(&timed.flags)?;
+    let truths = flags.iter().map(days::truths).collect::<Result<Vec<_>>>().map_err(fault)?;
+    let maps = ask.maps.as_ref().map_or(&[][..], |maps| &maps.maps);
+
+    let mut whole: Vec<(usize, usize)> = Vec::new();
+    let mut rest: Vec<RangeInclusive<i32>> = Vec::new();
+    let first_day = coverage.days().start;
+    let day_of = |row: usize| first_day + i32::try_from(row).unwrap_or(0);
+    let mut coarse = false;
+    let mut from = 0;
+    while from < inside.len() {
+        let begins = start(day_of(from), unit);
+        let length = (from..inside.len()).take_while(|row| start(day_of(*row), unit) == begins).count();
+        let (rows, until) = (from..from + length, from + length - 1);
+        let first = from;
+        from += length;
+        if !inside[rows.clone()].contains(&true) {
+            continue;
+        }
+        let same = |list: &[bool]| list[rows.clone()].iter().all(|value| *value == list[first]);
+        let one_key = key_ids[rows.clone()].iter().all(|id| *id == key_ids[first]);
+        let fits = one_key
+            && same(&inside)
+            && truths.iter().all(|list| same(list))
+            && maps.iter().all(|map| same(&map.inside));
+        coarse |= !one_key;
+        if fits {
+            whole.push((first, until));
+            continue;
+        }
+        for row in rows.filter(|row| inside[*row]) {
+            match rest.last_mut() {
+                Some(run) if *run.end() + 1 == day_of(row) => *run = *run.start()..=day_of(row),
+                _ => rest.push(day_of(row)..=day_of(row)),
+            }
+        }
+    }
+    if whole.is_empty() && !rest.is_empty() {
+        return Err(if coarse {
+            Reason("C2", "GRAIN_TOO_COARSE", format!("a grouping is finer than its {unit}"))
+        } else {
+            Reason("C5", "UNALIGNED", format!("no whole {unit} lies inside the question"))
+        });
+    }
+    if rest.len() > RUNS {
+        return Err(Reason("C5", "UNALIGNED", format!("the question cuts more than {RUNS} periods")));
+    }
+
+    let picked: UInt32Array = whole.iter().map(|(first, _)| u32::try_from(*first).ok()).collect();
+    let bucket: Vec<i32> = whole.iter().map(|(first, _)| start(day_of(*first), unit)).collect();
+    let mut fields = vec![Field::new(rollup::BUCKET, DataType::Date32, false)];
+    let mut arrays: Vec<ArrayRef> = vec![Arc::new(Date32Array::from(bucket.clone()))];
+    let mut add = |name: String, array: ArrayRef| {
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        arrays.push(array);
+    };
+    let pick = |array: &ArrayRef| {
+        take(array, &picked, None).map_err(|error| Reason("C5", "UNALIGNED", error.to_string()))
+    };
+    for (n, values) in timed.keys.keys().zip(&keys) {
+        add(format!("key_{n}"), pick(values)?);
+    }
+    for (n, list) in truths.iter().enumerate() {
+        add(format!("flag_{n}"), Arc::new(whole.iter().map(|(first, _)| Some(list[*first])).collect::<BooleanArray>()));
+    }
+    for (n, map) in maps.iter().enumerate() {
+        let close = whole.iter().map(|(first, until)| (*first..=*until).rfind(|row| map.close[*row]).map(day_of));
+        add(close_column(n), Arc::new(close.collect::<Date32Array>()));
+        let inside = whole.iter().map(|(first, _)| Some(map.inside[*first]));
+        add(inside_column(n), Arc::new(inside.collect::<BooleanArray>()));
+        let length = whole.iter().map(|(first, _)| map.length[*first]);
+        add(days::length_column(n), Arc::new(length.collect::<Int64Array>()));
+    }
+    let range = bucket.first().copied().zip(bucket.last().copied());
+    Ok(Periods { fields, arrays, range, rest })
+}
+
+/// On which covered days all conditions hold.
+fn inside(
+    conditions: &[Expr],
+    coverage: &Coverage,
+    levels: &[(String, &'static str)],
+    session: &SessionState,
+) -> Result<Vec<bool>> {
+    match conjunction(conditions.to_vec()) {
+        None => Ok(vec![true; coverage.days().len()]),
+        Some(condition) => days::truths(&coverage.values(levels, &[condition], session)?[0]),
+    }
+}
+
+/// First and last day that the question reads; everything where it sets no bound.
+fn asked(ask: &Ask<'_>, session: &SessionState) -> Option<(i32, i32)> {
+    let chain = ask.chain;
+    let everything = Some((i32::MIN, i32::MAX));
+    let Some(coverage) = &chain.binding.coverage else { return everything };
+    let conditions: Vec<Expr> =
+        chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true)).cloned().collect();
+    if conditions.is_empty() {
+        return everything;
+    }
+    coverage.range(&chain.binding.cube.time_levels(), conditions, session).unwrap_or(everything)
+}
+
+/// Rows of the files that may hold days between two.
+fn rows_between(files: &TableFiles, column: &str, range: Option<(i32, i32)>) -> u64 {
+    let Some((first, last)) = range else { return 0 };
+    let touches = |file: &&crate::warehouse::DataFile| match (file.min.get(column), file.max.get(column)) {
+        (Some(min), Some(max)) => *max >= i64::from(first) && *min <= i64::from(last),
+        _ => true,
+    };
+    files.files.iter().filter(touches).map(|file| file.rows).sum()
+}
+
+fn fact_key(cube: &CompiledCube) -> &str {
+    cube.cube.time.as_ref().map_or("", |time| time.key.as_str())
+}
+
+/// Expressions over the fact and its dimensions as expressions over a rollup.
+struct Translation<'a> {
+    cube: &'a CompiledCube,
+    rollup: &'a BoundRollup,
+    joins: BTreeSet<usize>,
+}
+
+impl Translation<'_> {
+    /// An expression over the cube's columns; the refusal names the columns that are not stored.
+    fn leaf(&mut self, chain: &Chain, expr: &Expr, check: &'static str, code: &'static str) -> Checked<Expr> {
+        self.base(base(chain, expr)?).map_err(|what| {
+            let mut names = BTreeSet::new();
+            let _ = expr.apply(|node| {
+                if let Expr::Column(column) = node
+                    && let Some(member) = self.cube.member(&column.name)
+                    && self.base(member.base.clone()).is_err()
+                {
+                    names.insert(format!("`{}`", column.name));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            });
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            Reason(check, code, if names.is_empty() { what } else { names })
+        })
+    }
+
+    /// An expression over the fact and its dimensions; the error says what is not stored.
+    fn base(&mut self, expr: Expr) -> std::result::Result<Expr, String> {
+        let mut missing = None;
+        let replaced = expr.transform_down(|node| {
+            if let Some(key) = self.rollup.compiled.keys.iter().find(|key| key.base == node) {
+                let column = Expr::Column(Column::new(Some(rollup::ALIAS), key.column.clone()));
+                return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
+            }
+            if let Some(level) = self.time_level(&node) {
+                return Ok(Transformed::new(level, true, TreeNodeRecursion::Jump));
+            }
+            match &node {
+                Expr::Column(column) => {
+                    let relation = column.relation.as_ref().map_or("", |relation| relation.table());
+                    let join = self.cube.joins.iter().position(|join| join.alias == relation);
+                    match join.filter(|join| {
+                        let key = super::fact_column(&self.cube.joins[*join].on);
+                        self.rollup.compiled.keys.iter().any(|stored| stored.base == key)
+                    }) {
+                        Some(join) => _ = self.joins.insert(join),
+                        None => missing = Some(format!("`{}`", column.name)),
+                    }
+                }
+                Expr::OuterReferenceColumn(..) => missing = Some("a correlated sub-select".to_owned()),
+                Expr::ScalarSubquery(inner) if !inner.outer_ref_columns.is_empty() => {
+                    missing = Some("a correlated sub-select".to_owned());
+                }
+                Expr::InSubquery(inner) if !inner.subquery.outer_ref_columns.is_empty() => {
+                    missing = Some("a correlated sub-select".to_owned());
+                }
+                Expr::Exists(_) => missing = Some("a correlated sub-select".to_owned()),
+                _ => {}
+            }
+            Ok(Transformed::no(node))
+        });
+        match (missing, replaced) {
+            (Some(missing), _) => Err(missing),
+            (None, Ok(replaced)) => Ok(replaced.data),
+            (None, Err(error)) => Err(error.strip_backtrace()),
+        }
+    }
+
+    /// A time level that nests in the rollup's own, over its period.
+    fn time_level(&self, node: &Expr) -> Option<Expr> {
+        let grain = self.rollup.compiled.unit?;
+        let member = self.cube.members.iter().find(|member| member.role == "time" && member.base == *node)?;
+        let (_, unit) = self.cube.time_levels().into_iter().find(|(name, _)| *name == member.name)?;
+        let nests = unit == grain
+            || matches!((grain, unit), ("day", _) | ("month", "quarter" | "year") | ("quarter", "year"));
+        if !nests {
+            return None;
+        }
+        let period = rollup::bucket();
+        Some(if unit == grain { period } else { cast(date_trunc(lit(unit), period), DataType::Date32) })
+    }
+}
+
+fn base(chain: &Chain, expr: &Expr) -> Checked<Expr> {
+    chain.base(expr.clone()).map_err(|error| Reason("C4", "RESIDUAL_NOT_STORED", error.strip_backtrace()))
+}
+
+fn bucket_column(name: String) -> Expr {
+    Expr::Column(Column::new(Some(rollup::BUCKETS), name))
+}
+
+fn close_column(n: usize) -> String {
+    format!("asked_{n}")
+}
+
+fn inside_column(n: usize) -> String {
+    format!("inside_{n}")
+}
+
+fn day(days: i32) -> Expr {
+    lit(ScalarValue::Date32(Some(days)))
+}

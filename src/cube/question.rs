@@ -1,0 +1,564 @@
+//! A statement's aggregate in normal form, and the plan that answers it.
+//!
+//! Every grouping set is planned for itself: the bucket of a balance depends on the set. A set asks for **states** (sums,
+//! counts, bounds, sets of values), each under its own conditions and days. Facts give finished states in one aggregate; a
+//! rollup, alone or beside facts, gives parts that are merged by one more aggregate above their union. What is finished
+//! from the states is the same expression either way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, sum};
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit, when};
+
+use super::days::{self, DayMap, Maps};
+use super::measure::{Component, Days, Fold};
+use super::navigator::{Fit, Navigation, Supply, choose};
+use super::rewrite::{Call, Chain, internal, measure_below, measure_in_where};
+use super::{CompiledMeasure, LEAF, rollup};
+use crate::engine::{bitmap_build, bitmap_count, bitmap_merge};
+use crate::error::{Code, Error, Result};
+use crate::model::cube::TimeRule;
+use crate::warehouse::arrow_type;
+
+/// A statement's aggregate in normal form.
+pub(super) struct Question<'a> {
+    pub(super) chain: &'a Chain,
+    /// Grouping expressions over the cube's columns.
+    pub(super) keys: Vec<Expr>,
+    /// Grouping sets as positions in `keys`; `None` for one plain grouping.
+    pub(super) sets: Option<Vec<Vec<usize>>>,
+    pub(super) calls: Vec<Call<'a>>,
+    /// Qualifier and name of each output: keys, then calls.
+    pub(super) names: Vec<(Option<TableReference>, String)>,
+}
+
+/// What one grouping set asks of its source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Want {
+    /// A state of a measure or of an ordinary aggregate.
+    State {
+        component: Component,
+        /// Conditions of the call, over the cube's columns, besides those that went into the date map.
+        conditions: Vec<Expr>,
+        /// Number of the date map; none for all days.
+        map: Option<usize>,
+    },
+    /// Calendar days of the bucket by a date map.
+    Length(usize),
+    /// Any other aggregate, over the cube's columns. Only facts can answer it.
+    Other(AggregateFunction),
+}
+
+/// One grouping set: what the navigator decides on.
+pub(super) struct Ask<'a> {
+    pub(super) chain: &'a Chain,
+    /// Grouping expressions of the set, over the cube's columns.
+    pub(super) keys: Vec<&'a Expr>,
+    pub(super) wants: Vec<Want>,
+    /// Date maps, where a measure depends on days.
+    pub(super) maps: Option<Maps>,
+}
+
+impl Question<'_> {
+    pub(super) fn plan(&self, session: &SessionState, navigation: &mut Navigation) -> Result<LogicalPlan> {
+        for condition in &self.chain.conditions {
+            if let Some(measure) = self.chain.measure_in(condition) {
+                return Err(measure_in_where(self.chain, measure));
+            }
+        }
+        for key in &self.keys {
+            if let Some(measure) = self.chain.measure_in(key) {
+                return Err(measure_below(measure, "among the grouping columns"));
+            }
+        }
+        let plan = match &self.sets {
+            None => self.plan_set(&(0..self.keys.len()).collect::<Vec<_>>(), session, navigation)?,
+            // The bucket of a balance depends on the set (the year's subtotal closes on the year's last day and is not
+            // twelve closes added), so each set is a grouping of its own with its own date map.
+            Some(sets) => {
+                let mut plans = sets.iter().map(|set| self.plan_set(set, session, navigation));
+                let first = plans.next().ok_or_else(|| Error::new(Code::SqlPlan, "no grouping set"))??;
+                plans.try_fold(first, |all, next| {
+                    LogicalPlanBuilder::from(all).union(next?).and_then(LogicalPlanBuilder::build).map_err(internal)
+                })?
+            }
+        };
+        let outputs = self.names.iter().enumerate().map(|(index, (relation, name))| {
+            col(Column::new_unqualified(output_name(index))).alias_qualified(relation.clone(), name)
+        });
+        LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+
+    /// The plan of one grouping: source, conditions, keys and states, then finished values under their names.
+    fn plan_set(&self, set: &[usize], session: &SessionState, navigation: &mut Navigation) -> Result<LogicalPlan> {
+        let chain = self.chain;
+        let mut wants = Wants::default();
+        let mut maps = Vec::new();
+        let mut finished = Vec::new();
+        for call in &self.calls {
+            finished.push(match call {
+                Call::Grouping(arguments) => self.grouping(arguments, set)?,
+                Call::Other(function) => wants.add(Want::Other(function.clone())),
+                Call::Fold { fold, input, conditions } => {
+                    let input = input.clone().map(|input| chain.base(input)).transpose().map_err(internal)?;
+                    let component = Component { fold: *fold, input, days: Days::All };
+                    wants.add(Want::State { component, conditions: conditions.clone(), map: None })
+                }
+                Call::Measure { measure, conditions, or_zero } => {
+                    let value = self.measure(measure, conditions, &mut wants, &mut maps)?;
+                    if *or_zero { or_zero_of(value, conditions, &mut wants)? } else { value }
+                }
+            });
+        }
+        let keys: Vec<&Expr> = set.iter().map(|index| &self.keys[*index]).collect();
+        let maps = if maps.is_empty() {
+            None
+        } else {
+            let mixed = "a balance needs time levels and other columns as separate grouping columns";
+            let of_time = |key: &&&Expr| chain.timed(key).map(|timed| timed.then(|| (**key).clone()));
+            let timed: Option<Vec<Option<Expr>>> = keys.iter().map(|key| of_time(&key)).collect();
+            let timed = timed.ok_or_else(|| Error::new(Code::TimeContext, mixed))?;
+            let Some(coverage) = &chain.binding.coverage else {
+                return self.nothing(set);
+            };
+            let levels = chain.binding.cube.time_levels();
+            let timed: Vec<Expr> = timed.into_iter().flatten().collect();
+            let values = coverage.values(&levels, &timed, session)?;
+            Some(coverage.maps(&levels, &values, &maps, session)?)
+        };
+        let ask = Ask { chain, keys, wants: wants.list, maps };
+        let plan = match choose(&ask, session, navigation)? {
+            None => ask.facts(Arc::clone(&chain.binding.fact), ask.range(session)?, None)?,
+            Some(fit) => ask.merged(&fit, session)?,
+        };
+
+        let mut outputs = Vec::new();
+        for index in 0..self.names.len() {
+            let value = match index.checked_sub(self.keys.len()) {
+                Some(call) => finished[call].clone(),
+                None => match set.iter().position(|key| *key == index) {
+                    Some(n) => col(Column::new_unqualified(key_name(n))),
+                    None => self.null_key(index)?,
+                },
+            };
+            outputs.push(value.alias(output_name(index)));
+        }
+        LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+
+    /// A key that a grouping set leaves out: a null of the key's type.
+    fn null_key(&self, index: usize) -> Result<Expr> {
+        let schema = DFSchema::try_from_qualified_schema(LEAF, &self.chain.binding.cube.schema()).map_err(internal)?;
+        let kind = self.keys[index].get_type(&schema).map_err(internal)?;
+        Ok(cast(lit(ScalarValue::Null), kind))
+    }
+
+    /// `GROUPING(a, b)`: one bit for each argument, 1 where the set leaves it out.
+    fn grouping(&self, arguments: &[Expr], set: &[usize]) -> Result<Expr> {
+        let mut bits = 0_i32;
+        for argument in arguments {
+            let Some(position) = self.keys.iter().position(|key| key == argument) else {
+                return Err(Error::new(Code::SqlPlan, "the argument of `GROUPING` is not a grouping column"));
+            };
+            bits = bits << 1 | i32::from(!set.contains(&position));
+        }
+        Ok(lit(bits))
+    }
+
+    /// The answer over a cube without any fact: no groups, or one row of empty values.
+    fn nothing(&self, set: &[usize]) -> Result<LogicalPlan> {
+        let mut outputs = Vec::new();
+        for index in 0..self.names.len() {
+            let value = match index.checked_sub(self.keys.len()) {
+                None => self.null_key(index)?,
+                Some(call) => match &self.calls[call] {
+                    Call::Measure { measure, .. } => {
+                        cast(lit(ScalarValue::Null), arrow_type(measure.measure.data_type))
+                    }
+                    _ => lit(0_i64),
+                },
+            };
+            outputs.push(value.alias(output_name(index)));
+        }
+        LogicalPlanBuilder::empty(set.is_empty()).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+
+    /// The finished value of a measure over states that are added to `wants`.
+    fn measure(
+        &self,
+        compiled: &CompiledMeasure,
+        conditions: &[Expr],
+        wants: &mut Wants,
+        maps: &mut Vec<DayMap>,
+    ) -> Result<Expr> {
+        let measure = &compiled.measure;
+        let mut conditions = conditions.to_vec();
+        let mut map = None;
+        if !matches!(measure.time, TimeRule::All) {
+            let mut time = Vec::new();
+            for condition in std::mem::take(&mut conditions) {
+                let of_time = self.is_time(&condition, measure.name.as_str())?;
+                if of_time { &mut time } else { &mut conditions }.push(condition);
+            }
+            for condition in &self.chain.conditions {
+                if self.is_time(condition, measure.name.as_str())? {
+                    time.push(condition.clone());
+                }
+            }
+            let wanted = DayMap { conditions: time, weighted: matches!(measure.time, TimeRule::AverageDaily { .. }) };
+            map = Some(maps.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+                maps.push(wanted);
+                maps.len() - 1
+            }));
+        }
+        let states: Vec<Expr> = compiled
+            .components()?
+            .into_iter()
+            .map(|component| wants.add(Want::State { component, conditions: conditions.clone(), map }))
+            .collect();
+        let length = match (&measure.time, map) {
+            (TimeRule::AverageDaily { .. }, Some(n)) => Some(wants.add(Want::Length(n))),
+            _ => None,
+        };
+        Ok(compiled.finish(&states, length))
+    }
+
+    /// Whether a condition is about time; an error when it mixes time with something else.
+    fn is_time(&self, condition: &Expr, measure: &str) -> Result<bool> {
+        self.chain.timed(condition).ok_or_else(|| {
+            let subquery = condition
+                .exists(|node| Ok(matches!(node, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_))));
+            if subquery.unwrap_or(false) {
+                return Error::new(
+                    Code::TimeContext,
+                    format!(
+                        "`{measure}` depends on the days of the question, which must be known when it is planned; put a \
+                         date or a parameter in place of the sub-select"
+                    ),
+                );
+            }
+            Error::new(
+                Code::TimeContext,
+                format!(
+                    "`{measure}` depends on the days of the question, and a condition joins time with another column by \
+                     OR; write the time condition as one of its own"
+                ),
+            )
+        })
+    }
+}
+
+impl Ask<'_> {
+    /// Conditions on time levels once more as a range of the fact's date, by which files are skipped. It follows from
+    /// them and changes no result.
+    fn range(&self, session: &SessionState) -> Result<Option<Expr>> {
+        let (chain, cube) = (self.chain, &self.chain.binding.cube);
+        let (Some(coverage), Some(time)) = (&chain.binding.coverage, &cube.cube.time) else { return Ok(None) };
+        let conditions: Vec<Expr> =
+            chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true)).cloned().collect();
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let key = super::fact_column(&time.key);
+        Ok(Some(match coverage.range(&cube.time_levels(), conditions, session)? {
+            Some((first, last)) => key.between(day(first), day(last)),
+            None => lit(false),
+        }))
+    }
+
+    /// The states of the set over fact rows, one column each after the keys.
+    ///
+    /// Without `supplies` the states are finished; with them they have the form in which a rollup supplies its own, to be
+    /// merged with those.
+    fn facts(
+        &self,
+        fact: Arc<dyn TableProvider>,
+        only: Option<Expr>,
+        supplies: Option<&[Supply]>,
+    ) -> Result<LogicalPlan> {
+        let chain = self.chain;
+        let base = |expr: &Expr| chain.base(expr.clone()).map_err(internal);
+        let mut conditions = chain.conditions.iter().map(base).collect::<Result<Vec<_>>>()?;
+        conditions.extend(only);
+        let mut group = Vec::new();
+        for (n, key) in self.keys.iter().enumerate() {
+            group.push(base(key)?.alias(key_name(n)));
+        }
+        let mut aggregates = Vec::new();
+        for (n, want) in self.wants.iter().enumerate() {
+            if let Some(Supply::Member(_)) = supplies.map(|supplies| &supplies[n]) {
+                // Counted above the union: the value itself is a key of the part.
+                let Want::State { component, conditions, .. } = want else { continue };
+                let value = component.input.clone().unwrap_or_else(|| lit(true));
+                let gate = conjunction(conditions.iter().map(base).collect::<Result<Vec<_>>>()?);
+                group.push(gated(value, gate)?.alias(state_name(n)));
+            } else {
+                aggregates.push(self.aggregate(want, supplies.is_some())?.alias(state_name(n)));
+            }
+        }
+        // Without keys and calls (a subtotal of a DISTINCT) one row stands for whatever there is.
+        if group.is_empty() && aggregates.is_empty() {
+            aggregates.push(count(lit(1)).alias("__rows"));
+        }
+        let days = self.maps.as_ref().map(Maps::table).transpose()?;
+        let used = conditions.iter().chain(&group).chain(&aggregates);
+        let mut plan = chain.binding.source(fact, used, days).map_err(internal)?;
+        if let Some(condition) = conjunction(conditions) {
+            plan = plan.filter(condition).map_err(internal)?;
+        }
+        let plan = plan.aggregate(group, aggregates).map_err(internal)?;
+        // One order of columns, whichever of them are keys of the part.
+        let columns = (0..self.keys.len()).map(key_name).chain((0..self.wants.len()).map(state_name));
+        let columns: Vec<Expr> = columns.map(|name| col(Column::new_unqualified(name))).collect();
+        if columns.is_empty() {
+            return plan.build().map_err(internal);
+        }
+        plan.project(columns).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+
+    /// A state as an aggregate over fact rows.
+    fn aggregate(&self, want: &Want, to_merge: bool) -> Result<Expr> {
+        let base = |expr: &Expr| self.chain.base(expr.clone()).map_err(internal);
+        let (component, conditions, map) = match want {
+            Want::Length(n) => return Ok(max(days::column(days::length_column(*n)))),
+            Want::Other(AggregateFunction { func, params }) => {
+                let order_by = params.order_by.iter();
+                return Ok(Expr::AggregateFunction(AggregateFunction {
+                    func: Arc::clone(func),
+                    params: AggregateFunctionParams {
+                        args: params.args.iter().map(base).collect::<Result<_>>()?,
+                        distinct: params.distinct,
+                        filter: params.filter.as_deref().map(base).transpose()?.map(Box::new),
+                        order_by: order_by
+                            .map(|sort| Ok(sort.with_expr(base(&sort.expr)?)))
+                            .collect::<Result<Vec<_>>>()?,
+                        null_treatment: params.null_treatment,
+                    },
+                }));
+            }
+            Want::State { component, conditions, map } => (component, conditions, *map),
+        };
+        let filters = conditions.iter().map(base).collect::<Result<Vec<_>>>()?;
+        Ok(component_aggregate(component, filters, map, to_merge))
+    }
+
+    /// The states of the set from a rollup, and from facts for what it does not hold, merged.
+    fn merged(&self, fit: &Fit<'_>, session: &SessionState) -> Result<LogicalPlan> {
+        let chain = self.chain;
+        let scans = &chain.binding.scans;
+        // Its types are those of the answer without rollups; a part of it runs only where facts are needed.
+        let supplies = Some(fit.supplies.as_slice());
+        let pattern = self.facts(Arc::clone(&chain.binding.fact), None, supplies)?;
+        let types: Vec<DataType> = pattern.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+
+        let stored = scans.table(Arc::clone(&fit.rollup.fresh), None)?;
+        let mut parts = vec![self.stored(fit, stored, &types)?];
+        if !fit.rollup.facts_stale.files.is_empty() {
+            let fact = scans.table(Arc::clone(&fit.rollup.facts_stale), None)?;
+            parts.push(self.facts(fact, self.range(session)?, supplies)?);
+        }
+        if let Some(days) = fit.days_of_facts(chain) {
+            let fact = scans.table(Arc::clone(&fit.rollup.facts_fresh), None)?;
+            parts.push(self.facts(fact, Some(days), supplies)?);
+        }
+        let mut parts = parts.into_iter();
+        let first = parts.next().ok_or_else(|| Error::new(Code::Internal, "an answer without parts"))?;
+        let united = parts.try_fold(first, |all, next| {
+            LogicalPlanBuilder::from(all).union(next).and_then(LogicalPlanBuilder::build).map_err(internal)
+        })?;
+
+        let state = |n: usize| col(Column::new_unqualified(state_name(n)));
+        let group: Vec<Expr> = (0..self.keys.len()).map(|n| col(Column::new_unqualified(key_name(n)))).collect();
+        let mut merges = Vec::new();
+        let mut outputs = group.clone();
+        for (n, (want, supply)) in self.wants.iter().zip(&fit.supplies).enumerate() {
+            let fold = match want {
+                Want::State { component, .. } => component.fold,
+                Want::Length(_) | Want::Other(_) => Fold::Max,
+            };
+            merges.push(match (fold, supply) {
+                (Fold::Distinct, Supply::Member(_)) => count_distinct(state(n)),
+                (Fold::Distinct, _) => bitmap_merge(state(n)),
+                (Fold::Rows | Fold::Count | Fold::Sum, _) => sum(state(n)),
+                (Fold::Min, _) => min(state(n)),
+                (Fold::Max, _) => max(state(n)),
+            });
+            let kind = types[self.keys.len() + n].clone();
+            let merged = col(Column::new_unqualified(merge_name(n)));
+            outputs.push(
+                match (fold, supply) {
+                    (Fold::Distinct, Supply::Member(_)) => merged,
+                    (Fold::Distinct, _) => bitmap_count(merged),
+                    (Fold::Rows | Fold::Count, _) => coalesce(vec![merged, lit(0_i64)]),
+                    _ => cast(merged, kind),
+                }
+                .alias(state_name(n)),
+            );
+        }
+        let mut merges: Vec<Expr> = merges.into_iter().enumerate().map(|(n, call)| call.alias(merge_name(n))).collect();
+        if group.is_empty() && merges.is_empty() {
+            merges.push(count(lit(1)).alias("__rows"));
+            return LogicalPlanBuilder::from(united)
+                .aggregate(group, merges)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(internal);
+        }
+        LogicalPlanBuilder::from(united)
+            .aggregate(group, merges)
+            .and_then(|plan| plan.project(outputs))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(internal)
+    }
+
+    /// The part that a rollup's rows give: keys and states in the types of the answer from facts.
+    fn stored(&self, fit: &Fit<'_>, table: Arc<dyn TableProvider>, types: &[DataType]) -> Result<LogicalPlan> {
+        let binding = &self.chain.binding;
+        let mut plan = LogicalPlanBuilder::scan(rollup::ALIAS, provider_as_source(table), None).map_err(internal)?;
+        for index in &fit.joins {
+            let (join, provider) = (&binding.cube.joins[*index], &binding.dimensions[*index]);
+            let name = TableReference::bare(join.alias.clone());
+            let right = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(provider)), None)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(internal)?;
+            let on = (
+                vec![Column::new(Some(rollup::ALIAS), rollup::key_column(&join.on))],
+                vec![Column::new(Some(join.alias.clone()), join.dimension.key.value.clone())],
+            );
+            plan = plan.join(right, JoinType::Left, on, None).map_err(internal)?;
+        }
+        if let Some(buckets) = fit.buckets()? {
+            let right = LogicalPlanBuilder::scan(rollup::BUCKETS, provider_as_source(buckets), None)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(internal)?;
+            let on = (
+                vec![Column::new(Some(rollup::ALIAS), rollup::BUCKET)],
+                vec![Column::new(Some(rollup::BUCKETS), rollup::BUCKET)],
+            );
+            plan = plan.join(right, JoinType::Inner, on, None).map_err(internal)?;
+        }
+        if let Some(condition) = conjunction(fit.conditions.clone()) {
+            plan = plan.filter(condition).map_err(internal)?;
+        }
+        let mut outputs = Vec::new();
+        for (n, key) in fit.keys.iter().enumerate() {
+            outputs.push(cast(key.clone(), types[n].clone()).alias(key_name(n)));
+        }
+        for (n, supply) in fit.supplies.iter().enumerate() {
+            let kind = types[self.keys.len() + n].clone();
+            outputs.push(cast(supply.value().clone(), kind).alias(state_name(n)));
+        }
+        if outputs.is_empty() {
+            outputs.push(lit(1_i64).alias("__rows"));
+        }
+        plan.project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+}
+
+/// The value of `SUM(CASE WHEN p THEN m ELSE 0 END)`: a sum that a row outside `p` makes zero where it would be null.
+fn or_zero_of(value: Expr, conditions: &[Expr], wants: &mut Wants) -> Result<Expr> {
+    let mut rows = |conditions: Vec<Expr>| {
+        let component = Component { fold: Fold::Rows, input: None, days: Days::All };
+        wants.add(Want::State { component, conditions, map: None })
+    };
+    let (all, inside) = (rows(Vec::new()), rows(conditions.to_vec()));
+    let Expr::Cast(typed) = &value else { return Ok(value) };
+    let zero = cast(lit(0_i64), typed.field.data_type().clone());
+    when(all.gt(inside), coalesce(vec![value.clone(), zero])).otherwise(value).map_err(internal)
+}
+
+/// A state as an aggregate over fact rows, under its conditions and date map; `to_merge` gives sets in place of their sizes.
+pub(super) fn component_aggregate(
+    component: &Component,
+    mut filters: Vec<Expr>,
+    map: Option<usize>,
+    to_merge: bool,
+) -> Expr {
+    let mut input = component.input.clone().unwrap_or_else(|| lit(1_i64));
+    match (component.days, map) {
+        (Days::Close, Some(n)) => filters.push(days::column(days::close_column(n))),
+        (Days::Daily { weighted }, Some(n)) => {
+            let weight = days::column(days::weight_column(n));
+            filters.push(weight.clone().gt(lit(0_i64)));
+            if weighted {
+                input = input * weight;
+            }
+        }
+        _ => {}
+    }
+    let call = match component.fold {
+        Fold::Rows | Fold::Count => count(input),
+        Fold::Sum => sum(input),
+        Fold::Min => min(input),
+        Fold::Max => max(input),
+        Fold::Distinct if to_merge => bitmap_build(cast(input, DataType::Int64)),
+        Fold::Distinct => count_distinct(input),
+    };
+    filtered(call, conjunction(filters))
+}
+
+/// `value` where `gate` holds, else null.
+pub(super) fn gated(value: Expr, gate: Option<Expr>) -> Result<Expr> {
+    match gate {
+        None => Ok(value),
+        Some(gate) => when(gate, value).end().map_err(internal),
+    }
+}
+
+/// A call under a condition. Set directly: the planner's own builder would forget that a call counts distinct values.
+pub(super) fn filtered(call: Expr, filter: Option<Expr>) -> Expr {
+    match call {
+        Expr::AggregateFunction(mut function) => {
+            function.params.filter = filter.map(Box::new);
+            Expr::AggregateFunction(function)
+        }
+        other => other,
+    }
+}
+
+fn day(days: i32) -> Expr {
+    lit(ScalarValue::Date32(Some(days)))
+}
+
+fn key_name(n: usize) -> String {
+    format!("__key_{n}")
+}
+
+fn output_name(n: usize) -> String {
+    format!("__out_{n}")
+}
+
+fn state_name(n: usize) -> String {
+    format!("__state_{n}")
+}
+
+fn merge_name(n: usize) -> String {
+    format!("__merge_{n}")
+}
+
+/// What is asked for; equal wants are computed once.
+#[derive(Default)]
+struct Wants {
+    list: Vec<Want>,
+    known: HashMap<Want, usize>,
+}
+
+impl Wants {
+    /// The column that will hold the state.
+    fn add(&mut self, want: Want) -> Expr {
+        let n = *self.known.entry(want.clone()).or_insert_with(|| {
+            self.list.push(want);
+            self.list.len() - 1
+        });
+        col(Column::new_unqualified(state_name(n)))
+    }
+}
