@@ -41,8 +41,8 @@ pub use days::Coverage;
 pub use navigator::{Navigation, Refusal, Rollups, Route};
 use rewrite::internal;
 pub use rewrite::{DetailLimit, rewrite};
-pub use rollup::{Refreshed, RefreshedRollup, RollupState, refresh};
 use rollup::{BoundRollup, CompiledRollup, Contents, Sources};
+pub use rollup::{Refreshed, RefreshedRollup, RollupState, refresh};
 pub use view::{CubeTable, detail};
 
 /// Alias of the fact scan in the plans made here.

@@ -514,7 +514,13 @@ impl Door {
             as_of: snapshot.as_of,
             completeness,
             created_at: snapshot.created_at,
-            tie_out: self.0.cubes.tied_out(&snapshot).into_iter().map(|(cube, measure)| TieOut { cube, measure, equal: true }).collect(),
+            tie_out: self
+                .0
+                .cubes
+                .tied_out(&snapshot)
+                .into_iter()
+                .map(|(cube, measure)| TieOut { cube, measure, equal: true })
+                .collect(),
         })
     }
 

@@ -251,7 +251,11 @@ impl Coverage {
         if self.rule != Some(SnapshotDays::BusinessDay) {
             return Vec::new();
         }
-        self.days().zip(&self.snapshot_days).filter(|(day, is)| **is && (from..=to).contains(day)).map(|d| d.0).collect()
+        self.days()
+            .zip(&self.snapshot_days)
+            .filter(|(day, is)| **is && (from..=to).contains(day))
+            .map(|d| d.0)
+            .collect()
     }
 
     /// First and last day on which conditions over time levels hold: what the scan needs to skip files, whose bounds are

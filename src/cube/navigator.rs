@@ -22,12 +22,12 @@ use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit};
 use serde::Serialize;
 
+use super::CompiledCube;
 use super::days::{self, Coverage, start};
 use super::measure::{Component, Days, Fold};
 use super::question::{Ask, Want, gated};
 use super::rewrite::Chain;
 use super::rollup::{self, BoundRollup};
-use super::CompiledCube;
 use crate::error::Result;
 use crate::warehouse::TableFiles;
 
@@ -242,7 +242,8 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
         supplies.push(supply(ask, rollup, want, &mut translation, &mut timed)?);
     }
 
-    let periods = if timed.is_empty() && ask.maps.is_none() { None } else { Some(periods(ask, rollup, timed, session)?) };
+    let periods =
+        if timed.is_empty() && ask.maps.is_none() { None } else { Some(periods(ask, rollup, timed, session)?) };
     let range = match &periods {
         None => Some((i32::MIN, i32::MAX)),
         Some(periods) => periods.range,
@@ -418,9 +419,8 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
         fields.push(Field::new(name, array.data_type().clone(), true));
         arrays.push(array);
     };
-    let pick = |array: &ArrayRef| {
-        take(array, &picked, None).map_err(|error| Reason("C5", "UNALIGNED", error.to_string()))
-    };
+    let pick =
+        |array: &ArrayRef| take(array, &picked, None).map_err(|error| Reason("C5", "UNALIGNED", error.to_string()));
     for (n, values) in timed.keys.keys().zip(&keys) {
         add(format!("key_{n}"), pick(values)?);
     }
@@ -552,8 +552,8 @@ impl Translation<'_> {
         let grain = self.rollup.compiled.unit?;
         let member = self.cube.members.iter().find(|member| member.role == "time" && member.base == *node)?;
         let (_, unit) = self.cube.time_levels().into_iter().find(|(name, _)| *name == member.name)?;
-        let nests = unit == grain
-            || matches!((grain, unit), ("day", _) | ("month", "quarter" | "year") | ("quarter", "year"));
+        let nests =
+            unit == grain || matches!((grain, unit), ("day", _) | ("month", "quarter" | "year") | ("quarter", "year"));
         if !nests {
             return None;
         }

@@ -13,9 +13,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, Alias};
 use datafusion::logical_expr::utils::{grouping_set_to_exprlist, split_conjunction_owned};
-use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan,
-};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, GroupingSet, LogicalPlan, LogicalPlanBuilder, TableScan};
 
 use super::measure::Fold;
 use super::navigator::Navigation;
@@ -39,8 +37,12 @@ pub fn rewrite(
     let rewritten = plan
         .transform_up_with_subqueries(|node| {
             let replaced = match &node {
-                LogicalPlan::Aggregate(aggregate) => aggregate_over_cube(aggregate, session, navigation).map_err(external)?,
-                LogicalPlan::Distinct(Distinct::All(input)) => distinct_over_cube(input, session, navigation).map_err(external)?,
+                LogicalPlan::Aggregate(aggregate) => {
+                    aggregate_over_cube(aggregate, session, navigation).map_err(external)?
+                }
+                LogicalPlan::Distinct(Distinct::All(input)) => {
+                    distinct_over_cube(input, session, navigation).map_err(external)?
+                }
                 _ => None,
             };
             match replaced {
@@ -280,7 +282,8 @@ fn call<'a>(chain: &'a Chain, expr: &Expr, schema: &DFSchema) -> Result<Call<'a>
         };
         return Ok(Call::Fold { fold, input, conditions });
     }
-    let order_by = params.order_by.iter().map(|sort| Ok(sort.with_expr(over(&sort.expr)?))).collect::<Result<Vec<_>>>()?;
+    let order_by =
+        params.order_by.iter().map(|sort| Ok(sort.with_expr(over(&sort.expr)?))).collect::<Result<Vec<_>>>()?;
     let filter = params.filter.as_deref().map(over).transpose()?.map(Box::new);
     Ok(Call::Other(AggregateFunction {
         func: Arc::clone(func),

@@ -290,7 +290,7 @@ pub(super) fn compile(
     }
     let partition = &scope.fact_table.partition;
     declared.extend(partition.branch.iter().map(|branch| column(branch, table::DataType::Text)));
-    let sort = keys.iter().map(|key| &key.column).chain(unit.map(|_| BUCKET.to_owned()).iter()).map(located).collect();
+    let sort = keys.iter().map(|key| key.column.as_str()).chain(unit.map(|_| BUCKET)).map(located).collect();
     let short = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     if faults.len() > before {
         return None;
@@ -303,7 +303,7 @@ pub(super) fn compile(
         surrogate: None,
         partition: Partition {
             branch: partition.branch.clone(),
-            date: (partition.period != Period::None).then(|| located(&BUCKET.to_owned())),
+            date: (partition.period != Period::None).then(|| located(BUCKET)),
             period: partition.period,
         },
         sort,
@@ -322,7 +322,11 @@ fn kept(scope: &Scope<'_>, kept: Kept<'_>) -> Option<Vec<(String, Expr)>> {
     let member = |join: usize, name: &str| {
         let join = &scope.cube.joins[join];
         let column = join.role.as_ref().map_or_else(|| name.to_owned(), |role| format!("{}_{name}", **role));
-        scope.members.iter().find(|member| member.name == column).map(|member| (key_column(&column), member.base.clone()))
+        scope
+            .members
+            .iter()
+            .find(|member| member.name == column)
+            .map(|member| (key_column(&column), member.base.clone()))
     };
     Some(match kept {
         Kept::Dimension { join } => vec![key(join)],
@@ -347,7 +351,9 @@ fn state_type(component: &Component, schema: &DFSchema) -> std::result::Result<D
             other => Err(format!("only whole numbers are counted in a set, not {other}")),
         },
         Fold::Sum => match kind(&sum(input.clone()))? {
-            DataType::Float64 | DataType::Float32 => Err("sums of floating-point numbers depend on their order".to_owned()),
+            DataType::Float64 | DataType::Float32 => {
+                Err("sums of floating-point numbers depend on their order".to_owned())
+            }
             // A weight is a whole number, and its product with a decimal needs more digits.
             DataType::Decimal128(_, scale) if component.days == Days::Daily { weighted: true } => {
                 Ok(DataType::Decimal128(38, scale))
@@ -373,7 +379,7 @@ fn declared_type(kind: &DataType) -> Option<table::DataType> {
 
 fn column(name: &str, data_type: table::DataType) -> table::Column {
     table::Column {
-        name: located(&name.to_owned()),
+        name: located(name),
         data_type,
         required: false,
         references: None,
@@ -382,8 +388,8 @@ fn column(name: &str, data_type: table::DataType) -> table::Column {
     }
 }
 
-fn located(text: &String) -> Located<String> {
-    Located { value: text.clone(), ..Located::default() }
+fn located(text: &str) -> Located<String> {
+    Located { value: text.to_owned(), ..Located::default() }
 }
 
 /// A partition: branch and month, where the fact is cut by them.
@@ -408,7 +414,13 @@ pub(super) struct Sources<'a> {
 
 impl Sources<'_> {
     /// The digest that a partition built from these files would carry, were `until` the last snapshot day.
-    pub(super) fn digest(&self, rollup: &CompiledRollup, branch: Option<&str>, files: &[&DataFile], until: i32) -> Result<i64> {
+    pub(super) fn digest(
+        &self,
+        rollup: &CompiledRollup,
+        branch: Option<&str>,
+        files: &[&DataFile],
+        until: i32,
+    ) -> Result<i64> {
         let mut digest = Sha256::new();
         digest.update(rollup.digest);
         let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
@@ -484,7 +496,10 @@ impl Sources<'_> {
         let missing = stored.is_none().then(|| {
             let earlier = format!("{}_", compiled.table.name.rsplit_once('_').map_or("", |(name, _)| name));
             if snapshot.tables.keys().any(|table| table.starts_with(&earlier)) {
-                ("MODEL_CHANGED", "its definition has changed since it was built; run `countinghouse refresh`".to_owned())
+                (
+                    "MODEL_CHANGED",
+                    "its definition has changed since it was built; run `countinghouse refresh`".to_owned(),
+                )
             } else {
                 ("NOT_BUILT", "it has not been built yet; run `countinghouse refresh`".to_owned())
             }

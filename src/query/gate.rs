@@ -191,9 +191,14 @@ mod tests {
 
     #[test]
     fn one_plain_query_passes_and_nothing_else() {
-        for sql in
-            ["SELECT 1", "SELECT 1;", "WITH a AS (SELECT 1) SELECT * FROM a", "VALUES (1)", "(SELECT 1) UNION SELECT 2", "EXPLAIN SELECT 1"]
-        {
+        for sql in [
+            "SELECT 1",
+            "SELECT 1;",
+            "WITH a AS (SELECT 1) SELECT * FROM a",
+            "VALUES (1)",
+            "(SELECT 1) UNION SELECT 2",
+            "EXPLAIN SELECT 1",
+        ] {
             assert!(check(sql).is_ok(), "{sql}");
         }
         for (sql, code) in [

@@ -33,7 +33,9 @@ fn loaded() -> &'static Path {
         // A process of its own: when it has ended, every file is closed.
         let mut load = Command::new(env!("CARGO_BIN_EXE_countinghouse"));
         load.arg("load").arg("--project").arg(project()).arg("--state").arg(&state).args(["--log", "error"]);
-        load.args(["batch-0001", "batch-0002"].map(|batch| project().join("sample_data").join(batch).join("feed.yaml")));
+        load.args(
+            ["batch-0001", "batch-0002"].map(|batch| project().join("sample_data").join(batch).join("feed.yaml")),
+        );
         let done = load.output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         state

@@ -456,7 +456,12 @@ async fn weeks_are_not_added_up_to_months() {
     judged.mixed("events_week"); // days of the weeks that cross a month come from the facts
     for level in ["month", "quarter", "year"] {
         let measures = ["turnover", "fee_rate", "clients", "turnover_mean"];
-        check(&app, &Question::of(&EVENTS).keys(&[level]).measures(&measures)).await.mixed("events_week");
+        let judged = check(&app, &Question::of(&EVENTS).keys(&[level]).measures(&measures)).await;
+        // The quarters of 2024 that have facts begin on a Monday: no week crosses into them.
+        match level {
+            "month" => judged.mixed("events_week"),
+            _ => judged.hit("events_week"),
+        }
         check(&app, &Question::of(&POSITIONS).keys(&[level]).measures(&["held", "held_average", "holders"])).await;
     }
     check(&app, &Question::of(&EVENTS).keys(&["week", "outlet"]).measures(&["turnover"])).await.hit("events_week");

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, new_null_array};
-use arrow::compute::{cast, concat_batches, lexsort_to_indices, partition, take, SortColumn};
+use arrow::compute::{SortColumn, cast, concat_batches, lexsort_to_indices, partition, take};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::functions::datetime::expr_fn::date_trunc;
@@ -20,7 +20,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, cast as cast_to, lit};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{BUCKET, BUILT_FROM, BUILT_UNTIL, BoundRollup, CLOSE, CompiledRollup, PartitionKey, ROWS, partition_name, partitions};
+use super::{
+    BUCKET, BUILT_FROM, BUILT_UNTIL, BoundRollup, CLOSE, CompiledRollup, PartitionKey, ROWS, partition_name, partitions,
+};
 use crate::cube::days::{self, DayMap, start};
 use crate::cube::measure::{Days, Fold};
 use crate::cube::question::{component_aggregate, filtered};
@@ -225,7 +227,11 @@ impl Job<'_> {
             let (rows, proved) = self.build(&chunk).await?;
             done.rows += rows;
             done.proved += proved;
-            self.progress.step(&format!("rollup {}", compiled.name), done.built as u64, Some(total.max(done.built as u64)));
+            self.progress.step(
+                &format!("rollup {}", compiled.name),
+                done.built as u64,
+                Some(total.max(done.built as u64)),
+            );
         }
         Ok(done)
     }
@@ -233,7 +239,8 @@ impl Job<'_> {
     /// Builds some partitions, proves them, writes them. Gives rows written and figures proved.
     async fn build(&self, chunk: &[(PartitionKey, Vec<&DataFile>)]) -> Result<(u64, usize)> {
         let compiled = &self.rollup.compiled;
-        let files: Vec<DataFile> = chunk.iter().flat_map(|(_, files)| files.iter().map(|file| (*file).clone())).collect();
+        let files: Vec<DataFile> =
+            chunk.iter().flat_map(|(_, files)| files.iter().map(|file| (*file).clone())).collect();
         let files = Arc::new(TableFiles { files, ..self.binding.fact_files.as_ref().clone() });
         let rows = self.collect(self.plan(&files, true)?).await?;
         let control = self.collect(self.plan(&files, false)?).await?;
@@ -286,7 +293,8 @@ impl Job<'_> {
             (Some(unit), Some(time)) => Some(cast_to(date_trunc(lit(unit), fact_column(&time.key)), DataType::Date32)),
             _ => None,
         };
-        let mut group: Vec<Expr> = self.partition_columns().iter().map(|name| fact_column(name).alias(part(name))).collect();
+        let mut group: Vec<Expr> =
+            self.partition_columns().iter().map(|name| fact_column(name).alias(part(name))).collect();
         if keys {
             group.extend(compiled.keys.iter().map(|key| key.base.clone().alias(&key.column)));
         }
@@ -350,7 +358,11 @@ impl Job<'_> {
         by.extend(compiled.unit.map(|_| BUCKET.to_owned()));
         let mut states: Vec<&str> = Vec::from([ROWS]);
         states.extend(
-            compiled.states.iter().filter(|stored| additive(stored.component.fold)).map(|stored| stored.column.as_str()),
+            compiled
+                .states
+                .iter()
+                .filter(|stored| additive(stored.component.fold))
+                .map(|stored| stored.column.as_str()),
         );
         let (built, facts) = (totals(rows, &by, &states)?, totals(control, &by, &states)?);
         for (cell, expected) in &facts {
@@ -458,8 +470,10 @@ fn converted(array: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
 
 fn sorted(batch: &RecordBatch, columns: usize) -> Result<RecordBatch> {
     let fault = |error: arrow::error::ArrowError| Error::internal("cannot sort a rollup", error);
-    let by: Vec<SortColumn> =
-        batch.columns()[..columns].iter().map(|values| SortColumn { values: Arc::clone(values), options: None }).collect();
+    let by: Vec<SortColumn> = batch.columns()[..columns]
+        .iter()
+        .map(|values| SortColumn { values: Arc::clone(values), options: None })
+        .collect();
     if by.is_empty() {
         return Ok(batch.clone());
     }
@@ -473,7 +487,8 @@ fn partition_ranges(batch: &RecordBatch, width: usize) -> Result<Vec<std::ops::R
         return Ok(Vec::new());
     }
     if width == 0 {
-        return Ok(vec![0..batch.num_rows()]);
+        let whole = 0..batch.num_rows();
+        return Ok(Vec::from([whole]));
     }
     let parts = partition(&batch.columns()[..width]).map_err(|error| Error::internal("cannot cut a rollup", error))?;
     Ok(parts.ranges())

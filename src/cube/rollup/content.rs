@@ -21,8 +21,11 @@ use crate::warehouse::SHARED;
 #[derive(Debug, Default)]
 pub(in crate::cube) struct Contents {
     joins: HashMap<usize, Rows>,
-    chains: Mutex<HashMap<(usize, BTreeSet<String>), Arc<Chains>>>,
+    chains: Mutex<HashMap<Asked, Arc<Chains>>>,
 }
+
+/// A join and columns of its dimension.
+type Asked = (usize, BTreeSet<String>);
 
 #[derive(Debug)]
 struct Rows {

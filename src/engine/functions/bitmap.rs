@@ -104,9 +104,8 @@ impl Sets {
         total: usize,
     ) -> Result<()> {
         self.sets.resize(total.max(self.sets.len()), None);
-        let taken = |row: usize| {
-            !values.is_null(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
-        };
+        let taken =
+            |row: usize| !values.is_null(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
         match input {
             Input::Numbers => {
                 let values = cast(values, &DataType::Int64)?;
@@ -261,7 +260,8 @@ mod tests {
 
     #[test]
     fn sets_merge_where_counts_would_not() {
-        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), Some(7), None, Some(-1), Some(7), Some(i64::MAX)]));
+        let numbers: ArrayRef =
+            Arc::new(Int64Array::from(vec![Some(7), Some(7), None, Some(-1), Some(7), Some(i64::MAX)]));
         let mut build = sets(Input::Numbers);
         let keep = BooleanArray::from(vec![Some(true), Some(true), Some(true), Some(true), None, Some(true)]);
         GroupsAccumulator::update_batch(&mut build, &[numbers], &[0, 1, 1, 1, 2, 0], Some(&keep), 4).unwrap();

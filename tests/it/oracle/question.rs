@@ -291,7 +291,8 @@ impl Cond {
         let not = |negated: &bool| if *negated { "NOT " } else { "" };
         match self {
             Self::Is(one, op, value) => format!("{} {} {}", scalar(one), op.sql(), value.sql()),
-            Self::Distinct(one, value) => format!("{} IS DISTINCT FROM {}", scalar(one), value.sql()),
+            // In parentheses: the parser takes everything after FROM, an AND too, for the right side.
+            Self::Distinct(one, value) => format!("({} IS DISTINCT FROM {})", scalar(one), value.sql()),
             Self::In(one, values, negated) => {
                 let values = values.iter().map(Value::sql).collect::<Vec<_>>().join(", ");
                 format!("{} {}IN ({values})", scalar(one), not(negated))
