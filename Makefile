@@ -29,7 +29,12 @@ BENCH_SEED ?= 1
 BENCH_RUNS ?= 50
 BENCH := $(TARGET)/bench-$(BENCH_CUSTOMERS)-$(BENCH_MONTHS)-$(BENCH_SEED)
 
-.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies crash bench clean-state
+# Scale factor of the Star Schema Benchmark: 1 is 6 million fact rows.
+SF ?= 1
+# Its data, states, results and Python: one folder for each scale factor, and venv.
+SSB := $(TARGET)/ssb
+
+.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies crash bench ssb clean-state
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -113,6 +118,17 @@ bench: ## First row over each face, on a bank of BENCH_CUSTOMERS customers that 
 	  "$(TARGET)/release/countinghouse" load --state "$(BENCH)/state" "$(BENCH)/feed/batch-0001/feed.yaml" "$(BENCH)/feed/batch-0002/feed.yaml"; \
 	  touch "$(BENCH)/loaded"; }
 	$(CARGO) bench --locked --bench serving -- "$(BENCH)/state" $(BENCH_RUNS)
+
+ssb: $(SSB)/venv/.installed ## Star Schema Benchmark beside DuckDB and DataFusion, ratios as a table (SF=1, ARGS=--fresh)
+	$(CARGO) build --locked --release
+	COUNTINGHOUSE_BIN="$(TARGET)/release/countinghouse" "$(SSB)/venv/bin/python" benches/ssb/run.py --scale $(SF) --dir "$(SSB)" $(ARGS)
+
+$(SSB)/venv/.installed: benches/ssb/requirements.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@echo "ssb: installing the other engines into $(SSB)/venv"
+	"$(PYTHON)" -m venv "$(SSB)/venv"
+	"$(SSB)/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r benches/ssb/requirements.txt
+	@touch $@
 
 clean-state: ## Remove what the demo wrote
 	rm -rf "$(STATE)"

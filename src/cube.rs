@@ -184,8 +184,19 @@ impl Cubes {
             };
             dimensions.push(provider);
         }
-        let contents = self.contents(cube, warehouse, snapshot, branches).await?;
-        let sources = Sources { cube, facts: &fact_files, coverage: coverage.as_ref(), contents: &contents };
+        let built = cube.rollups.iter().any(|rollup| snapshot.tables.contains_key(rollup.table.name.as_str()));
+        let contents = match built {
+            false => None,
+            // Facts answer what rollups cannot be shown to answer.
+            true => match self.contents(cube, warehouse, snapshot, branches).await {
+                Ok(contents) => Some(contents),
+                Err(error) => {
+                    tracing::warn!(cube = %*cube.cube.name, ?error, "rollups are passed over: a dimension cannot be read");
+                    None
+                }
+            },
+        };
+        let sources = Sources { cube, facts: &fact_files, coverage: coverage.as_ref(), contents: contents.as_ref() };
         let mut rollups = Vec::new();
         for rollup in &cube.rollups {
             let name = rollup.table.name.as_str();
@@ -248,6 +259,7 @@ impl Binding {
     }
 
     fn sources<'a>(&'a self, contents: &'a Contents) -> Sources<'a> {
+        let contents = Some(contents);
         Sources { cube: &self.cube, facts: &self.fact_files, coverage: self.coverage.as_ref(), contents }
     }
 }

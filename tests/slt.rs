@@ -1,4 +1,5 @@
-//! Runs every `tests/sql/**/*.slt` over the sample bank, as an analyst of head office.
+//! Runs every `tests/sql/**/*.slt` over the sample bank, as an analyst of head office: once with rollups, once from facts
+//! alone. What only holds with rollups stands under `onlyif rollups`.
 //!
 //! `UPDATE=1 cargo test --test slt` writes what the server says now into the files; review the difference.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -10,10 +11,14 @@ mod bank;
 use std::path::{Path, PathBuf};
 
 use countinghouse::app::App;
+use countinghouse::query::{Face, Rollups, Statement};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner, default_column_validator, default_normalizer};
 
 /// One connection: statements through the door.
-struct Connection(App);
+struct Connection(App, Rollups);
+
+/// The label of the run with rollups, in test files.
+const LABEL: &str = "rollups";
 
 #[derive(Debug)]
 struct Said(String);
@@ -32,7 +37,12 @@ impl AsyncDB for Connection {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Said> {
-        let answer = bank::ask(&self.0, &bank::head_office(), sql)
+        let statement = Statement { rollups: self.1.clone(), ..Statement::new(sql) };
+        let answer = self
+            .0
+            .services
+            .door
+            .collect(&bank::head_office(), Face::CommandLine, statement, 1_000_000)
             .await
             .map_err(|error| Said(format!("{} {}", error.code().as_str(), error.message())))?;
         let rows = bank::text(&answer)
@@ -69,8 +79,15 @@ fn main() {
         .unwrap();
     let update = std::env::var_os("UPDATE").is_some();
     let (mut passed, mut failed) = (0, 0);
-    for file in &found {
-        let mut runner = Runner::new(|| async { Ok(Connection(bank::app().await)) });
+    let runs = [Rollups::On, Rollups::Off].into_iter().take(if update { 1 } else { 2 });
+    for (rollups, file) in runs.flat_map(|rollups| found.iter().map(move |file| (rollups.clone(), file))) {
+        let mut runner = Runner::new(|| {
+            let rollups = rollups.clone();
+            async { Ok(Connection(bank::app().await, rollups)) }
+        });
+        if rollups == Rollups::On {
+            runner.add_label(LABEL);
+        }
         let outcome = runtime.block_on(async {
             if update {
                 let written = runner
@@ -90,11 +107,11 @@ fn main() {
         match outcome {
             Ok(()) => {
                 passed += 1;
-                println!("test {name} ... ok");
+                println!("test {name} rollups {rollups} ... ok");
             }
             Err(error) => {
                 failed += 1;
-                println!("test {name} ... FAILED\n{error}");
+                println!("test {name} rollups {rollups} ... FAILED\n{error}");
             }
         }
     }

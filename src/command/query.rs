@@ -23,6 +23,12 @@ pub(super) struct Arguments {
     /// How rows are written.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Say where the figures come from instead of giving them.
+    #[arg(long)]
+    explain: bool,
+    /// Rollups that may answer: `on`, `off`, or the name of the only one.
+    #[arg(long, value_name = "WORD", default_value = "on")]
+    rollups: String,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -40,7 +46,8 @@ enum Format {
 pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
     let principal = app.services.auth.principal(&arguments.user).await?;
-    let statement = Statement::new(arguments.sql);
+    let sql = if arguments.explain { format!("EXPLAIN {}", arguments.sql) } else { arguments.sql };
+    let statement = Statement { rollups: arguments.rollups.as_str().into(), ..Statement::new(sql) };
     let mut answer = app.services.door.query(&principal, Face::CommandLine, statement).await?;
     let broken = |error: arrow::error::ArrowError| Error::internal("cannot write the rows", error);
     let out = std::io::BufWriter::new(std::io::stdout().lock());

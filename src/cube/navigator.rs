@@ -46,6 +46,27 @@ pub enum Rollups {
     Only(String),
 }
 
+impl From<&str> for Rollups {
+    /// `on`, `off`, or the name of a rollup.
+    fn from(word: &str) -> Self {
+        match word {
+            "on" => Self::On,
+            "off" => Self::Off,
+            name => Self::Only(name.to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Rollups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Only(name) => name,
+        })
+    }
+}
+
 /// Where the answers of a statement come from, one entry for each grouping set over a cube.
 #[derive(Debug, Clone, Default)]
 pub struct Navigation {
@@ -208,6 +229,9 @@ type Checked<T> = std::result::Result<T, Reason>;
 fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> Checked<Fit<'a>> {
     if let Some((code, detail)) = &rollup.missing {
         return Err(Reason("C1", code, detail.clone()));
+    }
+    if rollup.fresh.files.is_empty() && !rollup.stale.is_empty() {
+        return Err(Reason("C8", "STALE", "no partition of it is fresh; run `countinghouse refresh`".to_owned()));
     }
     let chain = ask.chain;
     let cube = &chain.binding.cube;

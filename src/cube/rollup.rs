@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::days::{Coverage, start};
 use super::measure::{Component, Days, Fold};
 use super::{CompiledCube, CompiledJoin, CompiledMeasure, Member, fact_column, time_unit};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::model::cube::{Cube, Kept, Model, Rollup};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{self, Partition, Period, Sensitivity, Table, TableKind};
@@ -409,7 +409,8 @@ pub(super) struct Sources<'a> {
     pub(super) cube: &'a CompiledCube,
     pub(super) facts: &'a Arc<TableFiles>,
     pub(super) coverage: Option<&'a Coverage>,
-    pub(super) contents: &'a Contents,
+    /// What the dimensions say; none when it cannot be known, and then nothing is fresh.
+    pub(super) contents: Option<&'a Contents>,
 }
 
 impl Sources<'_> {
@@ -434,7 +435,8 @@ impl Sources<'_> {
             let on = self.cube.joins[*join].on.as_str();
             let greatest = files.iter().map(|file| file.max.get(on).copied()).max().flatten();
             let greatest = greatest.filter(|_| files.iter().all(|file| file.max.contains_key(on)));
-            digest.update(self.contents.digest(*join, columns, branch, greatest)?);
+            let contents = self.contents.ok_or_else(|| Error::new(Code::Internal, "the dimensions are not known"))?;
+            digest.update(contents.digest(*join, columns, branch, greatest)?);
         }
         if let (Some(coverage), Some(unit), Some(time)) = (self.coverage, rollup.unit, &self.cube.cube.time)
             && rollup.closes()
@@ -470,7 +472,7 @@ impl Sources<'_> {
             let values: BTreeSet<Option<i64>> = values.map(|value| value.copied()).collect();
             if values.len() == 1 { values.into_iter().next().flatten() } else { None }
         };
-        let Some(built_from) = one(BUILT_FROM) else { return Ok(false) };
+        let (Some(built_from), Some(_)) = (one(BUILT_FROM), self.contents) else { return Ok(false) };
         let until = one(BUILT_UNTIL).and_then(|day| i32::try_from(day).ok()).unwrap_or(i32::MIN);
         if rollup.closes() {
             let (Some(coverage), Some(time)) = (self.coverage, &self.cube.cube.time) else { return Ok(false) };

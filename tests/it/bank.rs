@@ -15,7 +15,7 @@ pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A state with both batches of the committed feed, shared by all tests that only read it.
+/// A state with both batches of the committed feed and fresh rollups, shared by all tests that only read it.
 pub(crate) fn state() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
@@ -30,14 +30,15 @@ fn loaded() -> &'static Path {
     static LOADED: OnceLock<PathBuf> = OnceLock::new();
     LOADED.get_or_init(|| {
         let state = folder("loaded");
-        // A process of its own: when it has ended, every file is closed.
-        let mut load = Command::new(env!("CARGO_BIN_EXE_countinghouse"));
-        load.arg("load").arg("--project").arg(project()).arg("--state").arg(&state).args(["--log", "error"]);
-        load.args(
-            ["batch-0001", "batch-0002"].map(|batch| project().join("sample_data").join(batch).join("feed.yaml")),
-        );
-        let done = load.output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        // Processes of their own: when they have ended, every file is closed.
+        let feeds = ["batch-0001", "batch-0002"];
+        let feeds = feeds.map(|batch| project().join("sample_data").join(batch).join("feed.yaml"));
+        for (command, arguments) in [("load", &feeds[..]), ("refresh", &[])] {
+            let mut run = Command::new(env!("CARGO_BIN_EXE_countinghouse"));
+            run.arg(command).arg("--project").arg(project()).arg("--state").arg(&state).args(["--log", "error"]);
+            let done = run.args(arguments).output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
         state
     })
 }

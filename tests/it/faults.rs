@@ -1,4 +1,5 @@
-//! `kill -9` at random moments of a load: the previous snapshot stays readable and a rerun completes, nothing twice.
+//! `kill -9` at random moments of a load or a refresh: the previous snapshot stays readable and a rerun completes, nothing
+//! twice.
 //!
 //! `COUNTINGHOUSE_CRASHES` says how often (default 6; `make crash` asks for 50).
 
@@ -87,4 +88,60 @@ fn a_killed_load_loses_nothing_and_doubles_nothing() {
         std::fs::remove_dir_all(&state).unwrap();
     }
     assert!(killed > 0 || crashes == 0, "no load was killed in time");
+}
+
+/// The same questions with rollups and from facts alone.
+fn answers(state: &Path) -> Vec<String> {
+    let ask = |sql: &str, rollups: &str| {
+        let answer = run(project(), state, &["query", sql, "--as", "tester", "--format", "csv", "--rollups", rollups]);
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        String::from_utf8(answer.stdout).unwrap()
+    };
+    let questions = [
+        "SELECT branch, month, SUM(balance), MEASURE(customers) FROM deposits GROUP BY branch, month ORDER BY 1, 2",
+        "SELECT channel, month, SUM(amount), COUNT(*) FROM transactions GROUP BY channel, month ORDER BY 1, 2",
+    ];
+    let both = questions.map(|sql| (ask(sql, "on"), ask(sql, "off")));
+    both.into_iter()
+        .map(|(on, off)| {
+            assert_eq!(on, off);
+            off
+        })
+        .collect()
+}
+
+#[test]
+fn a_killed_refresh_changes_no_answer() {
+    let crashes: u32 = std::env::var("COUNTINGHOUSE_CRASHES").ok().map_or(3, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { out: folder.path().join("feed"), customers: 60, months: 3, seed: 7, outlets: None };
+    let feeds = generate(&options, &mut |_, _, _| {}).unwrap().feeds;
+    let base = folder.path().join("base");
+    assert!(run(project(), &base, &["load", feeds[0].to_str().unwrap()]).status.success());
+    add_tester(&base);
+    let before = answers(&base);
+    let started = Instant::now();
+    let calm = folder.path().join("calm");
+    copy(&base, &calm);
+    assert!(run(project(), &calm, &["refresh"]).status.success());
+    let usual = started.elapsed();
+    let seed = 20_261_126;
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    for crash in 0..crashes {
+        let state = folder.path().join(format!("crash-{crash}"));
+        copy(&base, &state);
+        let mut refresh =
+            command(project(), &state).arg("refresh").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let wait = random.random_range(0..usual.as_millis().max(1) as u64);
+        std::thread::sleep(Duration::from_millis(wait));
+        let _ = refresh.kill();
+        refresh.wait().unwrap();
+        assert_eq!(answers(&state), before, "after a kill at {wait} ms (seed {seed})");
+        let again = run(project(), &state, &["refresh"]);
+        assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+        let told = String::from_utf8(run(project(), &state, &["refresh"]).stdout).unwrap();
+        assert!(told.contains("rollups are fresh"), "{told}");
+        assert_eq!(answers(&state), before, "after the rerun of crash {crash} at {wait} ms");
+        std::fs::remove_dir_all(&state).unwrap();
+    }
 }

@@ -55,6 +55,9 @@ async fn garbage_in_other_branches_files_is_never_read() {
     for (question, before) in questions.iter().zip(before) {
         assert_eq!(rows(&app, &who, question).await, before, "{question}");
     }
+    // Its own rollups answered, though those of the others lie beside them.
+    let used = ask(&app, &who, questions[0]).await.unwrap().provenance["rollups"]["used"].clone();
+    assert_eq!(used, serde_json::json!(["deposits_by_outlet_month"]));
     // The garbage is there: head office, which needs those files, fails, and is not told a path.
     let error = refusal(&app, &head_office(), questions[0]).await;
     assert_eq!(error.code(), Code::QueryFailed);
@@ -96,7 +99,11 @@ async fn system_tables_are_cut_to_the_reader() {
     assert_eq!(rows(&app, &bank, "SELECT COUNT(*) FROM system.rejects").await, ["24"]);
     let branches = rows(&app, &beijing, "SELECT DISTINCT branch_code FROM system.rejects").await;
     assert!(branches.is_empty() || branches == ["beijing"], "{branches:?}");
-    assert_eq!(rows(&app, &bank, "SELECT COUNT(*) FROM system.snapshots").await, ["2"]);
+    let rollups =
+        "SELECT COUNT(*), SUM(fresh_partitions), SUM(stale_partitions) FROM system.rollups WHERE cube = 'deposits'";
+    assert_eq!(rows(&app, &bank, rollups).await, ["2|448|0"]);
+    assert_eq!(rows(&app, &beijing, rollups).await, ["2|16|0"], "two rollups of eight quarters");
+    assert_eq!(rows(&app, &bank, "SELECT COUNT(*) FROM system.snapshots").await, ["3"]);
 }
 
 #[tokio::test]

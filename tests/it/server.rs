@@ -112,7 +112,8 @@ async fn the_demo_serves_what_it_loaded_and_loads_nothing_twice() {
     };
     let answer =
         sql("beijing", "SELECT branch_code, SUM(balance) AS b FROM deposits GROUP BY branch_code").await.unwrap();
-    assert_eq!(answer.headers()["x-snapshot-id"], "2");
+    assert_eq!(answer.headers()["x-snapshot-id"], "3");
+    assert_eq!(answer.headers()["x-rollup"], "deposits_by_branch_month");
     assert!(answer.headers().contains_key("x-query-id"));
     let text = answer.text().await.unwrap();
     assert!(text.starts_with("branch_code,b\r\nbeijing,") || text.starts_with("branch_code,b\nbeijing,"), "{text}");

@@ -25,6 +25,7 @@ use super::proto::{
 use super::{CATALOG, Flight, status};
 use crate::auth::Principal;
 use crate::error::{Code, Error, Result};
+use crate::query::Rollups;
 
 /// What an expired transaction says; its statements fail, its end does not.
 pub(super) const TRANSACTION_EXPIRED: &str =
@@ -215,9 +216,14 @@ impl Flight {
         let schema = options.schema.clone().unwrap_or_else(|| self.door.default_schema(&caller.principal));
         let snapshot = options.snapshot.map_or_else(|| "latest".to_owned(), |id| id.to_string());
         let language = options.language.clone().unwrap_or_else(|| self.languages[0].clone());
-        let all = [("catalog", CATALOG.to_owned()), ("schema", schema), ("snapshot", snapshot), ("lang", language)]
-            .into_iter()
-            .chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
+        let all = [
+            ("catalog", CATALOG.to_owned()),
+            ("schema", schema),
+            ("snapshot", snapshot),
+            ("lang", language),
+            ("rollups", options.rollups.to_string()),
+        ];
+        let all = all.into_iter().chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
         GetSessionOptionsResult {
             session_options: all.map(|(name, value)| (name.to_owned(), SessionOptionValue::text(value))).collect(),
         }
@@ -266,6 +272,11 @@ impl Flight {
                     Err(_) => return bad,
                 },
             },
+            "rollups" => match text.as_deref() {
+                None => options.rollups = Rollups::On,
+                Some(word @ ("on" | "off")) => options.rollups = word.into(),
+                Some(_) => return bad,
+            },
             "lang" => match text {
                 None => options.language = None,
                 Some(language) if self.languages.contains(&language) => options.language = Some(language),
@@ -291,7 +302,6 @@ const FIXED: &[(&str, &[&str])] = &[
     ("endpoints", &["1"]),
     ("mode", &["bi"]),
     ("workload", &["interactive"]),
-    ("rollups", &["on"]),
 ];
 
 /// A session's options; none is the default.
@@ -303,6 +313,8 @@ pub(super) struct Options {
     pub snapshot: Option<i64>,
     /// Language of remarks.
     pub language: Option<String>,
+    /// Which rollups may answer.
+    pub rollups: Rollups,
 }
 
 fn key(token: &str) -> SessionKey {

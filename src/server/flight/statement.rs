@@ -29,7 +29,7 @@ use super::ticket::{Kind, Sealed};
 use super::{Flight, parameters, proto, status};
 use crate::auth::{Auth, Principal};
 use crate::error::{Code, Error, Result};
-use crate::query::{Answer, Door, Face, Prepared, Statement};
+use crate::query::{Answer, Door, Face, Prepared, Rollups, Statement};
 
 /// Encoded messages that wait for a slow reader.
 const WAITING_MESSAGES: usize = 3;
@@ -100,14 +100,17 @@ impl Flight {
             None => caller.options.snapshot,
         };
         let schema = ask.schema.clone().or_else(|| caller.options.schema.clone());
-        let plan = self.plan_at(&caller.principal, &ask.sql, schema.clone(), snapshot, &ask.parameters).await?;
+        let rollups = &caller.options.rollups;
+        let at =
+            |schema, snapshot| self.plan_at(&caller.principal, &ask.sql, schema, snapshot, &ask.parameters, rollups);
+        let plan = at(schema.clone(), snapshot).await?;
         let Some(name) = &ask.transaction else { return Ok(plan) };
         let pinned = self.transactions.pin(name, plan.prepared.snapshot_id())?;
         if pinned == plan.prepared.snapshot_id() {
             return Ok(plan);
         }
         // Another statement of the transaction was first, and saw another snapshot.
-        Ok(self.plan_at(&caller.principal, &ask.sql, schema, Some(pinned), &ask.parameters).await?)
+        Ok(at(schema, Some(pinned)).await?)
     }
 
     async fn plan_at(
@@ -117,12 +120,14 @@ impl Flight {
         schema: Option<String>,
         snapshot: Option<i64>,
         bound: &Bytes,
+        rollups: &Rollups,
     ) -> Result<Plan> {
         let statement = |row: Option<RecordBatch>, snapshot| {
             let mut statement = Statement::new(sql);
             statement.schema.clone_from(&schema);
             statement.parameters = row;
             statement.snapshot = snapshot;
+            statement.rollups = rollups.clone();
             statement
         };
         let mut rows = parameters::from_bytes(bound)?.into_iter();
@@ -209,7 +214,8 @@ impl Flight {
             Some(plan) if plan.fingerprint == sealed.fingerprint => plan,
             _ => {
                 let Sealed { sql, schema, snapshot, parameters, .. } = &sealed;
-                self.plan_at(&caller.principal, sql, schema.clone(), *snapshot, parameters).await?
+                self.plan_at(&caller.principal, sql, schema.clone(), *snapshot, parameters, &caller.options.rollups)
+                    .await?
             }
         };
         self.run(caller, sealed.id, plan).await

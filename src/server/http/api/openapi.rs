@@ -181,6 +181,7 @@ fn schemas() -> Value {
                            "items": {"type": ["string", "number", "boolean", "null"]}},
             "schema": {"type": ["string", "null"], "description": "Schema of unqualified tables; the caller's own unless stated"},
             "snapshot": {"type": ["integer", "null"], "description": "A snapshot's number; the newest unless stated"},
+            "rollups": {"type": ["string", "null"], "description": "`on` (unless stated), `off`, or the only rollup that may answer"},
         }},
         "Rows": {"type": "object", "properties": {
             "query_id": text, "snapshot_id": {"type": "integer"},

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::rows::{Encoder, Format};
 use crate::error::{Code, Error, Result};
-use crate::query::{Face, Statement};
+use crate::query::{Face, Rollups, Statement};
 use crate::server::http::error::Failure;
 use crate::server::http::session::Caller;
 use crate::server::http::{App, Correlation};
@@ -38,6 +38,8 @@ struct Request {
     schema: Option<String>,
     /// The head unless stated.
     snapshot: Option<i64>,
+    /// `on` (unless stated), `off`, or the only rollup that may answer.
+    rollups: Option<String>,
 }
 
 /// The handler.
@@ -53,7 +55,12 @@ pub(in crate::server::http) async fn run(
     }
     let request = parse(&headers, body)?;
     let door = &app.services.door;
-    let statement = Statement { schema: request.schema, snapshot: request.snapshot, ..Statement::new(request.sql) };
+    let statement = Statement {
+        schema: request.schema,
+        snapshot: request.snapshot,
+        rollups: request.rollups.as_deref().map(Rollups::from).unwrap_or_default(),
+        ..Statement::new(request.sql)
+    };
     let prepared = door.prepare(&caller.principal, Face::Http, statement).await?;
     let expected = prepared.parameter_schema();
     let prepared = match bind(&expected, &request.parameters)? {
