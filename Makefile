@@ -34,7 +34,7 @@ SF ?= 1
 # Its data, states, results and Python: one folder for each scale factor, and venv.
 SSB := $(TARGET)/ssb
 
-.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies crash bench ssb clean-state
+.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies oracle crash bench ssb clean-state
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -108,7 +108,10 @@ dependencies:
 	    END { for (name in versions) if (versions[name] > 1) { print "more than one version of " name; bad = 1 } exit bad }'
 	@echo "dependencies: one arrow, one datafusion, one object_store"
 
-crash: ## Kill a load fifty times at random moments
+oracle: ## Ask 20,000 random questions with rollups, without, and of a plain evaluator
+	COUNTINGHOUSE_ORACLE_QUESTIONS=$${COUNTINGHOUSE_ORACLE_QUESTIONS:-20000} $(CARGO) test --locked $(FEATURES) --test it -- oracle::random --nocapture
+
+crash: ## Kill a load and a refresh fifty times at random moments
 	COUNTINGHOUSE_CRASHES=$${COUNTINGHOUSE_CRASHES:-50} $(CARGO) test --locked $(FEATURES) --test it -- faults:: --nocapture
 
 bench: ## First row over each face, on a bank of BENCH_CUSTOMERS customers that is made and loaded once

@@ -35,7 +35,7 @@ use crate::model::cube::{
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{Sensitivity, Table};
 use crate::model::{Label, Located};
-use crate::warehouse::{SHARED, Snapshot, TableFiles, Warehouse, arrow_type};
+use crate::warehouse::{DataFile, SHARED, Snapshot, TableFiles, Warehouse, arrow_type};
 
 pub use days::Coverage;
 pub use navigator::{Navigation, Refusal, Rollups, Route};
@@ -256,6 +256,14 @@ impl Binding {
     /// What of the cube's rollups answers.
     pub fn rollup_states(&self) -> Vec<RollupState> {
         self.rollups.iter().map(BoundRollup::state).collect()
+    }
+
+    /// Whether every fact has a date, by the log.
+    fn is_dated(&self) -> bool {
+        self.cube.cube.time.as_ref().is_none_or(|time| {
+            let known = |file: &DataFile| file.nulls.get(time.key.as_str()).is_some_and(|nulls| *nulls == 0);
+            self.fact_files.files.iter().all(known)
+        })
     }
 
     fn sources<'a>(&'a self, contents: &'a Contents) -> Sources<'a> {

@@ -133,7 +133,7 @@ pub struct Completeness {
 
 impl Completeness {
     /// What a principal may know of it: a branch its own close only.
-    fn seen_by(mut self, principal: &Principal) -> Self {
+    pub fn seen_by(mut self, principal: &Principal) -> Self {
         if let Scope::Branches(own) = &principal.scope {
             self.open.retain(|branch| own.contains(branch));
             self.of = own.len();
@@ -241,6 +241,13 @@ impl Prepared {
     /// The snapshot that the rows come from.
     pub fn snapshot_id(&self) -> i64 {
         self.0.snapshot.id
+    }
+
+    /// Which rollups answer (`used`), which do not and why (`refused`), and each aggregate's source (`routes`).
+    pub fn rollups(&self) -> serde_json::Value {
+        let routes = &self.0.routes;
+        let refused: Vec<_> = routes.iter().flat_map(|route| &route.refused).collect();
+        json!({"used": used(routes), "refused": refused, "routes": routes})
     }
 
     /// The statement with one row of parameters bound, over the same snapshot.
@@ -445,7 +452,7 @@ impl Door {
                 return Err(error);
             }
         }
-        let provenance = self.provenance(&query_id, inner).await?;
+        let provenance = self.provenance(&query_id, &prepared).await?;
         Ok(Answer {
             query_id,
             snapshot_id: inner.snapshot.id,
@@ -603,17 +610,16 @@ impl Door {
     }
 
     /// Where the figures of a statement come from. A branch is told of its own close only.
-    async fn provenance(&self, query_id: &str, prepared: &PreparedInner) -> Result<serde_json::Value> {
-        let snapshot = &prepared.snapshot;
-        let completeness = self.completeness(snapshot).await?.seen_by(&prepared.principal);
-        let refused: Vec<_> = prepared.routes.iter().flat_map(|route| &route.refused).collect();
+    async fn provenance(&self, query_id: &str, prepared: &Prepared) -> Result<serde_json::Value> {
+        let snapshot = &prepared.0.snapshot;
+        let completeness = self.completeness(snapshot).await?.seen_by(&prepared.0.principal);
         Ok(json!({
             "v": 1,
             "query_id": query_id,
             "snapshot": snapshot.id,
             "as_of": crate::model::time::iso(snapshot.as_of),
             "completeness": completeness,
-            "rollups": {"used": used(&prepared.routes), "refused": refused, "routes": prepared.routes},
+            "rollups": prepared.rollups(),
             "notices": [],
         }))
     }

@@ -258,21 +258,6 @@ impl Coverage {
             .collect()
     }
 
-    /// First and last day on which conditions over time levels hold: what the scan needs to skip files, whose bounds are
-    /// in days. `None` when no covered day fits.
-    pub(super) fn range(
-        &self,
-        levels: &[(String, &'static str)],
-        conditions: Vec<Expr>,
-        session: &SessionState,
-    ) -> Result<Option<(i32, i32)>> {
-        let (batch, schema) = self.batch(levels)?;
-        let Some(condition) = conjunction(conditions) else { return Ok(Some((self.first, self.until))) };
-        let fits = truths(&evaluate(&condition, &batch, &schema, session)?)?;
-        let day = |row: usize| self.first + i32::try_from(row).unwrap_or(0);
-        Ok(fits.iter().position(|fit| *fit).zip(fits.iter().rposition(|fit| *fit)).map(|(a, b)| (day(a), day(b))))
-    }
-
     /// How many days of its bucket each snapshot day stands for; an error where a period would be cut.
     fn weights(&self, inside: &[bool], buckets: &[usize]) -> Result<Vec<i64>> {
         let rows = inside.len();

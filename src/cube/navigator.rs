@@ -23,7 +23,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit};
 use serde::Serialize;
 
 use super::CompiledCube;
-use super::days::{self, Coverage, start};
+use super::days::{self, start};
 use super::measure::{Component, Days, Fold};
 use super::question::{Ask, Want, gated};
 use super::rewrite::Chain;
@@ -166,13 +166,9 @@ impl Fit<'_> {
 }
 
 /// The rollup to answer from; none for facts alone.
-pub(super) fn choose<'a>(
-    ask: &'a Ask<'_>,
-    session: &SessionState,
-    navigation: &mut Navigation,
-) -> Result<Option<Fit<'a>>> {
+pub(super) fn choose<'a>(ask: &'a Ask<'_>, session: &SessionState, navigation: &mut Navigation) -> Option<Fit<'a>> {
     let binding = &ask.chain.binding;
-    let fact_rows = rows_between(&binding.fact_files, fact_key(&binding.cube), asked(ask, session));
+    let fact_rows = rows_between(&binding.fact_files, fact_key(&binding.cube), asked(ask));
     let mut refused = Vec::new();
     let mut fits: Vec<Fit<'_>> = Vec::new();
     let mut forced = false;
@@ -217,7 +213,7 @@ pub(super) fn choose<'a>(
         cut: chosen.as_ref().is_some_and(|fit| fit.periods.as_ref().is_some_and(|periods| !periods.rest.is_empty())),
         refused,
     });
-    Ok(chosen)
+    chosen
 }
 
 /// Check, code, detail.
@@ -257,7 +253,7 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
             continue; // every stored row satisfies it
         }
         match chain.timed(condition) {
-            Some(true) => timed.conditions.push(condition.clone()),
+            Some(true) => timed.conditions = true,
             _ => conditions.push(translation.leaf(chain, condition, "C4", "RESIDUAL_NOT_STORED")?),
         }
     }
@@ -276,7 +272,7 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
         conditions.push(rollup::bucket().between(day(first), day(last)));
     }
     let rollup_rows = rows_between(&rollup.fresh, rollup::BUCKET, range);
-    let mut fact_rows = rows_between(&rollup.facts_stale, fact_key(cube), asked(ask, session));
+    let mut fact_rows = rows_between(&rollup.facts_stale, fact_key(cube), asked(ask));
     for run in periods.iter().flat_map(|periods| &periods.rest) {
         fact_rows += rows_between(&rollup.facts_fresh, fact_key(cube), Some((*run.start(), *run.end())));
     }
@@ -345,8 +341,8 @@ fn supply(
 /// Expressions over time levels that the table of periods answers.
 #[derive(Default)]
 struct Timed {
-    /// Conditions of the whole question.
-    conditions: Vec<Expr>,
+    /// Whether the whole question has conditions.
+    conditions: bool,
     /// Grouping expressions by position.
     keys: BTreeMap<usize, Expr>,
     /// Conditions of single calls.
@@ -368,7 +364,7 @@ impl Timed {
     }
 
     fn is_empty(&self) -> bool {
-        self.conditions.is_empty() && self.keys.is_empty() && self.flags.is_empty()
+        !self.conditions && self.keys.is_empty() && self.flags.is_empty()
     }
 }
 
@@ -378,13 +374,13 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
     let (Some(coverage), Some(unit)) = (&binding.coverage, rollup.compiled.unit) else {
         return Err(Reason("C2", "GRAIN_TOO_COARSE", "it keeps no time".to_owned()));
     };
-    if !rollup.dated {
+    if !binding.is_dated() {
         return Err(Reason("C10", "NULL_SEMANTICS", "some facts have no date".to_owned()));
     }
     let levels = binding.cube.time_levels();
     let fault = |error: crate::error::Error| Reason("C4", "RESIDUAL_NOT_STORED", error.message().to_owned());
     let values = |exprs: &[Expr]| coverage.values(&levels, exprs, session).map_err(fault);
-    let inside = inside(&timed.conditions, coverage, &levels, session).map_err(fault)?;
+    let inside = ask.days.clone().unwrap_or_else(|| vec![true; coverage.days().len()]);
     let keys = values(&timed.keys.values().cloned().collect::<Vec<_>>())?;
     let key_ids = days::buckets(&keys, inside.len()).map_err(fault)?;
     let flags = values(&timed.flags)?;
@@ -463,30 +459,9 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
     Ok(Periods { fields, arrays, range, rest })
 }
 
-/// On which covered days all conditions hold.
-fn inside(
-    conditions: &[Expr],
-    coverage: &Coverage,
-    levels: &[(String, &'static str)],
-    session: &SessionState,
-) -> Result<Vec<bool>> {
-    match conjunction(conditions.to_vec()) {
-        None => Ok(vec![true; coverage.days().len()]),
-        Some(condition) => days::truths(&coverage.values(levels, &[condition], session)?[0]),
-    }
-}
-
 /// First and last day that the question reads; everything where it sets no bound.
-fn asked(ask: &Ask<'_>, session: &SessionState) -> Option<(i32, i32)> {
-    let chain = ask.chain;
-    let everything = Some((i32::MIN, i32::MAX));
-    let Some(coverage) = &chain.binding.coverage else { return everything };
-    let conditions: Vec<Expr> =
-        chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true)).cloned().collect();
-    if conditions.is_empty() {
-        return everything;
-    }
-    coverage.range(&chain.binding.cube.time_levels(), conditions, session).unwrap_or(everything)
+fn asked(ask: &Ask<'_>) -> Option<(i32, i32)> {
+    ask.bounds().unwrap_or(Some((i32::MIN, i32::MAX)))
 }
 
 /// Rows of the files that may hold days between two.

@@ -67,6 +67,8 @@ pub(super) struct Ask<'a> {
     pub(super) wants: Vec<Want>,
     /// Date maps, where a measure depends on days.
     pub(super) maps: Option<Maps>,
+    /// The covered days on which its time conditions hold; none when it has no time condition.
+    pub(super) days: Option<Vec<bool>>,
 }
 
 impl Question<'_> {
@@ -136,10 +138,11 @@ impl Question<'_> {
             let values = coverage.values(&levels, &timed, session)?;
             Some(coverage.maps(&levels, &values, &maps, session)?)
         };
-        let ask = Ask { chain, keys, wants: wants.list, maps };
-        let plan = match choose(&ask, session, navigation)? {
-            None => ask.facts(Arc::clone(&chain.binding.fact), ask.range(session)?, None)?,
-            Some(fit) => ask.merged(&fit, session)?,
+        let days = Ask::days(chain, session)?;
+        let ask = Ask { chain, keys, wants: wants.list, maps, days };
+        let plan = match choose(&ask, session, navigation) {
+            None => ask.facts(Arc::clone(&chain.binding.fact), ask.range(), None)?,
+            Some(fit) => ask.merged(&fit)?,
         };
 
         let mut outputs = Vec::new();
@@ -259,21 +262,43 @@ impl Question<'_> {
 }
 
 impl Ask<'_> {
-    /// Conditions on time levels once more as a range of the fact's date, by which files are skipped. It follows from
-    /// them and changes no result.
-    fn range(&self, session: &SessionState) -> Result<Option<Expr>> {
-        let (chain, cube) = (self.chain, &self.chain.binding.cube);
-        let (Some(coverage), Some(time)) = (&chain.binding.coverage, &cube.cube.time) else { return Ok(None) };
-        let conditions: Vec<Expr> =
-            chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true)).cloned().collect();
-        if conditions.is_empty() {
-            return Ok(None);
+    /// The covered days on which a chain's time conditions hold; none without such conditions, or without covered days.
+    fn days(chain: &Chain, session: &SessionState) -> Result<Option<Vec<bool>>> {
+        let Some(coverage) = &chain.binding.coverage else { return Ok(None) };
+        let timed = chain.conditions.iter().filter(|condition| chain.timed(condition) == Some(true));
+        match conjunction(timed.cloned()) {
+            None => Ok(None),
+            Some(condition) => {
+                let values = coverage.values(&chain.binding.cube.time_levels(), &[condition], session)?;
+                days::truths(&values[0]).map(Some)
+            }
         }
-        let key = super::fact_column(&time.key);
-        Ok(Some(match coverage.range(&cube.time_levels(), conditions, session)? {
+    }
+
+    /// First and last day that the question reads; `Some(None)` for no day, `None` where it sets no bound.
+    pub(super) fn bounds(&self) -> Option<Option<(i32, i32)>> {
+        let (days, coverage) = (self.days.as_ref()?, self.chain.binding.coverage.as_ref()?);
+        let day = |row: usize| coverage.days().start + i32::try_from(row).unwrap_or(0);
+        let ends = days.iter().position(|inside| *inside).zip(days.iter().rposition(|inside| *inside));
+        Some(ends.map(|(first, last)| (day(first), day(last))))
+    }
+
+    /// The question's days as a range of the fact's date, by which files are skipped.
+    fn range(&self) -> Option<Expr> {
+        let key = super::fact_column(&self.chain.binding.cube.cube.time.as_ref()?.key);
+        Some(match self.bounds()? {
             Some((first, last)) => key.between(day(first), day(last)),
             None => lit(false),
-        }))
+        })
+    }
+
+    /// Whether the range says all that the time conditions say: then rows need not be asked twice.
+    fn is_one_run(&self) -> bool {
+        let Some(days) = &self.days else { return false };
+        let dated = self.chain.binding.is_dated();
+        let inside = days.iter().filter(|inside| **inside).count();
+        let ends = days.iter().position(|inside| *inside).zip(days.iter().rposition(|inside| *inside));
+        dated && ends.is_none_or(|(first, last)| last - first + 1 == inside)
     }
 
     /// The states of the set over fact rows, one column each after the keys.
@@ -288,7 +313,9 @@ impl Ask<'_> {
     ) -> Result<LogicalPlan> {
         let chain = self.chain;
         let base = |expr: &Expr| chain.base(expr.clone()).map_err(internal);
-        let mut conditions = chain.conditions.iter().map(base).collect::<Result<Vec<_>>>()?;
+        let said = self.is_one_run() && only.is_some();
+        let asked = chain.conditions.iter().filter(|condition| !said || chain.timed(condition) != Some(true));
+        let mut conditions = asked.map(base).collect::<Result<Vec<_>>>()?;
         conditions.extend(only);
         let mut group = Vec::new();
         for (n, key) in self.keys.iter().enumerate() {
@@ -353,7 +380,7 @@ impl Ask<'_> {
     }
 
     /// The states of the set from a rollup, and from facts for what it does not hold, merged.
-    fn merged(&self, fit: &Fit<'_>, session: &SessionState) -> Result<LogicalPlan> {
+    fn merged(&self, fit: &Fit<'_>) -> Result<LogicalPlan> {
         let chain = self.chain;
         let scans = &chain.binding.scans;
         // Its types are those of the answer without rollups; a part of it runs only where facts are needed.
@@ -365,7 +392,7 @@ impl Ask<'_> {
         let mut parts = vec![self.stored(fit, stored, &types)?];
         if !fit.rollup.facts_stale.files.is_empty() {
             let fact = scans.table(Arc::clone(&fit.rollup.facts_stale), None)?;
-            parts.push(self.facts(fact, self.range(session)?, supplies)?);
+            parts.push(self.facts(fact, self.range(), supplies)?);
         }
         if let Some(days) = fit.days_of_facts(chain) {
             let fact = scans.table(Arc::clone(&fit.rollup.facts_fresh), None)?;

@@ -94,8 +94,6 @@ pub(super) struct BoundRollup {
     pub(super) facts_stale: Arc<TableFiles>,
     /// The partitions that are not fresh, as `branch/month`.
     pub(super) stale: Vec<String>,
-    /// Whether every fact has a date.
-    pub(super) dated: bool,
 }
 
 /// What of a rollup answers at a snapshot.
@@ -521,9 +519,6 @@ impl Sources<'_> {
             }
         }
         let some = |files: Vec<DataFile>, of: &TableFiles| Arc::new(TableFiles { files, ..of.clone() });
-        let dated = self.cube.cube.time.as_ref().is_none_or(|time| {
-            self.facts.files.iter().all(|file| file.nulls.get(time.key.as_str()).is_some_and(|nulls| *nulls == 0))
-        });
         let none = TableFiles {
             schema: crate::warehouse::table_schema(&compiled.table),
             partition_columns: crate::warehouse::partition_columns(&compiled.table),
@@ -536,7 +531,6 @@ impl Sources<'_> {
             facts_fresh: some(facts_fresh, self.facts),
             facts_stale: some(facts_stale, self.facts),
             stale,
-            dated,
         })
     }
 }

@@ -372,6 +372,10 @@ def test_q1_plan_then_read(raw):
     assert provenance["v"] == 1
     assert provenance["snapshot"] > 0
     assert provenance["completeness"]["of"] >= provenance["completeness"]["closed"]
+    assert provenance["rollups"]["used"] == ["deposits_by_branch_month"]
+    (route,) = provenance["rollups"]["routes"]
+    assert (route["cube"], route["fact_rows"], route["stale"]) == ("deposits", 0, [])
+    assert [refusal["code"] for refusal in route["refused"]] == ["MORE_ROWS"]
     table = raw.do_get(endpoint.ticket).read_all()
     assert table.schema.equals(info.schema, check_metadata=False)
     assert table.schema.metadata[b"countinghouse.snapshot"] == str(provenance["snapshot"]).encode()
@@ -606,6 +610,13 @@ def test_o1_o2_o3_session(server):
         assert assign("catalog", "other") == {"catalog": 2}
         assert assign("compression", "none") == {}
         assert assign("no_such_option", "1") == {"no_such_option": 1}
+        assert options()["rollups"] == "on"
+        with_rollups = session.do_get(query(session, BY_BRANCH).endpoints[0].ticket).read_all()
+        assert assign("rollups", "never") == {"rollups": 2}
+        assert assign("rollups", "off") == {}
+        from_facts = query(session, BY_BRANCH)
+        assert json.loads(from_facts.app_metadata)["rollups"]["used"] == []
+        assert session.do_get(from_facts.endpoints[0].ticket).read_all() == with_rollups
         assert options()["schema"] == "beijing"
         (closed,) = act(session, "CloseSession")
         assert parse(closed)[1] == [1]

@@ -38,14 +38,14 @@ async fn every_statement_leaves_a_record() {
         &app,
         &who,
         &format!(
-            "SELECT principal, face, rows, snapshot_id, status, duration_ms >= 0, bytes > 0 FROM system.queries
+            "SELECT principal, face, rows, snapshot_id, rollup, status, duration_ms >= 0, bytes > 0 FROM system.queries
              WHERE query_id = '{}'",
             answer.query_id
         ),
     )
     .await;
-    assert_eq!(row, ["head_office|command_line|28|2|ok|true|true"]);
-    assert_eq!(answer.provenance["snapshot"], 2);
+    assert_eq!(row, ["head_office|command_line|28|3|deposits_by_branch_month|ok|true|true"]);
+    assert_eq!(answer.provenance["snapshot"], 3);
     assert_eq!(answer.provenance["as_of"], "2025-12-31");
     assert_eq!(answer.provenance["completeness"]["closed"], 28);
     refusal(&app, &who, "SELECT 1 / (COUNT(*) - COUNT(*)) FROM deposits").await;

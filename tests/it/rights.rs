@@ -57,7 +57,7 @@ async fn garbage_in_other_branches_files_is_never_read() {
     }
     // Its own rollups answered, though those of the others lie beside them.
     let used = ask(&app, &who, questions[0]).await.unwrap().provenance["rollups"]["used"].clone();
-    assert_eq!(used, serde_json::json!(["deposits_by_outlet_month"]));
+    assert_eq!(used, serde_json::json!(["deposits_by_branch_month"]));
     // The garbage is there: head office, which needs those files, fails, and is not told a path.
     let error = refusal(&app, &head_office(), questions[0]).await;
     assert_eq!(error.code(), Code::QueryFailed);

@@ -190,16 +190,13 @@ impl Flight {
             "snapshot": snapshot,
             "statement": format!("sha256:{}", hash(&ask.sql)),
             "rights": caller.principal.fingerprint(),
+            "rollups": plan.prepared.rollups(),
         });
         if let Ok(head) = self.door.head().await
             && head.snapshot_id == snapshot
         {
             provenance["as_of"] = date(head.as_of).into();
-            provenance["completeness"] = serde_json::json!({
-                "closed": head.completeness.closed,
-                "of": head.completeness.of,
-                "open": head.completeness.open,
-            });
+            provenance["completeness"] = serde_json::json!(head.completeness.seen_by(&caller.principal));
         }
         provenance
     }
