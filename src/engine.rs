@@ -6,6 +6,7 @@
 mod functions;
 mod registry;
 mod scan;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -19,15 +20,20 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::execution::{SessionStateDefaults, object_store::ObjectStoreUrl};
+use datafusion::execution::{SessionStateDefaults, TaskContext, object_store::ObjectStoreUrl};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::collect;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
+use futures::TryStreamExt;
+
+use self::workers::Workers;
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
 use crate::storage::Storage;
 use crate::warehouse::TableFiles;
+
+pub use workers::Rows;
 
 pub use functions::{bitmap_build, bitmap_count, bitmap_merge, ratio};
 
@@ -44,6 +50,7 @@ pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     store: Arc<dyn object_store::ObjectStore>,
     memory_bytes: usize,
+    workers: Arc<Workers>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -87,7 +94,8 @@ impl Engine {
         options.sql_parser.parse_float_as_decimal = true; // 0.1 is a decimal: money never meets a float
 
         let base = builder().with_config(session).with_runtime_env(Arc::clone(&runtime)).build();
-        Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20 })
+        let workers = Arc::new(Workers::new(config.target_partitions)?);
+        Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers })
     }
 
     /// A session for one statement: its own catalogs and its own memory pool, everything else shared.
@@ -119,7 +127,12 @@ impl Engine {
         let fault = |error: DataFusionError| Error::internal("the engine failed", error);
         let plan = session.optimize(&plan).map_err(fault)?;
         let physical = session.query_planner().create_physical_plan(&plan, &session).await.map_err(fault)?;
-        collect(physical, session.task_ctx()).await.map_err(fault)
+        self.run(physical, session.task_ctx()).map_err(fault)?.try_collect().await.map_err(fault)
+    }
+
+    /// Starts a physical plan on the engine's threads. Dropping the rows stops it.
+    pub fn run(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> datafusion::error::Result<Rows> {
+        self.workers.run(plan, context)
     }
 
     /// Makes scans over the warehouse.

@@ -441,8 +441,7 @@ impl Door {
                 .await
                 .map_err(|error| rows::execution_error(error, &query_id))?;
             lint::check(&physical, &inner.principal.scope)?;
-            datafusion::physical_plan::execute_stream(physical, session.task_ctx())
-                .map_err(|error| rows::execution_error(error, &query_id))
+            self.0.engine.run(physical, session.task_ctx()).map_err(|error| rows::execution_error(error, &query_id))
         }
         .await;
         match started {

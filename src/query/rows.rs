@@ -6,7 +6,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Door, wire};
 use crate::catalog::QueryRow;
+use crate::engine;
 use crate::error::{Code, Error, Fault, Result};
 
 /// Owns everything that a statement holds; dropping it stops the plan's tasks and writes the end of the record.
@@ -22,7 +22,7 @@ pub(super) struct Running {
     row: QueryRow,
     schema: SchemaRef,
     deadline: Instant,
-    stream: Option<SendableRecordBatchStream>,
+    stream: Option<engine::Rows>,
     rows: u64,
     bytes: u64,
     ended: bool,
@@ -50,7 +50,7 @@ impl Running {
         }
     }
 
-    pub(super) fn start(&mut self, stream: SendableRecordBatchStream) {
+    pub(super) fn start(&mut self, stream: engine::Rows) {
         self.stream = Some(stream);
     }
 

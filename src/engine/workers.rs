@@ -1,0 +1,196 @@
+//! Threads that run plans, apart from those that serve.
+//!
+//! A plan computes for long between two points where it can be interrupted. On the server's own threads a few such plans
+//! would stop every timer, and with it deadlines, health and other readers. So plans run here, rows cross over a short
+//! channel, and whoever drops the receiving end stops the plan: at its next batch, or inside a join that finds no match,
+//! where nothing would come up for minutes, at the next chunk of pairs ([`Watched`]).
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Result as PlanResult, exec_err};
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::NestedLoopJoinExec;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::{FutureExt, Stream, StreamExt};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, Result};
+
+/// Batches that wait for a slow reader.
+const WAITING: usize = 2;
+
+/// The threads.
+#[derive(Debug)]
+pub(super) struct Workers(Option<Runtime>);
+
+impl Workers {
+    /// As many threads as plans have partitions; 0 is the number of cores.
+    pub(super) fn new(threads: usize) -> Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if threads > 0 {
+            builder.worker_threads(threads);
+        }
+        let runtime = builder.thread_name("engine").enable_all().build();
+        runtime.map(|runtime| Self(Some(runtime))).map_err(|error| Error::internal("cannot start the engine", error))
+    }
+
+    /// Starts a plan. Dropping the rows stops it.
+    pub(super) fn run(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> PlanResult<Rows> {
+        let Some(runtime) = &self.0 else { return exec_err!("the engine has stopped") };
+        let stop = Arc::new(AtomicBool::new(false));
+        let plan = interruptible(plan, &stop)?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let task = runtime.spawn(async move {
+            let mut rows = match execute_stream(plan, context) {
+                Ok(rows) => rows,
+                Err(error) => return drop(sender.send(Err(error)).await),
+            };
+            while let Some(batch) = rows.next().await {
+                if sender.send(batch).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Rows { receiver, task: Some(task), stop })
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // What still computes may not be waited for: this can be one of the server's threads.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The rows of a running plan.
+#[derive(Debug)]
+pub struct Rows {
+    receiver: mpsc::Receiver<PlanResult<RecordBatch>>,
+    task: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Stream for Rows {
+    type Item = PlanResult<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(batch) = ready!(self.receiver.poll_recv(context)) {
+            return Poll::Ready(Some(batch));
+        }
+        // The channel is closed: the plan has ended, or its task has broken off, which must not read as an end.
+        let Some(task) = &mut self.task else { return Poll::Ready(None) };
+        let ended = ready!(task.poll_unpin(context));
+        self.task = None;
+        Poll::Ready(ended.err().map(|error| Err(DataFusionError::Execution(format!("a plan broke off: {error}")))))
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// The plan with points where it can be stopped: after each batch of a join, and within a join that only compares.
+fn interruptible(plan: Arc<dyn ExecutionPlan>, stop: &Arc<AtomicBool>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let changed = plan.transform_up(|node| {
+        if node.children().len() < 2 {
+            return Ok(Transformed::no(node));
+        }
+        let node = match node.downcast_ref::<NestedLoopJoinExec>() {
+            Some(join) if join.filter().is_some() => {
+                let filter = join.filter().map(|filter| {
+                    let inner = Arc::clone(filter.expression());
+                    let watched = Arc::new(Watched { inner, stop: Arc::clone(stop) });
+                    JoinFilter::new(watched, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
+                });
+                let projection = join.projection().as_ref().map(|columns| columns.to_vec());
+                let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
+                Arc::new(NestedLoopJoinExec::try_new(left, right, filter, join.join_type(), projection)?)
+            }
+            _ => node,
+        };
+        Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))))
+    })?;
+    Ok(changed.data)
+}
+
+/// A condition that fails once its statement was stopped.
+#[derive(Debug)]
+struct Watched {
+    inner: Arc<dyn PhysicalExpr>,
+    stop: Arc<AtomicBool>,
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl PartialEq for Watched {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.eq(&other.inner) && Arc::ptr_eq(&self.stop, &other.stop)
+    }
+}
+
+impl Eq for Watched {}
+
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.hash(state);
+    }
+}
+
+impl PhysicalExpr for Watched {
+    fn data_type(&self, schema: &Schema) -> PlanResult<DataType> {
+        self.inner.data_type(schema)
+    }
+
+    fn nullable(&self, schema: &Schema) -> PlanResult<bool> {
+        self.inner.nullable(schema)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> PlanResult<ColumnarValue> {
+        if self.stop.load(Ordering::Relaxed) {
+            return exec_err!("the statement was stopped");
+        }
+        self.inner.evaluate(batch)
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.inner]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> PlanResult<Arc<dyn PhysicalExpr>> {
+        let inner = children.pop().unwrap_or_else(|| Arc::clone(&self.inner));
+        Ok(Arc::new(Self { inner, stop: Arc::clone(&self.stop) }))
+    }
+
+    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt_sql(f)
+    }
+}
