@@ -98,6 +98,8 @@ struct CompiledJoin {
     dimension: Dimension,
     /// Set when the dimension has a ragged hierarchy, whose levels are computed per snapshot.
     ragged: bool,
+    /// Set when a fact may name a member of another branch: the dimension is cut by branch, and nothing looks its key up.
+    crosses_branches: bool,
 }
 
 /// All cubes of a project.
@@ -150,6 +152,11 @@ impl Cubes {
     /// The compiled cube of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<CompiledCube>> {
         self.cubes.get(name)
+    }
+
+    /// Whether any cube has a rollup of this name.
+    pub fn has_rollup(&self, name: &str) -> bool {
+        self.cubes.values().flat_map(|cube| &cube.rollups).any(|rollup| rollup.name == name)
     }
 
     /// Binds a cube to the files of a snapshot, cut to `branches` (`None`: the whole bank).
@@ -486,7 +493,14 @@ fn compile(
             let data_type = arrow_type(table.column(column)?.data_type);
             add(name, column, data_type, label, *sensitivity, "attribute", *hidden);
         }
-        joins.push(CompiledJoin { alias, on: join.on.value.clone(), dimension: dimension.clone(), ragged });
+        let looked_up = fact_table.column(&join.on).is_some_and(|column| column.references.is_some());
+        joins.push(CompiledJoin {
+            alias,
+            on: join.on.value.clone(),
+            dimension: dimension.clone(),
+            ragged,
+            crosses_branches: table.partition.branch.is_some() && !looked_up,
+        });
     }
     for Attribute { name, label, column, sensitivity, hidden, .. } in &cube.attributes {
         let data_type = arrow_type(fact_table.column(column)?.data_type);

@@ -351,6 +351,11 @@ impl Door {
             return Err(Error::new(Code::Denied, "this login may open reports, but not run statements of its own"));
         }
         let (parsed, explain) = gate::check(&statement.sql)?;
+        if let Rollups::Only(name) = &statement.rollups
+            && !self.0.cubes.has_rollup(name)
+        {
+            return Err(Error::new(Code::NoSuchObject, format!("there is no rollup `{name}`")));
+        }
         let snapshot = match statement.snapshot {
             Some(id) => self.0.warehouse.snapshot(id).await?,
             None => self.newest().await?,
@@ -625,9 +630,10 @@ impl Door {
 
     /// Brings the rollups of the named cubes, or of all, up to the newest snapshot; see [`refresh`].
     pub async fn refresh(&self, cubes: &[String], progress: &dyn Progress) -> Result<Refreshed> {
-        let snapshot = self.newest().await?;
-        let branches = self.branches(&snapshot).await?.iter().map(|branch| branch.key.clone()).collect();
-        refresh(&self.0.cubes, &self.0.engine, &self.0.warehouse, cubes, &branches, progress).await
+        let branches = async |snapshot: &Snapshot| -> Result<BTreeSet<String>> {
+            Ok(self.read_branches(snapshot).await?.into_iter().map(|branch| branch.key).collect())
+        };
+        refresh(&self.0.cubes, &self.0.engine, &self.0.warehouse, cubes, branches, progress).await
     }
 
     async fn session(

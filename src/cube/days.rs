@@ -123,9 +123,7 @@ pub(super) async fn coverage(
     while snapshot_days.last() == Some(&false) {
         snapshot_days.pop();
     }
-    if snapshot_days.is_empty() {
-        return Ok(None);
-    }
+    // Without a closed day yet, no day is inside any date map; rows are there all the same.
     let last = first + i32::try_from(snapshot_days.len()).unwrap_or(i32::MAX) - 1;
     let until = bounds(|file| &file.max).max().unwrap_or(last).max(last);
     snapshot_days.resize(usize::try_from(until - first + 1).unwrap_or(0), false);
@@ -226,7 +224,10 @@ impl Coverage {
                 }
             }
             made.push(Map {
-                weights: if map.weighted { self.weights(&inside, &buckets)? } else { vec![0; rows] },
+                weights: match map.weighted {
+                    true => self.weights(&inside, &buckets)?,
+                    false => (0..rows).map(|row| i64::from(inside[row] && self.snapshot_days[row])).collect(),
+                },
                 close: (0..rows).map(|row| close.get(&buckets[row]) == Some(&row)).collect(),
                 length: (0..rows).map(|row| length.get(&buckets[row]).copied()).collect(),
                 inside,

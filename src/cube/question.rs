@@ -118,7 +118,10 @@ impl Question<'_> {
                 }
                 Call::Measure { measure, conditions, or_zero } => {
                     let value = self.measure(measure, conditions, &mut wants, &mut maps)?;
-                    if *or_zero { or_zero_of(value, conditions, &mut wants)? } else { value }
+                    match or_zero {
+                        Some(outside) => or_zero_of(value, outside, conditions, &mut wants)?,
+                        None => value,
+                    }
                 }
             });
         }
@@ -188,7 +191,16 @@ impl Question<'_> {
                     Call::Measure { measure, .. } => {
                         cast(lit(ScalarValue::Null), arrow_type(measure.measure.data_type))
                     }
-                    _ => lit(0_i64),
+                    Call::Grouping(arguments) => self.grouping(arguments, set)?,
+                    Call::Fold { fold: Fold::Rows | Fold::Count | Fold::Distinct, .. } => lit(0_i64),
+                    Call::Fold { fold, input, .. } => {
+                        let input = input.clone().map(|input| self.chain.base(input)).transpose().map_err(internal)?;
+                        let component = Component { fold: *fold, input, days: Days::All };
+                        let call = component_aggregate(&component, Vec::new(), None, false);
+                        let kind = call.get_type(&self.chain.binding.cube.base_schema).map_err(internal)?;
+                        cast(lit(ScalarValue::Null), kind)
+                    }
+                    Call::Other(_) => lit(ScalarValue::Null),
                 },
             };
             outputs.push(value.alias(output_name(index)));
@@ -285,6 +297,9 @@ impl Ask<'_> {
 
     /// The question's days as a range of the fact's date, by which files are skipped.
     fn range(&self) -> Option<Expr> {
+        if !self.chain.binding.is_dated() {
+            return None; // a fact without a date may meet a time condition too
+        }
         let key = super::fact_column(&self.chain.binding.cube.cube.time.as_ref()?.key);
         Some(match self.bounds()? {
             Some((first, last)) => key.between(day(first), day(last)),
@@ -491,13 +506,14 @@ impl Ask<'_> {
     }
 }
 
-/// The value of `SUM(CASE WHEN p THEN m ELSE 0 END)`: a sum that a row outside `p` makes zero where it would be null.
-fn or_zero_of(value: Expr, conditions: &[Expr], wants: &mut Wants) -> Result<Expr> {
+/// The value of `SUM(CASE WHEN p THEN m ELSE 0 END) FILTER (WHERE f)`: a sum that a row of `f` outside `p` makes zero where
+/// it would be null.
+fn or_zero_of(value: Expr, filter: &[Expr], conditions: &[Expr], wants: &mut Wants) -> Result<Expr> {
     let mut rows = |conditions: Vec<Expr>| {
         let component = Component { fold: Fold::Rows, input: None, days: Days::All };
         wants.add(Want::State { component, conditions, map: None })
     };
-    let (all, inside) = (rows(Vec::new()), rows(conditions.to_vec()));
+    let (all, inside) = (rows(filter.to_vec()), rows(conditions.to_vec()));
     let Expr::Cast(typed) = &value else { return Ok(value) };
     let zero = cast(lit(0_i64), typed.field.data_type().clone());
     when(all.gt(inside), coalesce(vec![value.clone(), zero])).otherwise(value).map_err(internal)

@@ -197,9 +197,9 @@ pub(super) enum Call<'a> {
     Fold { fold: Fold, input: Option<Expr>, conditions: Vec<Expr> },
     /// Any other ordinary aggregate.
     Other(AggregateFunction),
-    /// A measure under its own aggregate, with the call's own conditions. `or_zero`: rows that do not meet them count as
-    /// zero (`SUM(CASE WHEN p THEN m ELSE 0 END)`).
-    Measure { measure: &'a CompiledMeasure, conditions: Vec<Expr>, or_zero: bool },
+    /// A measure under its own aggregate, with the call's own conditions. `or_zero`: rows that meet these but not all of
+    /// them count as zero (`SUM(CASE WHEN p THEN m ELSE 0 END) FILTER (WHERE f)`: those of `f`).
+    Measure { measure: &'a CompiledMeasure, conditions: Vec<Expr>, or_zero: Option<Vec<Expr>> },
 }
 
 /// Reads a call over the chain.
@@ -216,6 +216,7 @@ fn call<'a>(chain: &'a Chain, expr: &Expr, schema: &DFSchema) -> Result<Call<'a>
     if let Some(measure) = conditions.iter().find_map(|condition| chain.measure_in(condition)) {
         return Err(measure_in_where(chain, measure));
     }
+    let outside = conditions.clone();
     let name = func.name();
     let by_name = name == "measure";
     // `SUM(CASE WHEN p THEN m END)` is the measure under one more condition.
@@ -247,7 +248,8 @@ fn call<'a>(chain: &'a Chain, expr: &Expr, schema: &DFSchema) -> Result<Call<'a>
             Some(_) => false,
         };
         if (by_name || declared) && zero_fits && params.order_by.is_empty() {
-            let or_zero = otherwise.is_some_and(|value| !matches!(value, Expr::Literal(value, _) if value.is_null()));
+            let zero = otherwise.is_some_and(|value| !matches!(value, Expr::Literal(value, _) if value.is_null()));
+            let or_zero = zero.then_some(outside);
             return Ok(Call::Measure { measure, conditions, or_zero });
         }
         if by_name || params.distinct || measure.row_value().is_none() {

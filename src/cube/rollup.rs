@@ -263,13 +263,32 @@ pub(super) fn compile(
         });
     }
 
+    // Another branch's member would lie in this branch's files, and its changes would go unseen.
+    for join in reads.keys().filter(|join| scope.joins[**join].crosses_branches) {
+        let CompiledJoin { on, dimension, .. } = &scope.joins[*join];
+        fault(
+            &rollup.name.place,
+            format!(
+                "it reads dimension `{}`, which is cut by branch, and `{on}` may name another branch's member; let the fact's \
+                 column refer to it (`references`)",
+                *dimension.name
+            ),
+        );
+    }
     let mut digest = Sha256::new();
     let mut say = |text: String| {
         digest.update(text.as_bytes());
         digest.update([0]);
     };
-    say("rollup 1".to_owned());
-    say(format!("{} {unit:?}", *scope.fact_table.name));
+    say("rollup 2".to_owned());
+    say(format!("{} {unit:?} {:?}", *scope.fact_table.name, scope.cube.fact.snapshot));
+    if let Some(time) = &scope.cube.time {
+        say(format!("time {} {}", *time.key, *time.calendar));
+    }
+    for join in reads.keys() {
+        let CompiledJoin { alias, on, dimension, .. } = &scope.joins[*join];
+        say(format!("join {alias} {on} {} {}", *dimension.table, *dimension.key));
+    }
     keys.iter().for_each(|key| say(format!("{} {}", key.column, key.base)));
     for StoredState { column, component, .. } in &states {
         let input = component.input.as_ref().map(Expr::to_string);
@@ -494,8 +513,9 @@ impl Sources<'_> {
         snapshot: &Snapshot,
     ) -> Result<BoundRollup> {
         let missing = stored.is_none().then(|| {
-            let earlier = format!("{}_", compiled.table.name.rsplit_once('_').map_or("", |(name, _)| name));
-            if snapshot.tables.keys().any(|table| table.starts_with(&earlier)) {
+            let parts = |table: &str| table.rsplit_once('_').map(|(name, digest)| (name.to_owned(), digest.len()));
+            let own = parts(&compiled.table.name);
+            if snapshot.tables.keys().any(|table| parts(table) == own) {
                 (
                     "MODEL_CHANGED",
                     "its definition has changed since it was built; run `countinghouse refresh`".to_owned(),

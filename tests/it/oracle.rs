@@ -338,6 +338,7 @@ const CODES: &[&str] = &[
     "GRAIN_TOO_COARSE",
     "FILTER_NOT_IMPLIED",
     "RESIDUAL_NOT_STORED",
+    "STALE",
     "UNALIGNED",
     "STATE_MISSING",
     "CALL_SHAPE",
@@ -363,6 +364,10 @@ impl Tally {
         for cube in CUBES {
             let met = self.cubes.get(cube.name).copied().unwrap_or_default();
             for (kind, count) in KINDS[..3].iter().zip(met) {
+                // Months are never cut by a question of balances, and the second batch leaves none of them fresh.
+                if cube.name == BALANCES.name && *kind == KINDS[1] {
+                    continue;
+                }
                 assert!(count > 0, "{}: no question was answered {kind}", cube.name);
             }
         }
@@ -597,7 +602,8 @@ async fn totals_over_stale_partitions_are_merged_once() {
     let totals = Question::of(&POSITIONS).measures(&["traded", "peak", "holders_seen"]).at(Moment::Stale);
     check(&app, &totals).await.mixed("positions_day");
     let totals = Question::of(&BALANCES).measures(&["interest", "balance", "accounts"]).at(Moment::Stale);
-    check(&app, &totals).await.mixed("balances_client");
+    // A product came into the cube's own condition: every partition may hold its accounts, and none is fresh.
+    check(&app, &totals).await.missed("balances_client", "STALE");
 }
 
 #[tokio::test]

@@ -31,7 +31,8 @@ use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::model::cube::Additivity;
 use crate::warehouse::{
-    DataFile, MONTH, Progress, Publication, Replaces, Snapshot, TableFiles, Warehouse, file_schema, partition_columns,
+    DataFile, MONTH, Progress, Publication, Replaces, SHARED, Snapshot, TableFiles, Warehouse, file_schema,
+    partition_columns,
 };
 
 /// Fact rows that one build reads.
@@ -46,11 +47,20 @@ impl Cubes {
     /// branches'. Empty for a snapshot that no refresh made.
     pub fn tied_out(&self, snapshot: &Snapshot) -> Vec<(String, String)> {
         let cubes = snapshot.facts.get(TIE_OUT).and_then(Value::as_object).into_iter().flatten();
-        let measures = cubes.flat_map(|(cube, measures)| {
-            let measures = measures.as_array().into_iter().flatten();
-            measures.filter_map(move |measure| Some((cube.clone(), measure.as_str()?.to_owned())))
-        });
-        measures.collect()
+        let texts = |value: &Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        };
+        let mut measures = Vec::new();
+        for (cube, proved) in cubes {
+            // A rollup that was changed since is another table, and what was proved by the old one is not said of it.
+            let same = self.get(cube).is_some_and(|compiled| {
+                compiled.rollups.iter().map(|rollup| rollup.table.name.value.clone()).eq(texts(&proved["by"]))
+            });
+            if same {
+                measures.extend(texts(&proved["measures"]).into_iter().map(|measure| (cube.clone(), measure)));
+            }
+        }
+        measures
     }
 }
 
@@ -82,8 +92,8 @@ pub struct RefreshedRollup {
     pub proved: usize,
 }
 
-/// Brings the rollups of the named cubes (all, when none is named) up to the newest snapshot. `branches` are those of the
-/// organisation.
+/// Brings the rollups of the named cubes (all, when none is named) up to the newest snapshot. `branches` gives those of the
+/// organisation at a snapshot.
 ///
 /// # Errors
 /// `NO_SNAPSHOT` before the first load; `NO_SUCH_OBJECT` for an unknown cube; `BUSY` while another writer lives; `TIE_OUT`
@@ -93,14 +103,14 @@ pub async fn refresh(
     engine: &Engine,
     warehouse: &Warehouse,
     names: &[String],
-    branches: &BTreeSet<String>,
+    branches: impl AsyncFn(&Snapshot) -> Result<BTreeSet<String>>,
     progress: &dyn Progress,
 ) -> Result<Refreshed> {
     if let Some(unknown) = names.iter().find(|name| cubes.get(name).is_none()) {
         return Err(Error::new(Code::NoSuchObject, format!("there is no cube `{unknown}`")));
     }
     let publication = warehouse.begin("refresh").await?;
-    let built = build_all(cubes, engine, warehouse, &publication, names, branches, progress).await;
+    let built = build_all(cubes, engine, warehouse, &publication, names, &branches, progress).await;
     let (rollups, facts) = match built {
         Ok(built) => built,
         Err(error) => {
@@ -127,10 +137,11 @@ async fn build_all(
     warehouse: &Warehouse,
     publication: &Publication,
     names: &[String],
-    branches: &BTreeSet<String>,
+    branches: &impl AsyncFn(&Snapshot) -> Result<BTreeSet<String>>,
     progress: &dyn Progress,
 ) -> Result<(Vec<RefreshedRollup>, Value)> {
     let snapshot = publication.parent().cloned().ok_or_else(nothing_loaded)?;
+    let branches = branches(&snapshot).await?;
     let mut facts = snapshot.facts.clone();
     let mut done = Vec::new();
     for (name, cube) in cubes.iter() {
@@ -138,32 +149,42 @@ async fn build_all(
             continue;
         }
         let binding = cubes.bind(cube, engine, warehouse, &snapshot, None).await?;
-        organised(&binding, branches)?;
+        let organised = organised(&binding, &branches)?;
         let contents = cubes.contents(cube, warehouse, &snapshot, None).await?;
         let mut measures = BTreeSet::new();
         for rollup in binding.rollups.iter() {
             let job = Job { engine, publication, binding: &binding, contents: &contents, rollup, progress };
             done.push(job.run(warehouse, &snapshot).await?);
             for measure in &cube.measures {
-                let kept = measure.components()?.iter().all(|component| rollup.compiled.state(component).is_some());
+                let whole = rollup.compiled.filter.is_empty();
+                let kept =
+                    whole && measure.components()?.iter().all(|component| rollup.compiled.state(component).is_some());
                 if kept && measure.measure.additivity() != Additivity::NonAdditive {
                     measures.insert(measure.measure.name.value.clone());
                 }
             }
         }
-        facts[TIE_OUT][name] = json!(measures);
+        if let Some(proved) = facts[TIE_OUT].as_object_mut() {
+            proved.remove(name);
+        }
+        if organised {
+            let tables: Vec<&str> = cube.rollups.iter().map(|rollup| rollup.table.name.as_str()).collect();
+            facts[TIE_OUT][name] = json!({"measures": measures, "by": tables});
+        }
     }
     Ok((done, facts))
 }
 
-/// Every fact lies in a branch of the organisation, so that the branches' files are head office's files, each once.
-fn organised(binding: &Binding, branches: &BTreeSet<String>) -> Result<()> {
-    let strange = binding.fact_files.files.iter().find_map(|file| {
+/// Whether every fact lies in one branch of the organisation, so that the branches' files are head office's files, each
+/// once. Not so where every branch sees the same rows, or where there are no branches; an error for rows that none sees.
+fn organised(binding: &Binding, branches: &BTreeSet<String>) -> Result<bool> {
+    let files = &binding.fact_files.files;
+    let strange = files.iter().find_map(|file| {
         let branch = file.branch.as_ref()?;
-        (!branches.contains(branch)).then_some((branch, file.rows))
+        (!branches.contains(branch) && branch != SHARED).then_some((branch, file.rows))
     });
-    match strange {
-        None => Ok(()),
+    match strange.filter(|_| !branches.is_empty()) {
+        None => Ok(files.iter().all(|file| file.branch.as_ref().is_some_and(|branch| branches.contains(branch)))),
         Some((branch, rows)) => Err(Error::new(
             Code::TieOut,
             format!(
@@ -319,7 +340,9 @@ impl Job<'_> {
             (Some(coverage), Some(unit)) if compiled.closes() => {
                 let periods: ArrayRef =
                     Arc::new(coverage.days().map(|day| Some(start(day, unit))).collect::<Date32Array>());
-                let weighted = compiled.states.iter().any(|stored| matches!(stored.component.days, Days::Daily { .. }));
+                // Sums of days are what they are; only a weight asks for whole periods.
+                let daily = Days::Daily { weighted: true };
+                let weighted = compiled.states.iter().any(|stored| stored.component.days == daily);
                 let map = DayMap { conditions: Vec::new(), weighted };
                 let session = self.engine.bare_session()?;
                 Some(coverage.maps(&cube.time_levels(), &[periods], &[map], &session)?.table()?)
