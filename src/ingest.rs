@@ -38,7 +38,7 @@ use crate::catalog::{BatchKey, BatchRow, Catalog};
 use crate::error::{Code, Error, Result};
 use crate::model::table::{Table, TableKind};
 pub use crate::warehouse::Progress;
-use crate::warehouse::{Publication, Snapshot, Warehouse, file_schema, rejects_table};
+use crate::warehouse::{Publication, Snapshot, TIE_OUT, Warehouse, file_schema, rejects_table};
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -494,7 +494,7 @@ impl Loaded {
     fn facts(&self, parent: Option<&Snapshot>) -> Value {
         let mut facts = parent.map(|parent| parent.facts.clone()).filter(Value::is_object).unwrap_or_else(|| json!({}));
         if let Some(facts) = facts.as_object_mut() {
-            facts.remove("tie_out"); // proved of the parent's rows, not of these
+            facts.remove(TIE_OUT); // proved of the parent's rows, not of these
         }
         for (table, growth) in &self.growth {
             let before = facts["rows"][table].as_i64().unwrap_or(0);

@@ -33,6 +33,10 @@ use crate::storage::{self, Storage};
 
 use self::log::Log;
 
+/// Where the facts that a snapshot states of itself say which figures were proved to tie out. It holds for that snapshot
+/// alone: what changes rows leaves it out.
+pub const TIE_OUT: &str = "tie_out";
+
 /// How many versions of one table stay in the cache of file lists: the head, one being replaced, a few pinned by reports.
 const CACHED_VERSIONS: usize = 8;
 

@@ -31,7 +31,7 @@ use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::model::cube::Additivity;
 use crate::warehouse::{
-    DataFile, MONTH, Progress, Publication, Replaces, SHARED, Snapshot, TableFiles, Warehouse, file_schema,
+    DataFile, MONTH, Progress, Publication, Replaces, SHARED, Snapshot, TIE_OUT, TableFiles, Warehouse, file_schema,
     partition_columns,
 };
 
@@ -39,9 +39,6 @@ use crate::warehouse::{
 const BUILD_ROWS: u64 = 4_000_000;
 /// Files written at once.
 const WRITES: usize = 8;
-/// Where a snapshot's facts say what was proved of it.
-pub(in crate::cube) const TIE_OUT: &str = "tie_out";
-
 impl Cubes {
     /// Cube and name of every measure whose head-office figures were proved, at this snapshot, to be the sum of the
     /// branches'. Empty for a snapshot that no refresh made.
@@ -328,7 +325,7 @@ impl Job<'_> {
             }
             let map = (component.days != Days::All).then_some(0);
             let call = component_aggregate(component, Vec::new(), map, true);
-            aggregates.push(cast_after(call, &stored.data_type, &stored.column));
+            aggregates.push((call, stored.column.clone(), Some(stored.data_type.clone())));
         }
         if let (true, Some(time)) = (compiled.keeps_close(), &cube.cube.time) {
             let closing = days::column(days::close_column(0));
@@ -473,10 +470,6 @@ fn part(name: &str) -> String {
 
 fn named(name: String) -> Expr {
     datafusion::logical_expr::col(datafusion::common::Column::new_unqualified(name))
-}
-
-fn cast_after(call: Expr, kind: &DataType, column: &str) -> (Expr, String, Option<DataType>) {
-    (call, column.to_owned(), Some(kind.clone()))
 }
 
 fn additive(fold: Fold) -> bool {
