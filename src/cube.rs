@@ -25,12 +25,12 @@ use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast, lit};
 
-use crate::engine::{Engine, Scans};
+use crate::engine::{Engine, Scans, ratio};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{
-    Additivity, Attribute, Cube, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule,
+    Additivity, Attribute, Cube, Derived, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule,
 };
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{Sensitivity, Table};
@@ -49,6 +49,8 @@ pub use view::{CubeTable, detail};
 const FACT: &str = "__fact";
 /// Alias of the cube's own columns in a normal form.
 const LEAF: &str = "__cube";
+/// Alias of finished measures in the expressions of calculated ones.
+const FINISHED: &str = "__measure";
 
 /// A cube compiled against the warehouse tables: every column resolved, every formula parsed.
 #[derive(Debug)]
@@ -87,7 +89,8 @@ pub struct Member {
 #[derive(Debug)]
 struct CompiledMeasure {
     measure: Measure,
-    /// The state's expressions over the fact and its dimensions, in the order of the definition.
+    /// The state's expressions over the fact and its dimensions, in the order of the definition; of a calculated measure
+    /// its expression over finished ones.
     inputs: Vec<Expr>,
 }
 
@@ -339,6 +342,24 @@ impl CompiledCube {
         self.measures.iter().find(|compiled| *compiled.measure.name == name)
     }
 
+    /// The join that a column of the view comes from, and which of its hierarchy's levels it is; none for an attribute's
+    /// level. None for time levels and attributes of the fact.
+    fn level_of(&self, name: &str) -> Option<(&str, Option<usize>)> {
+        let Expr::Column(Column { relation: Some(relation), .. }) = &self.member(name)?.base else { return None };
+        let place = self.joins.iter().position(|join| join.alias == relation.table())?;
+        let join = self.cube.joins[place].name();
+        let level = name.strip_prefix(join).and_then(|rest| rest.strip_prefix('_'));
+        let level = self.level_named(join, name).or_else(|| self.level_named(join, level?));
+        Some((join, level))
+    }
+
+    /// Which of its hierarchy's levels a level of a join is, from the top.
+    fn level_named(&self, join: &str, level: &str) -> Option<usize> {
+        let place = self.cube.joins.iter().position(|known| known.name() == join)?;
+        let mut hierarchies = self.joins[place].dimension.hierarchies.iter();
+        hierarchies.find_map(|hierarchy| hierarchy.levels.iter().position(|known| *known.name == level))
+    }
+
     /// The cube's time levels by column name: name and `date_trunc` unit.
     fn time_levels(&self) -> Vec<(String, &'static str)> {
         let Some(time) = &self.cube.time else { return Vec::new() };
@@ -541,17 +562,38 @@ fn compile(
         }
     };
     let filter = cube.fact.filter.as_ref().and_then(|text| formulas.parse(text, faults));
-    let mut measures = Vec::new();
+    let mut measures: Vec<CompiledMeasure> = Vec::new();
     for measure in &cube.measures {
+        if let Some(derived) = measure.derived() {
+            let inputs = match derived {
+                Derived::Calculated { expression } => {
+                    calculation(measure, expression, &measures, session, faults).into_iter().collect()
+                }
+                _ => Vec::new(),
+            };
+            measures.push(CompiledMeasure { measure: measure.clone(), inputs });
+            continue;
+        }
         let texts: Vec<&Located<String>> = match (&measure.state, &measure.time) {
             (_, TimeRule::AverageDaily { day_sum: Some(column) }) => vec![column],
             (State::Sum { of } | State::Min { of } | State::Max { of }, _) => vec![of],
             (State::Average { of } | State::Distinct { of }, _) => vec![of],
             (State::Count { of }, _) => of.iter().collect(),
             (State::Ratio { numerator, denominator }, _) => vec![numerator, denominator],
+            (State::Variance { of } | State::StandardDeviation { of }, _) => vec![of],
+            (State::Derived(_), _) => Vec::new(),
         };
-        let inputs: Vec<Expr> = texts.iter().filter_map(|text| formulas.parse(text, faults)).collect();
-        if inputs.len() == texts.len() {
+        let mut inputs: Vec<Expr> = texts.iter().filter_map(|text| formulas.parse(text, faults)).collect();
+        if let (State::Variance { of } | State::StandardDeviation { of }, [value]) = (&measure.state, &inputs[..]) {
+            match squared(value, &base_schema) {
+                Ok(both) => inputs = both.into(),
+                Err(message) => faults.push(Diagnostic {
+                    place: of.place.clone(),
+                    message: format!("measure `{}`: {message}", *measure.name),
+                }),
+            }
+        }
+        if inputs.len() >= texts.len() {
             measures.push(CompiledMeasure { measure: measure.clone(), inputs });
         }
     }
@@ -599,6 +641,72 @@ fn compile(
         base_schema,
         rollups,
     })
+}
+
+/// A value and its square as decimals, whose sums a variance is finished from; the error says why there is none.
+fn squared(value: &Expr, schema: &DFSchema) -> std::result::Result<[Expr; 2], String> {
+    let kind = value.get_type(schema).map_err(|error| error.strip_backtrace())?;
+    let exact = match kind {
+        DataType::Decimal128(..) => value.clone(),
+        _ if kind.is_integer() => cast(value.clone(), DataType::Decimal128(19, 0)),
+        _ => return Err(format!("a spread is exact for whole numbers and decimals only, not for {kind}")),
+    };
+    Ok([exact.clone(), exact.clone() * exact])
+}
+
+/// The expression of a calculated measure over finished ones that are declared before it. A division is exact, rounded
+/// once, and null where the divisor is zero.
+fn calculation(
+    measure: &Measure,
+    text: &Located<String>,
+    earlier: &[CompiledMeasure],
+    session: &SessionState,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<Expr> {
+    let mut fault = |message: String| {
+        let message = format!("calculated measure `{}`: {message}", *measure.name);
+        faults.push(Diagnostic { place: text.place.clone(), message });
+    };
+    let scale = match measure.data_type {
+        crate::model::table::DataType::Decimal(_, scale) => scale,
+        _ => 0,
+    };
+    let fields = earlier.iter().map(|known| {
+        let field = Field::new(known.measure.name.as_str(), arrow_type(known.measure.data_type), true);
+        (Some(TableReference::bare(FINISHED)), Arc::new(field))
+    });
+    let parsed = DFSchema::new_with_metadata(fields.collect(), HashMap::new()).and_then(|schema| {
+        let parsed = session.create_logical_expr(text, &schema)?;
+        // A quotient that is used further keeps digits beyond those that are shown.
+        let exact = |expr: Expr| {
+            let divided = expr.transform_up(|node| match node {
+                Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
+                    Ok(Transformed::yes(ratio(*left, *right, scale.max(12))))
+                }
+                other => Ok(Transformed::no(other)),
+            });
+            divided.map(|divided| divided.data)
+        };
+        let divided = match parsed {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
+                ratio(exact(*left)?, exact(*right)?, scale)
+            }
+            other => exact(other)?,
+        };
+        let kind = divided.get_type(&schema)?;
+        Ok((divided, kind))
+    });
+    match parsed {
+        Ok((expr, kind)) if kind.is_numeric() || kind.is_null() => Some(expr),
+        Ok((_, kind)) => {
+            fault(format!("`{}` gives {kind}, not a number", text.value));
+            None
+        }
+        Err(error) => {
+            fault(format!("`{}` cannot be read: {}", text.value, error.strip_backtrace()));
+            None
+        }
+    }
 }
 
 /// The columns that resolved formulas are over: those of the fact, and those of dimensions that a name stands for.

@@ -35,7 +35,7 @@ use crate::warehouse::TableFiles;
 
 pub use workers::Rows;
 
-pub use functions::{bitmap_build, bitmap_count, bitmap_merge, ratio};
+pub use functions::{bitmap_build, bitmap_count, bitmap_merge, ratio, standard_deviation, variance};
 
 /// The catalog's name in SQL.
 pub const CATALOG: &str = "countinghouse";

@@ -5,6 +5,8 @@
 //! a small table, one row per day, that the plan joins on the fact's date, so that one mechanism serves every rule and
 //! the map can be shown and tested.
 
+mod moved;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ use crate::error::{Code, Error, Result};
 use crate::model::cube::{Model, SnapshotDays, Time};
 use crate::model::time::{civil as date, days as number};
 use crate::warehouse::{Snapshot, Warehouse};
+
+pub(super) use moved::{Feed, Moved, group_column};
 
 /// Alias of the map in plans.
 pub(super) const ALIAS: &str = "__days";
@@ -169,21 +173,6 @@ async fn business_days(
 }
 
 impl Coverage {
-    /// The days as a batch with one column per time level, named as in the cube.
-    fn batch(&self, levels: &[(String, &'static str)]) -> Result<(RecordBatch, DFSchema)> {
-        let mut fields = Vec::new();
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for (name, unit) in levels {
-            fields.push(Field::new(name, DataType::Date32, true));
-            arrays.push(Arc::new((self.first..=self.until).map(|day| Some(start(day, unit))).collect::<Date32Array>()));
-        }
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-            .map_err(|error| Error::internal("cannot build the calendar of a cube", error))?;
-        let schema = DFSchema::try_from_qualified_schema(LEAF, &batch.schema())
-            .map_err(|error| Error::internal("cannot build the calendar of a cube", error))?;
-        Ok((batch, schema))
-    }
-
     /// The values of expressions over time levels on each covered day.
     pub(super) fn values(
         &self,
@@ -191,8 +180,7 @@ impl Coverage {
         exprs: &[Expr],
         session: &SessionState,
     ) -> Result<Vec<ArrayRef>> {
-        let (batch, schema) = self.batch(levels)?;
-        exprs.iter().map(|expr| evaluate(expr, &batch, &schema, session)).collect()
+        values_between(self.first, self.until, levels, exprs, session)
     }
 
     /// The date maps of a statement.
@@ -305,6 +293,30 @@ impl Coverage {
         }
         Ok(weights)
     }
+}
+
+/// The values of expressions over time levels, named as in the cube, on each day from one to another.
+fn values_between(
+    first: i32,
+    last: i32,
+    levels: &[(String, &'static str)],
+    exprs: &[Expr],
+    session: &SessionState,
+) -> Result<Vec<ArrayRef>> {
+    if exprs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut fields = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for (name, unit) in levels {
+        fields.push(Field::new(name, DataType::Date32, true));
+        arrays.push(Arc::new((first..=last).map(|day| Some(start(day, unit))).collect::<Date32Array>()));
+    }
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|error| Error::internal("cannot build the calendar of a cube", error))?;
+    let schema = DFSchema::try_from_qualified_schema(LEAF, &batch.schema())
+        .map_err(|error| Error::internal("cannot build the calendar of a cube", error))?;
+    exprs.iter().map(|expr| evaluate(expr, &batch, &schema, session)).collect()
 }
 
 /// First day of the period that a day lies in.

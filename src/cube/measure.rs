@@ -2,11 +2,12 @@
 //! a wrong call is told.
 
 use arrow::datatypes::DataType;
-use datafusion::functions::core::expr_fn::nullif;
+use datafusion::functions::core::expr_fn::{coalesce, nullif};
+use datafusion::functions::math::expr_fn::abs;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 
 use super::CompiledMeasure;
-use crate::engine::ratio;
+use crate::engine::{ratio, standard_deviation, variance};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Measure, State, TimeRule};
 use crate::model::table;
@@ -90,18 +91,28 @@ impl CompiledMeasure {
             (State::Distinct { .. }, _) => vec![(Fold::Distinct, input(0))],
             (State::Average { .. }, _) => vec![(Fold::Sum, input(0)), (Fold::Count, input(0))],
             (State::Ratio { .. }, _) => vec![(Fold::Sum, input(0)), (Fold::Sum, input(1))],
+            (State::Variance { .. } | State::StandardDeviation { .. }, _) => {
+                vec![(Fold::Count, input(0)), (Fold::Sum, input(0)), (Fold::Sum, input(1))]
+            }
+            (State::Derived(_), _) => {
+                let message = format!("measure `{}` has no state of its own", *measure.name);
+                return Err(Error::new(Code::Internal, message));
+            }
         };
         Ok(parts.into_iter().map(|(fold, input)| Component { fold, input, days }).collect())
     }
 
     /// The measure's value from its merged states, and for a daily average the calendar days of the bucket.
     pub(super) fn finish(&self, states: &[Expr], length: Option<Expr>) -> Expr {
-        let kind = arrow_type(self.measure.data_type);
-        let scale = match self.measure.data_type {
-            table::DataType::Decimal(_, scale) => scale,
-            _ => 0,
-        };
+        let (kind, scale) = (arrow_type(self.measure.data_type), self.scale());
         let value = match (states, length) {
+            ([count, total, squares], _) => {
+                let spread = match self.measure.state {
+                    State::Variance { .. } => variance,
+                    _ => standard_deviation,
+                };
+                spread(count.clone(), total.clone(), squares.clone(), scale)
+            }
             ([total], Some(days)) => ratio(total.clone(), days, scale),
             ([top, bottom], _) if kind == DataType::Float64 => {
                 cast(top.clone(), kind.clone()) / nullif(bottom.clone(), lit(0_i64))
@@ -110,6 +121,28 @@ impl CompiledMeasure {
             (states, _) => states[0].clone(),
         };
         cast(value, kind)
+    }
+
+    /// Digits after the point.
+    pub(super) fn scale(&self) -> i8 {
+        match self.measure.data_type {
+            table::DataType::Decimal(_, scale) => scale,
+            _ => 0,
+        }
+    }
+
+    /// What a comparison says of the measure's value `now` and the one `before`: the change, or with `relative` the change
+    /// in proportion to the absolute value of the latter. Where cells without rows count as nothing they do so here, but
+    /// only where the days before are `known` at all.
+    pub(super) fn change(&self, of: &Self, now: Expr, before: Expr, known: Expr, relative: bool) -> Result<Expr> {
+        let zero = |value: &Expr| coalesce(vec![value.clone(), cast(lit(0_i64), arrow_type(of.measure.data_type))]);
+        let (change, given) = match of.measure.is_zero_without_rows() {
+            true => (zero(&now) - zero(&before), known.and(now.is_not_null().or(before.clone().is_not_null()))),
+            false => (now - before.clone(), known),
+        };
+        let value = if relative { ratio(change, abs(before), self.scale()) } else { change };
+        let value = when(given, value).end().map_err(super::internal)?;
+        Ok(cast(value, arrow_type(self.measure.data_type)))
     }
 }
 
@@ -131,6 +164,10 @@ pub(super) fn wrong_aggregate(measure: &Measure, typed: &str) -> Error {
     let why = match (&measure.state, &measure.time) {
         (State::Ratio { .. }, _) => "is a ratio and cannot be summed or averaged".to_owned(),
         (State::Distinct { .. }, _) => "counts distinct members, which do not add up".to_owned(),
+        (State::Derived(_), _) => format!("is calculated from finished figures, so `{typed}` has no meaning"),
+        (State::Variance { .. } | State::StandardDeviation { .. }, _) => {
+            format!("is a spread, so `{typed}` has no meaning")
+        }
         (State::Average { .. }, _) => format!("is an average, so `{typed}` has no meaning"),
         (_, TimeRule::Close) => format!("is taken at period end, so `{typed}` over rows has no meaning"),
         (_, TimeRule::AverageDaily { .. }) => format!("is an average over days, so `{typed}` has no meaning"),

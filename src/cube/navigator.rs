@@ -23,7 +23,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit};
 use serde::Serialize;
 
 use super::CompiledCube;
-use super::days::{self, start};
+use super::days::{self, Coverage, Feed, Moved, start};
 use super::measure::{Component, Days, Fold};
 use super::question::{Ask, Want, gated};
 use super::rewrite::Chain;
@@ -81,6 +81,9 @@ pub struct Navigation {
 pub struct Route {
     /// The cube.
     pub cube: String,
+    /// The comparison whose days are read; none for the question's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<String>,
     /// The rollup that answers; none when the facts do.
     pub rollup: Option<String>,
     /// Rows to be read of the rollup.
@@ -149,6 +152,8 @@ struct Periods {
     range: Option<(i32, i32)>,
     /// Days of periods that are cut.
     rest: Vec<RangeInclusive<i32>>,
+    /// Of a comparison, which groups those days feed.
+    feeds: Option<Vec<Feed>>,
 }
 
 impl Fit<'_> {
@@ -162,6 +167,11 @@ impl Fit<'_> {
         let rest = &self.periods.as_ref()?.rest;
         let key = super::fact_column(&chain.binding.cube.cube.time.as_ref()?.key);
         disjunction(rest.iter().map(|run| key.clone().between(day(*run.start()), day(*run.end()))))
+    }
+
+    /// Of a comparison, the groups that the days of cut periods feed.
+    pub(super) fn feeds(&self) -> Option<&[Feed]> {
+        self.periods.as_ref()?.feeds.as_deref()
     }
 }
 
@@ -206,6 +216,7 @@ pub(super) fn choose<'a>(ask: &'a Ask<'_>, session: &SessionState, navigation: &
     }
     navigation.routes.push(Route {
         cube: binding.cube.cube.name.value.clone(),
+        comparison: ask.moved.as_ref().map(|moved| moved.shift.to_string()),
         rollup: chosen.as_ref().map(|fit| fit.rollup.compiled.name.clone()),
         rollup_rows: chosen.as_ref().map_or(0, |fit| fit.rollup_rows),
         fact_rows: chosen.as_ref().map_or(fact_rows, |fit| fit.fact_rows),
@@ -242,13 +253,16 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
             _ => translation.leaf(chain, key, "C2", "DIM_MISSING")?,
         });
     }
-    let filter = chain.conditions.iter().map(|condition| base(chain, condition)).collect::<Checked<Vec<_>>>()?;
+    // The days of a comparison are those of its map; what the question says of its own days says nothing of them.
+    let says = |condition: &&Expr| ask.moved.is_none() || chain.timed(condition) != Some(true);
+    let said: Vec<&Expr> = chain.conditions.iter().filter(says).collect();
+    let filter = said.iter().map(|condition| base(chain, condition)).collect::<Checked<Vec<_>>>()?;
     if let Some(missing) = rollup.compiled.filter.iter().find(|part| !filter.contains(part)) {
         let detail = format!("it holds only rows where {}", super::readable(missing));
         return Err(Reason("C4", "FILTER_NOT_IMPLIED", detail));
     }
     let mut conditions = vec![rollup::rows().gt(lit(0_i64))];
-    for (condition, base) in chain.conditions.iter().zip(&filter) {
+    for (condition, base) in said.into_iter().zip(&filter) {
         if rollup.compiled.filter.contains(base) {
             continue; // every stored row satisfies it
         }
@@ -262,8 +276,11 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
         supplies.push(supply(ask, rollup, want, &mut translation, &mut timed)?);
     }
 
-    let periods =
-        if timed.is_empty() && ask.maps.is_none() { None } else { Some(periods(ask, rollup, timed, session)?) };
+    let periods = match &ask.moved {
+        Some(moved) => Some(moved_periods(ask, rollup, moved)?),
+        None if timed.is_empty() && ask.maps.is_none() => None,
+        None => Some(periods(ask, rollup, timed, session)?),
+    };
     let range = match &periods {
         None => Some((i32::MIN, i32::MAX)),
         Some(periods) => periods.range,
@@ -368,8 +385,8 @@ impl Timed {
     }
 }
 
-/// Cuts the covered days into the rollup's periods, and keeps those that lie whole on one side of everything asked.
-fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionState) -> Checked<Periods> {
+/// The covered days, and the unit of a rollup's periods.
+fn dated<'a>(ask: &'a Ask<'_>, rollup: &BoundRollup) -> Checked<(&'a Coverage, &'static str)> {
     let binding = &ask.chain.binding;
     let (Some(coverage), Some(unit)) = (&binding.coverage, rollup.compiled.unit) else {
         return Err(Reason("C2", "GRAIN_TOO_COARSE", "it keeps no time".to_owned()));
@@ -377,6 +394,63 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
     if !binding.is_dated() {
         return Err(Reason("C10", "NULL_SEMANTICS", "some facts have no date".to_owned()));
     }
+    Ok((coverage, unit))
+}
+
+/// The periods of a rollup that feed groups of a comparison: a period stands for its days only where they all feed the group.
+fn moved_periods(ask: &Ask<'_>, rollup: &BoundRollup, moved: &Moved) -> Checked<Periods> {
+    let (coverage, unit) = dated(ask, rollup)?;
+    let fault = |error: crate::error::Error| Reason("C5", "UNALIGNED", error.message().to_owned());
+    let mut whole: Vec<(usize, i32, i32)> = Vec::new();
+    let mut feeds: Vec<Feed> = Vec::new();
+    for (n, group) in moved.groups.iter().enumerate() {
+        for days in group.days.chunk_by(|(one, _), (next, _)| start(*one, unit) == start(*next, unit)) {
+            let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) else { continue };
+            match moved.is_whole(coverage, unit, days) {
+                true => whole.push((n, start(*first, unit), *last)),
+                false => feeds.extend(days.iter().map(|(day, weight)| (n, *day, *weight))),
+            }
+        }
+    }
+    if whole.is_empty() && !feeds.is_empty() {
+        return Err(Reason("C5", "UNALIGNED", format!("no whole {unit} lies inside the days compared with")));
+    }
+    let rest = runs(feeds.iter().map(|(_, day, _)| *day).collect::<BTreeSet<_>>().into_iter());
+    if rest.len() > RUNS {
+        return Err(Reason("C5", "UNALIGNED", format!("the question cuts more than {RUNS} periods")));
+    }
+    let (mut fields, mut arrays) = moved.group_columns(whole.iter().map(|(n, ..)| *n)).map_err(fault)?;
+    let mut add = |name: String, array: ArrayRef| {
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        arrays.push(array);
+    };
+    add(rollup::BUCKET.to_owned(), Arc::new(whole.iter().map(|(_, period, _)| Some(*period)).collect::<Date32Array>()));
+    add(close_column(0), Arc::new(whole.iter().map(|(.., last)| Some(*last)).collect::<Date32Array>()));
+    add(inside_column(0), Arc::new(BooleanArray::from(vec![true; whole.len()])));
+    let length = whole.iter().map(|(n, ..)| Some(moved.groups[*n].length));
+    add(days::length_column(0), Arc::new(length.collect::<Int64Array>()));
+    let periods = || whole.iter().map(|(_, period, _)| *period);
+    let range = periods().min().zip(periods().max());
+    let feeds = Some(feeds).filter(|feeds| !feeds.is_empty());
+    Ok(Periods { fields, arrays, range, rest, feeds })
+}
+
+/// Days in order as runs.
+fn runs(days: impl Iterator<Item = i32>) -> Vec<RangeInclusive<i32>> {
+    let mut runs: Vec<RangeInclusive<i32>> = Vec::new();
+    for day in days {
+        match runs.last_mut() {
+            Some(run) if *run.end() + 1 == day => *run = *run.start()..=day,
+            _ => runs.push(day..=day),
+        }
+    }
+    runs
+}
+
+/// Cuts the covered days into the rollup's periods, and keeps those that lie whole on one side of everything asked.
+fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionState) -> Checked<Periods> {
+    let (coverage, unit) = dated(ask, rollup)?;
+    let binding = &ask.chain.binding;
     let levels = binding.cube.time_levels();
     let fault = |error: crate::error::Error| Reason("C4", "RESIDUAL_NOT_STORED", error.message().to_owned());
     let values = |exprs: &[Expr]| coverage.values(&levels, exprs, session).map_err(fault);
@@ -388,7 +462,7 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
     let maps = ask.maps.as_ref().map_or(&[][..], |maps| &maps.maps);
 
     let mut whole: Vec<(usize, usize)> = Vec::new();
-    let mut rest: Vec<RangeInclusive<i32>> = Vec::new();
+    let mut rest: Vec<i32> = Vec::new();
     let first_day = coverage.days().start;
     let day_of = |row: usize| first_day + i32::try_from(row).unwrap_or(0);
     let mut coarse = false;
@@ -413,13 +487,9 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
             whole.push((first, until));
             continue;
         }
-        for row in rows.filter(|row| inside[*row]) {
-            match rest.last_mut() {
-                Some(run) if *run.end() + 1 == day_of(row) => *run = *run.start()..=day_of(row),
-                _ => rest.push(day_of(row)..=day_of(row)),
-            }
-        }
+        rest.extend(rows.filter(|row| inside[*row]).map(day_of));
     }
+    let rest = runs(rest.into_iter());
     if whole.is_empty() && !rest.is_empty() {
         return Err(if coarse {
             Reason("C2", "GRAIN_TOO_COARSE", format!("a grouping is finer than its {unit}"))
@@ -456,7 +526,7 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
         add(days::length_column(n), Arc::new(length.collect::<Int64Array>()));
     }
     let range = bucket.first().copied().zip(bucket.last().copied());
-    Ok(Periods { fields, arrays, range, rest })
+    Ok(Periods { fields, arrays, range, rest, feeds: None })
 }
 
 /// First and last day that the question reads; everything where it sets no bound.

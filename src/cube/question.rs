@@ -4,30 +4,37 @@
 //! counts, bounds, sets of values), each under its own conditions and days. Facts give finished states in one aggregate; a
 //! rollup, alone or beside facts, gives parts that are merged by one more aggregate above their union. What is finished
 //! from the states is the same expression either way.
+//!
+//! What a measure reads on other days than the question's own (the balance a year ago) is asked of a **leaf** of its own,
+//! which may have another source; leaves are brought together by their keys.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, sum};
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit, when};
+use datafusion::functions_aggregate::expr_fn::{count, count_distinct, first_value, max, min, sum};
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::functions_window::rank::rank_udwf;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, WindowFunction};
+use datafusion::logical_expr::utils::{conjunction, disjunction};
+use datafusion::logical_expr::{
+    Expr, ExprFunctionExt, ExprSchemable, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit, not, when,
+};
 
-use super::days::{self, DayMap, Maps};
+use super::days::{self, DayMap, Feed, Maps, Moved};
 use super::measure::{Component, Days, Fold};
 use super::navigator::{Fit, Navigation, Supply, choose};
 use super::rewrite::{Call, Chain, internal, measure_below, measure_in_where};
-use super::{CompiledMeasure, LEAF, rollup};
-use crate::engine::{bitmap_build, bitmap_count, bitmap_merge};
+use super::{CompiledMeasure, FINISHED, LEAF, rollup};
+use crate::engine::{bitmap_build, bitmap_count, bitmap_merge, ratio};
 use crate::error::{Code, Error, Result};
-use crate::model::cube::TimeRule;
+use crate::model::cube::{Derived, Shift, TimeRule, Within};
 use crate::warehouse::arrow_type;
 
 /// A statement's aggregate in normal form.
@@ -67,8 +74,119 @@ pub(super) struct Ask<'a> {
     pub(super) wants: Vec<Want>,
     /// Date maps, where a measure depends on days.
     pub(super) maps: Option<Maps>,
-    /// The covered days on which its time conditions hold; none when it has no time condition.
+    /// The covered days on which its time conditions hold; none when it has no time condition. Of a leaf that reads other
+    /// days, those.
     pub(super) days: Option<Vec<bool>>,
+    /// Which other days feed which group. Then conditions and keys over time are the map's, and not those of the facts.
+    pub(super) moved: Option<Moved>,
+}
+
+/// What of a grouping set is read on the same days.
+#[derive(Default)]
+struct Leaf {
+    wants: Wants,
+    /// Date maps of the question's own days.
+    maps: Vec<DayMap>,
+    /// Other days, with the conditions on time that they were made from.
+    moved: Option<(Moved, Vec<Expr>)>,
+}
+
+/// The planned part of a grouping set that a leaf answers.
+struct Part {
+    leaf: usize,
+    plan: LogicalPlan,
+    /// Which of its states are zero, not null, where it has no row.
+    counts: Vec<bool>,
+}
+
+/// A grouping set on its way to a plan.
+struct Set<'a> {
+    /// Positions among the question's keys.
+    keys: &'a [usize],
+    session: &'a SessionState,
+    /// The question's own days first.
+    leaves: Vec<Leaf>,
+    /// Windows over finished states: what a share is of, and ranks.
+    windows: Vec<Expr>,
+}
+
+impl Set<'_> {
+    /// The column that will hold the state.
+    fn add(&mut self, leaf: usize, want: Want) -> Expr {
+        let n = self.leaves[leaf].wants.add(want);
+        col(Column::new_unqualified(leaf_name(leaf, n)))
+    }
+
+    /// The column that will hold a window's value.
+    fn window(&mut self, window: datafusion::error::Result<Expr>) -> Result<Expr> {
+        let window = window.map_err(internal)?;
+        let n = self.windows.iter().position(|known| *known == window).unwrap_or_else(|| {
+            self.windows.push(window);
+            self.windows.len() - 1
+        });
+        Ok(col(Column::new_unqualified(window_name(n))))
+    }
+}
+
+impl Want {
+    /// Whether its state is zero, not null, where there is no row.
+    fn counts(&self) -> bool {
+        matches!(
+            self,
+            Self::State { component: Component { fold: Fold::Rows | Fold::Count | Fold::Distinct, .. }, .. }
+        )
+    }
+}
+
+/// Leaves under the keys that any of them has.
+fn together(keys: usize, mut parts: Vec<Part>) -> Result<LogicalPlan> {
+    let key = |n: usize| col(Column::new_unqualified(key_name(n)));
+    let column = |name: String| col(Column::new_unqualified(name));
+    if let [Part { leaf, plan, .. }] = &mut parts[..] {
+        let states = plan.schema().fields().len() - keys;
+        let renamed = (0..states).map(|n| column(state_name(n)).alias(leaf_name(*leaf, n)));
+        return match leaf {
+            0 => Ok(plan.clone()),
+            _ => LogicalPlanBuilder::from(plan.clone())
+                .project((0..keys).map(key).chain(renamed))
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(internal),
+        };
+    }
+    let mut states: Vec<(usize, usize, DataType, bool)> = Vec::new();
+    for Part { leaf, plan, counts } in &parts {
+        let kinds = plan.schema().fields().iter().skip(keys).map(|field| field.data_type().clone());
+        states.extend(kinds.zip(counts).enumerate().map(|(n, (kind, counts))| (*leaf, n, kind, *counts)));
+    }
+    let mut united: Option<LogicalPlanBuilder> = None;
+    for Part { leaf, plan, .. } in parts {
+        let state = |(of, n, kind, _): &(usize, usize, DataType, bool)| match *of == leaf {
+            true => column(state_name(*n)).alias(leaf_name(*of, *n)),
+            false => cast(lit(ScalarValue::Null), kind.clone()).alias(leaf_name(*of, *n)),
+        };
+        let part = LogicalPlanBuilder::from(plan).project((0..keys).map(key).chain(states.iter().map(state)));
+        let part = part.map_err(internal)?;
+        united = Some(match united {
+            None => part,
+            Some(all) => part.build().and_then(|part| all.union(part)).map_err(internal)?,
+        });
+    }
+    let united = united.ok_or_else(|| Error::new(Code::Internal, "a question without leaves"))?;
+    let mut firsts = Vec::new();
+    let mut outputs: Vec<Expr> = (0..keys).map(key).collect();
+    for (n, (leaf, of, _, counts)) in states.iter().enumerate() {
+        // Each leaf has a group once, so there is one value at most.
+        let value = column(leaf_name(*leaf, *of));
+        firsts.push(filtered(first_value(value.clone(), Vec::new()), Some(value.is_not_null())).alias(merge_name(n)));
+        let first = column(merge_name(n));
+        let first = if *counts { coalesce(vec![first, lit(0_i64)]) } else { first };
+        outputs.push(first.alias(leaf_name(*leaf, *of)));
+    }
+    united
+        .aggregate((0..keys).map(key), firsts)
+        .and_then(|plan| plan.project(outputs))
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(internal)
 }
 
 impl Question<'_> {
@@ -102,57 +220,55 @@ impl Question<'_> {
     }
 
     /// The plan of one grouping: source, conditions, keys and states, then finished values under their names.
-    fn plan_set(&self, set: &[usize], session: &SessionState, navigation: &mut Navigation) -> Result<LogicalPlan> {
-        let chain = self.chain;
-        let mut wants = Wants::default();
-        let mut maps = Vec::new();
+    fn plan_set(&self, keys: &[usize], session: &SessionState, navigation: &mut Navigation) -> Result<LogicalPlan> {
+        let mut set = Set { keys, session, leaves: vec![Leaf::default()], windows: Vec::new() };
         let mut finished = Vec::new();
         for call in &self.calls {
             finished.push(match call {
-                Call::Grouping(arguments) => self.grouping(arguments, set)?,
-                Call::Other(function) => wants.add(Want::Other(function.clone())),
+                Call::Grouping(arguments) => self.grouping(arguments, keys)?,
+                Call::Other(function) => set.add(0, Want::Other(function.clone())),
                 Call::Fold { fold, input, conditions } => {
-                    let input = input.clone().map(|input| chain.base(input)).transpose().map_err(internal)?;
+                    let input = input.clone().map(|input| self.chain.base(input)).transpose().map_err(internal)?;
                     let component = Component { fold: *fold, input, days: Days::All };
-                    wants.add(Want::State { component, conditions: conditions.clone(), map: None })
+                    set.add(0, Want::State { component, conditions: conditions.clone(), map: None })
                 }
                 Call::Measure { measure, conditions, or_zero } => {
-                    let value = self.measure(measure, conditions, &mut wants, &mut maps)?;
+                    let by_days = measure.measure.derived().is_some() || !matches!(measure.measure.time, TimeRule::All);
+                    if by_days && self.chain.binding.coverage.is_none() && self.chain.binding.cube.cube.time.is_some() {
+                        return self.nothing(keys);
+                    }
+                    let value = self.measure(measure, conditions, &mut set)?;
                     match or_zero {
-                        Some(outside) => or_zero_of(value, outside, conditions, &mut wants)?,
+                        Some(outside) => or_zero_of(value, outside, conditions, &mut set)?,
                         None => value,
                     }
                 }
             });
         }
-        let keys: Vec<&Expr> = set.iter().map(|index| &self.keys[*index]).collect();
-        let maps = if maps.is_empty() {
-            None
-        } else {
-            let mixed = "a balance needs time levels and other columns as separate grouping columns";
-            let of_time = |key: &&&Expr| chain.timed(key).map(|timed| timed.then(|| (**key).clone()));
-            let timed: Option<Vec<Option<Expr>>> = keys.iter().map(|key| of_time(&key)).collect();
-            let timed = timed.ok_or_else(|| Error::new(Code::TimeContext, mixed))?;
-            let Some(coverage) = &chain.binding.coverage else {
-                return self.nothing(set);
-            };
-            let levels = chain.binding.cube.time_levels();
-            let timed: Vec<Expr> = timed.into_iter().flatten().collect();
-            let values = coverage.values(&levels, &timed, session)?;
-            Some(coverage.maps(&levels, &values, &maps, session)?)
-        };
-        let days = Ask::days(chain, session)?;
-        let ask = Ask { chain, keys, wants: wants.list, maps, days };
-        let plan = match choose(&ask, session, navigation) {
-            None => ask.facts(Arc::clone(&chain.binding.fact), ask.range(), None)?,
-            Some(fit) => ask.merged(&fit)?,
-        };
+        // Without calls of its own (a DISTINCT), a question still has its groups.
+        let nothing_asked = set.leaves.iter().all(|leaf| leaf.wants.list.is_empty());
+        let mut parts = Vec::new();
+        for (n, leaf) in set.leaves.iter_mut().enumerate() {
+            if !leaf.wants.list.is_empty() || (n == 0 && nothing_asked) {
+                let counts = leaf.wants.list.iter().map(Want::counts).collect();
+                let plan = self.plan_leaf(keys, std::mem::take(leaf), session, navigation)?;
+                parts.push(Part { leaf: n, plan, counts });
+            }
+        }
+        let mut plan = together(keys.len(), parts)?;
+        if !set.windows.is_empty() {
+            let windows = set.windows.iter().enumerate().map(|(n, window)| window.clone().alias(window_name(n)));
+            plan = LogicalPlanBuilder::from(plan)
+                .window(windows)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(internal)?;
+        }
 
         let mut outputs = Vec::new();
         for index in 0..self.names.len() {
             let value = match index.checked_sub(self.keys.len()) {
                 Some(call) => finished[call].clone(),
-                None => match set.iter().position(|key| *key == index) {
+                None => match keys.iter().position(|key| *key == index) {
                     Some(n) => col(Column::new_unqualified(key_name(n))),
                     None => self.null_key(index)?,
                 },
@@ -160,6 +276,53 @@ impl Question<'_> {
             outputs.push(value.alias(output_name(index)));
         }
         LogicalPlanBuilder::from(plan).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
+    }
+
+    /// Keys and states of one leaf, from the source that answers it.
+    fn plan_leaf(
+        &self,
+        set: &[usize],
+        leaf: Leaf,
+        session: &SessionState,
+        navigation: &mut Navigation,
+    ) -> Result<LogicalPlan> {
+        let chain = self.chain;
+        let keys: Vec<&Expr> = set.iter().map(|index| &self.keys[*index]).collect();
+        let maps = match &chain.binding.coverage {
+            Some(coverage) if !leaf.maps.is_empty() => {
+                let levels = chain.binding.cube.time_levels();
+                let timed: Vec<Expr> = self.timed_keys(set)?.into_iter().map(|(_, key)| key.clone()).collect();
+                let values = coverage.values(&levels, &timed, session)?;
+                Some(coverage.maps(&levels, &values, &leaf.maps, session)?)
+            }
+            _ => None,
+        };
+        let moved = leaf.moved.map(|(moved, _)| moved);
+        let days = match (&moved, &chain.binding.coverage) {
+            (Some(moved), Some(coverage)) => Some(moved.read(coverage.days().len())),
+            _ => Ask::days(chain, session)?,
+        };
+        let ask = Ask { chain, keys, wants: leaf.wants.list, maps, days, moved };
+        match choose(&ask, session, navigation) {
+            None => ask.facts(Arc::clone(&chain.binding.fact), ask.range(), None, None),
+            Some(fit) => ask.merged(&fit),
+        }
+    }
+
+    /// The grouping expressions of a set that are over time, with their positions in the set.
+    fn timed_keys(&self, set: &[usize]) -> Result<Vec<(usize, &Expr)>> {
+        let mut timed = Vec::new();
+        for (n, key) in set.iter().map(|index| &self.keys[*index]).enumerate() {
+            match self.chain.timed(key) {
+                Some(true) => timed.push((n, key)),
+                Some(false) => {}
+                None => {
+                    let mixed = "a balance or comparison needs time levels and other columns as separate grouping columns";
+                    return Err(Error::new(Code::TimeContext, mixed));
+                }
+            }
+        }
+        Ok(timed)
     }
 
     /// A key that a grouping set leaves out: a null of the key's type.
@@ -208,44 +371,188 @@ impl Question<'_> {
         LogicalPlanBuilder::empty(set.is_empty()).project(outputs).and_then(LogicalPlanBuilder::build).map_err(internal)
     }
 
-    /// The finished value of a measure over states that are added to `wants`.
-    fn measure(
+    /// The finished value of a measure over states that are added to the set's leaves.
+    fn measure(&self, compiled: &CompiledMeasure, conditions: &[Expr], set: &mut Set<'_>) -> Result<Expr> {
+        let kind = arrow_type(compiled.measure.data_type);
+        let Some(derived) = compiled.measure.derived() else { return self.own(compiled, conditions, set) };
+        match derived {
+            Derived::Moved { of, shift } => Ok(self.moved(self.named(of)?, *shift, conditions, set)?.0),
+            Derived::Change { of, shift, relative } => {
+                let of = self.named(of)?;
+                let now = self.own(of, conditions, set)?;
+                let (before, known) = self.moved(of, *shift, conditions, set)?;
+                compiled.change(of, now, before, known, *relative)
+            }
+            Derived::Calculated { .. } => {
+                let mut fault = None;
+                let finished = compiled.inputs[0].clone().transform(|node| match &node {
+                    Expr::Column(column) if column.relation.as_ref().is_some_and(|of| of.table() == FINISHED) => {
+                        match self.named(&column.name).and_then(|of| self.measure(of, conditions, set)) {
+                            Ok(value) => Ok(Transformed::new(value, true, TreeNodeRecursion::Jump)),
+                            Err(error) => {
+                                fault = Some(error);
+                                Ok(Transformed::new(node, false, TreeNodeRecursion::Stop))
+                            }
+                        }
+                    }
+                    _ => Ok(Transformed::no(node)),
+                });
+                match fault {
+                    Some(error) => Err(error),
+                    None => Ok(cast(finished.map_err(internal)?.data, kind)),
+                }
+            }
+            Derived::Share { of, within } => {
+                let of = self.named(of)?;
+                let (states, length) = self.states(of, conditions, set)?;
+                let kept = self.kept(within, set.keys);
+                let totals = states.iter().map(|state| {
+                    let total = WindowFunction::new(sum_udaf(), vec![state.clone()]);
+                    set.window(Expr::from(total).partition_by(kept.clone()).build())
+                });
+                let totals = totals.collect::<Result<Vec<_>>>()?;
+                let (part, whole) = (of.finish(&states, length.clone()), of.finish(&totals, length));
+                Ok(cast(ratio(part, whole, compiled.scale()), kind))
+            }
+            Derived::Rank { of, within, ascending } => {
+                let value = self.measure(self.named(of)?, conditions, set)?;
+                let order = value.clone().sort(*ascending, false);
+                let rank = WindowFunction::new(rank_udwf(), Vec::new());
+                let kept = self.kept(within, set.keys);
+                let rank = set.window(Expr::from(rank).partition_by(kept).order_by(vec![order]).build())?;
+                when(value.is_not_null(), cast(rank, kind)).end().map_err(internal)
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Result<&CompiledMeasure> {
+        let found = self.chain.binding.cube.measure(name);
+        found.ok_or_else(|| Error::new(Code::Internal, format!("measure `{name}` was checked and is missing")))
+    }
+
+    /// The value of a measure with states of its own.
+    fn own(&self, compiled: &CompiledMeasure, conditions: &[Expr], set: &mut Set<'_>) -> Result<Expr> {
+        let (states, length) = self.states(compiled, conditions, set)?;
+        Ok(compiled.finish(&states, length))
+    }
+
+    /// The states of a measure on the question's own days, and for a daily average the days of the group.
+    fn states(
         &self,
         compiled: &CompiledMeasure,
         conditions: &[Expr],
-        wants: &mut Wants,
-        maps: &mut Vec<DayMap>,
-    ) -> Result<Expr> {
-        let measure = &compiled.measure;
+        set: &mut Set<'_>,
+    ) -> Result<(Vec<Expr>, Option<Expr>)> {
+        let rule = &compiled.measure.time;
         let mut conditions = conditions.to_vec();
         let mut map = None;
-        if !matches!(measure.time, TimeRule::All) {
-            let mut time = Vec::new();
-            for condition in std::mem::take(&mut conditions) {
-                let of_time = self.is_time(&condition, measure.name.as_str())?;
-                if of_time { &mut time } else { &mut conditions }.push(condition);
-            }
-            for condition in &self.chain.conditions {
-                if self.is_time(condition, measure.name.as_str())? {
-                    time.push(condition.clone());
-                }
-            }
-            let wanted = DayMap { conditions: time, weighted: matches!(measure.time, TimeRule::AverageDaily { .. }) };
+        if !matches!(rule, TimeRule::All) {
+            self.timed_keys(set.keys)?;
+            let (time, other) = self.parted(conditions, &compiled.measure.name)?;
+            conditions = other;
+            let wanted = DayMap { conditions: time, weighted: matches!(rule, TimeRule::AverageDaily { .. }) };
+            let maps = &mut set.leaves[0].maps;
             map = Some(maps.iter().position(|known| *known == wanted).unwrap_or_else(|| {
                 maps.push(wanted);
                 maps.len() - 1
             }));
         }
-        let states: Vec<Expr> = compiled
-            .components()?
-            .into_iter()
-            .map(|component| wants.add(Want::State { component, conditions: conditions.clone(), map }))
-            .collect();
-        let length = match (&measure.time, map) {
-            (TimeRule::AverageDaily { .. }, Some(n)) => Some(wants.add(Want::Length(n))),
+        let states = compiled.components()?.into_iter();
+        let states =
+            states.map(|component| set.add(0, Want::State { component, conditions: conditions.clone(), map })).collect();
+        let length = match (rule, map) {
+            (TimeRule::AverageDaily { .. }, Some(n)) => Some(set.add(0, Want::Length(n))),
             _ => None,
         };
-        Ok(compiled.finish(&states, length))
+        Ok((states, length))
+    }
+
+    /// The value of a measure on other days, and whether the facts reach back to them.
+    fn moved(
+        &self,
+        compiled: &CompiledMeasure,
+        shift: Shift,
+        conditions: &[Expr],
+        set: &mut Set<'_>,
+    ) -> Result<(Expr, Expr)> {
+        let Some(coverage) = &self.chain.binding.coverage else {
+            return Err(Error::new(Code::Internal, "a comparison without facts"));
+        };
+        let timed = self.timed_keys(set.keys)?;
+        let (time, conditions) = self.parted(conditions.to_vec(), &compiled.measure.name)?;
+        let components = compiled.components()?;
+        let rule = components.first().map_or(Days::All, |component| component.days);
+        let known = set.leaves.iter().position(|leaf| {
+            leaf.moved.as_ref().is_some_and(|(moved, of)| (moved.shift, moved.rule) == (shift, rule) && *of == time)
+        });
+        let leaf = match known {
+            Some(leaf) => leaf,
+            None => {
+                let levels = self.chain.binding.cube.time_levels();
+                let moved = coverage.moved(&levels, &timed, &time, (shift, rule), set.session)?;
+                set.leaves.push(Leaf { moved: Some((moved, time)), ..Leaf::default() });
+                set.leaves.len() - 1
+            }
+        };
+        let map = (rule != Days::All).then_some(0);
+        let states = components.into_iter();
+        let states: Vec<Expr> =
+            states.map(|component| set.add(leaf, Want::State { component, conditions: conditions.clone(), map })).collect();
+        let length = matches!(rule, Days::Daily { .. }).then(|| set.add(leaf, Want::Length(0)));
+        let unfed = set.leaves[leaf].moved.as_ref().map(|(moved, _)| moved.unfed()).transpose()?.unwrap_or_default();
+        let is_group = |values: Vec<(usize, ScalarValue)>| {
+            let same = |(n, value): (usize, ScalarValue)| {
+                let key = col(Column::new_unqualified(key_name(n)));
+                if value.is_null() { key.is_null() } else { key.eq(lit(value)) }
+            };
+            conjunction(values.into_iter().map(same)).unwrap_or(lit(true))
+        };
+        let unknown = disjunction(unfed.into_iter().map(is_group));
+        Ok((compiled.finish(&states, length), unknown.map_or(lit(true), not)))
+    }
+
+    /// A call's conditions and the question's own: those on time, and of the call's the others.
+    fn parted(&self, conditions: Vec<Expr>, measure: &str) -> Result<(Vec<Expr>, Vec<Expr>)> {
+        let (mut time, mut other) = (Vec::new(), Vec::new());
+        for condition in conditions {
+            let of_time = self.is_time(&condition, measure)?;
+            if of_time { &mut time } else { &mut other }.push(condition);
+        }
+        for condition in &self.chain.conditions {
+            if self.is_time(condition, measure)? {
+                time.push(condition.clone());
+            }
+        }
+        Ok((time, other))
+    }
+
+    /// The columns of the set's keys that name the group of a share or rank.
+    fn kept(&self, within: &Within, set: &[usize]) -> Vec<Expr> {
+        let cube = &self.chain.binding.cube;
+        let place = |index: &usize| {
+            let mut found = None;
+            let _ = self.keys[*index].apply(|node| {
+                if let Expr::Column(column) = node {
+                    found = found.or(cube.level_of(&column.name));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            });
+            found
+        };
+        let lowest = |join: &str| {
+            let levels = set.iter().filter_map(place).filter(|(of, _)| *of == join).filter_map(|(_, level)| level);
+            levels.max()
+        };
+        let stays = |index: &usize| match (within, place(index)) {
+            (Within::All, _) => self.chain.timed(&self.keys[*index]) == Some(true),
+            (Within::Parent(join), Some((of, level))) if of == join => level.is_some() && level < lowest(join),
+            (Within::Level { join, level }, Some((of, at))) if of == join => {
+                at.is_some() && at <= cube.level_named(join, level)
+            }
+            _ => true,
+        };
+        let columns = set.iter().enumerate().filter(|(_, index)| stays(index));
+        columns.map(|(n, _)| col(Column::new_unqualified(key_name(n)))).collect()
     }
 
     /// Whether a condition is about time; an error when it mixes time with something else.
@@ -319,22 +626,25 @@ impl Ask<'_> {
     /// The states of the set over fact rows, one column each after the keys.
     ///
     /// Without `supplies` the states are finished; with them they have the form in which a rollup supplies its own, to be
-    /// merged with those.
+    /// merged with those. `feeds` narrows the days that feed other groups than their own.
     fn facts(
         &self,
         fact: Arc<dyn TableProvider>,
         only: Option<Expr>,
         supplies: Option<&[Supply]>,
+        feeds: Option<&[Feed]>,
     ) -> Result<LogicalPlan> {
         let chain = self.chain;
         let base = |expr: &Expr| chain.base(expr.clone()).map_err(internal);
-        let said = self.is_one_run() && only.is_some();
+        let said = self.moved.is_some() || self.is_one_run() && only.is_some();
         let asked = chain.conditions.iter().filter(|condition| !said || chain.timed(condition) != Some(true));
         let mut conditions = asked.map(base).collect::<Result<Vec<_>>>()?;
         conditions.extend(only);
         let mut group = Vec::new();
         for (n, key) in self.keys.iter().enumerate() {
-            group.push(base(key)?.alias(key_name(n)));
+            let of_map = self.moved.is_some() && chain.timed(key) == Some(true);
+            let value = if of_map { days::column(days::group_column(n)) } else { base(key)? };
+            group.push(value.alias(key_name(n)));
         }
         let mut aggregates = Vec::new();
         for (n, want) in self.wants.iter().enumerate() {
@@ -352,7 +662,13 @@ impl Ask<'_> {
         if group.is_empty() && aggregates.is_empty() {
             aggregates.push(count(lit(1)).alias("__rows"));
         }
-        let days = self.maps.as_ref().map(Maps::table).transpose()?;
+        let days = match &self.moved {
+            Some(moved) => {
+                let table = feeds.map_or_else(|| moved.table(&moved.feeds()), |feeds| moved.table(feeds))?;
+                Some((table, JoinType::Inner))
+            }
+            None => self.maps.as_ref().map(Maps::table).transpose()?.map(|table| (table, JoinType::Left)),
+        };
         let used = conditions.iter().chain(&group).chain(&aggregates);
         let mut plan = chain.binding.source(fact, used, days).map_err(internal)?;
         if let Some(condition) = conjunction(conditions) {
@@ -400,18 +716,18 @@ impl Ask<'_> {
         let scans = &chain.binding.scans;
         // Its types are those of the answer without rollups; a part of it runs only where facts are needed.
         let supplies = Some(fit.supplies.as_slice());
-        let pattern = self.facts(Arc::clone(&chain.binding.fact), None, supplies)?;
+        let pattern = self.facts(Arc::clone(&chain.binding.fact), None, supplies, None)?;
         let types: Vec<DataType> = pattern.schema().fields().iter().map(|field| field.data_type().clone()).collect();
 
         let stored = scans.table(Arc::clone(&fit.rollup.fresh), None)?;
         let mut parts = vec![self.stored(fit, stored, &types)?];
         if !fit.rollup.facts_stale.files.is_empty() {
             let fact = scans.table(Arc::clone(&fit.rollup.facts_stale), None)?;
-            parts.push(self.facts(fact, self.range(), supplies)?);
+            parts.push(self.facts(fact, self.range(), supplies, None)?);
         }
         if let Some(days) = fit.days_of_facts(chain) {
             let fact = scans.table(Arc::clone(&fit.rollup.facts_fresh), None)?;
-            parts.push(self.facts(fact, Some(days), supplies)?);
+            parts.push(self.facts(fact, Some(days), supplies, fit.feeds())?);
         }
         let mut parts = parts.into_iter();
         let first = parts.next().ok_or_else(|| Error::new(Code::Internal, "an answer without parts"))?;
@@ -508,10 +824,10 @@ impl Ask<'_> {
 
 /// The value of `SUM(CASE WHEN p THEN m ELSE 0 END) FILTER (WHERE f)`: a sum that a row of `f` outside `p` makes zero where
 /// it would be null.
-fn or_zero_of(value: Expr, filter: &[Expr], conditions: &[Expr], wants: &mut Wants) -> Result<Expr> {
+fn or_zero_of(value: Expr, filter: &[Expr], conditions: &[Expr], set: &mut Set<'_>) -> Result<Expr> {
     let mut rows = |conditions: Vec<Expr>| {
         let component = Component { fold: Fold::Rows, input: None, days: Days::All };
-        wants.add(Want::State { component, conditions, map: None })
+        set.add(0, Want::State { component, conditions, map: None })
     };
     let (all, inside) = (rows(filter.to_vec()), rows(conditions.to_vec()));
     let Expr::Cast(typed) = &value else { return Ok(value) };
@@ -584,6 +900,15 @@ fn state_name(n: usize) -> String {
     format!("__state_{n}")
 }
 
+/// A state of a leaf where leaves come together; that of the question's own days keeps its name.
+fn leaf_name(leaf: usize, n: usize) -> String {
+    if leaf == 0 { state_name(n) } else { format!("__state_{leaf}_{n}") }
+}
+
+fn window_name(n: usize) -> String {
+    format!("__window_{n}")
+}
+
 fn merge_name(n: usize) -> String {
     format!("__merge_{n}")
 }
@@ -596,12 +921,11 @@ struct Wants {
 }
 
 impl Wants {
-    /// The column that will hold the state.
-    fn add(&mut self, want: Want) -> Expr {
-        let n = *self.known.entry(want.clone()).or_insert_with(|| {
+    /// Its place in the list.
+    fn add(&mut self, want: Want) -> usize {
+        *self.known.entry(want.clone()).or_insert_with(|| {
             self.list.push(want);
             self.list.len() - 1
-        });
-        col(Column::new_unqualified(state_name(n)))
+        })
     }
 }

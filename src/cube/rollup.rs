@@ -238,7 +238,7 @@ pub(super) fn compile(
                     continue;
                 }
             };
-            let column = format!("{}_{}{}", component.fold.word(), **name, if n == 0 { "" } else { "_by" });
+            let column = format!("{}_{}{}", component.fold.word(), **name, ["", "_by", "_squared"][n]);
             columns.push((column.clone(), data_type.clone()));
             states.push(StoredState { column, component, data_type });
         }

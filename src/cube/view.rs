@@ -150,12 +150,13 @@ impl Binding {
     /// Facts of the cube, all or some, joined with only those dimensions whose columns stand in `used`, after the cube's own filter.
     ///
     /// The joins are many-to-one (the loader keeps one row per key) and outer, so that no fact row can be lost or
-    /// multiplied by them. `days` is joined on the fact's date when a time rule needs it.
+    /// multiplied by them. `days` is joined on the fact's date when a time rule needs it; the inner join of a comparison gives
+    /// a fact to each group that its day feeds.
     pub(super) fn source<'a>(
         &'a self,
         fact: Arc<dyn TableProvider>,
         used: impl Iterator<Item = &'a Expr>,
-        days: Option<Arc<dyn TableProvider>>,
+        days: Option<(Arc<dyn TableProvider>, JoinType)>,
     ) -> PlanResult<LogicalPlanBuilder> {
         let cube = &self.cube;
         let mut needed = BTreeSet::new();
@@ -175,13 +176,13 @@ impl Binding {
             );
             plan = plan.join(right, JoinType::Left, on, None)?;
         }
-        if let (Some(days), Some(time)) = (days, &cube.cube.time) {
+        if let (Some((days, kind)), Some(time)) = (days, &cube.cube.time) {
             let right = LogicalPlanBuilder::scan(super::days::ALIAS, provider_as_source(days), None)?.build()?;
             let on = (
                 vec![Column::new(Some(FACT), time.key.value.clone())],
                 vec![Column::new(Some(super::days::ALIAS), super::days::DAY)],
             );
-            plan = plan.join(right, JoinType::Left, on, None)?;
+            plan = plan.join(right, kind, on, None)?;
         }
         match &cube.filter {
             Some(filter) => plan.filter(filter.clone()),

@@ -6,6 +6,7 @@
 mod bitmap;
 mod measure;
 mod ratio;
+mod spread;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use bitmap::{bitmap_build, bitmap_count, bitmap_merge};
 pub use ratio::ratio;
+pub use spread::{standard_deviation, variance};
 
 /// Functions that a statement may not call.
 const DENIED: &[&str] = &[
@@ -36,6 +38,7 @@ pub(super) fn scalar() -> Vec<Arc<ScalarUDF>> {
     let mut functions = SessionStateDefaults::default_scalar_functions();
     functions.retain(|function| allowed(function.name()));
     functions.push(ratio::udf());
+    functions.extend(spread::udfs());
     functions
 }
 

@@ -2,6 +2,7 @@
 
 mod decode;
 mod describe;
+mod derived;
 mod keys;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use super::table::{DataType, Sensitivity};
 use super::{Label, Located};
 
 pub use decode::parse;
+pub use derived::{Derived, Shift, Unit, Within};
 pub use describe::describe_cube;
 pub(crate) use keys::FILE;
 
@@ -123,6 +125,7 @@ pub struct Cube {
     pub joins: Vec<Join>,
     /// Attributes that stand in the fact itself (degenerate dimensions).
     pub attributes: Vec<Attribute>,
+    /// Stored measures, each followed by its comparisons, then calculated ones.
     pub measures: Vec<Measure>,
     /// Stored aggregates.
     pub rollups: Vec<Rollup>,
@@ -221,6 +224,16 @@ pub enum State {
     Distinct {
         of: Formula,
     },
+    /// Sample variance; null for fewer than two values.
+    Variance {
+        of: Formula,
+    },
+    /// Sample standard deviation, the square root of the variance.
+    StandardDeviation {
+        of: Formula,
+    },
+    /// Nothing of its own: finished from other measures.
+    Derived(Derived),
 }
 
 /// Along time.
@@ -308,12 +321,32 @@ impl Measure {
             (State::Max { .. }, _) => Some("max"),
             (State::Average { .. }, _) => Some("avg"),
             (State::Distinct { .. }, _) => Some("count_distinct"),
-            (State::Ratio { .. }, _) => None,
+            (State::Ratio { .. } | State::Variance { .. } | State::StandardDeviation { .. }, _) => None,
+            (State::Derived(_), _) => None,
         }
+    }
+
+    /// How it is made of other measures; none when it stores states of its own.
+    pub fn derived(&self) -> Option<&Derived> {
+        match &self.state {
+            State::Derived(derived) => Some(derived),
+            _ => None,
+        }
+    }
+
+    /// Whether cells without rows count as nothing, so that a change to or from them is a number: sums and counts do,
+    /// averages and bounds have no value there.
+    pub fn is_zero_without_rows(&self) -> bool {
+        matches!(self.state, State::Sum { .. } | State::Count { .. } | State::Distinct { .. })
     }
 }
 
 impl Cube {
+    /// The measure of this name.
+    pub fn measure(&self, name: &str) -> Option<&Measure> {
+        self.measures.iter().find(|measure| *measure.name == name)
+    }
+
     /// What an entry of a rollup's `dims` keeps. `None` when the cube shows nothing of this name; hidden attributes are
     /// for measures. A bare name that is a role and an attribute of the fact means the role.
     pub fn kept<'a>(&'a self, model: &'a Model, dim: &str) -> Option<Kept<'a>> {

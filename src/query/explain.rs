@@ -28,7 +28,8 @@ pub(super) fn plan(routes: &[Route], snapshot: &Snapshot, completeness: &Complet
         rows.push(("complete", detail));
     }
     for route in routes {
-        rows.push(("cube", route.cube.clone()));
+        let comparison = route.comparison.as_ref().map(|days| format!(", {days}")).unwrap_or_default();
+        rows.push(("cube", format!("{}{comparison}", route.cube)));
         let mut sources = Vec::new();
         if let Some(rollup) = &route.rollup {
             sources.push(format!("rollup {rollup}, {} rows", route.rollup_rows));

@@ -16,7 +16,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::functions_aggregate::expr_fn::{count, max};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, cast as cast_to, lit};
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, cast as cast_to, lit};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ use super::{
 use crate::cube::days::{self, DayMap, start};
 use crate::cube::measure::{Days, Fold};
 use crate::cube::question::{component_aggregate, filtered};
-use crate::cube::{Binding, Cubes, fact_column, internal};
+use crate::cube::{Binding, CompiledMeasure, Cubes, fact_column, internal};
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use crate::model::cube::Additivity;
@@ -152,11 +152,12 @@ async fn build_all(
         for rollup in binding.rollups.iter() {
             let job = Job { engine, publication, binding: &binding, contents: &contents, rollup, progress };
             done.push(job.run(warehouse, &snapshot).await?);
-            for measure in &cube.measures {
+            let additive = |measure: &&CompiledMeasure| measure.measure.additivity() != Additivity::NonAdditive;
+            for measure in cube.measures.iter().filter(additive) {
                 let whole = rollup.compiled.filter.is_empty();
                 let kept =
                     whole && measure.components()?.iter().all(|component| rollup.compiled.state(component).is_some());
-                if kept && measure.measure.additivity() != Additivity::NonAdditive {
+                if kept {
                     measures.insert(measure.measure.name.value.clone());
                 }
             }
@@ -354,7 +355,7 @@ impl Job<'_> {
         }
         let fact = binding.scans.table(Arc::clone(files), None)?;
         let used = group.iter().chain(&calls).chain(&compiled.filter);
-        let mut plan = binding.source(fact, used, maps).map_err(internal)?;
+        let mut plan = binding.source(fact, used, maps.map(|maps| (maps, JoinType::Left))).map_err(internal)?;
         if let Some(filter) = conjunction(compiled.filter.clone()) {
             plan = plan.filter(filter).map_err(internal)?;
         }

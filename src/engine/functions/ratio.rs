@@ -73,7 +73,7 @@ impl ScalarUDFImpl for Ratio {
 }
 
 /// The argument as decimals with their scale.
-fn decimals(value: &ColumnarValue, rows: usize) -> Result<(Decimal128Array, i8)> {
+pub(super) fn decimals(value: &ColumnarValue, rows: usize) -> Result<(Decimal128Array, i8)> {
     let array = value.to_array(rows)?;
     match array.data_type() {
         DataType::Decimal128(_, scale) => Ok((as_decimal128_array(&array)?.clone(), *scale)),
@@ -103,17 +103,21 @@ fn divide(numerator: (i128, i8), denominator: (i128, i8), scale: i8) -> Result<O
             None => return exec_err!("a ratio is too large"),
         }
     }
+    match half_away(top, bottom).to_i128() {
+        Some(value) => Ok(Some(value)),
+        None => exec_err!("a ratio is too large"),
+    }
+}
+
+/// The quotient of whole numbers, rounded half away from zero.
+pub(super) fn half_away(top: i256, bottom: i256) -> i256 {
     let negative = (top < i256::ZERO) != (bottom < i256::ZERO);
     let (top, bottom) = (top.wrapping_abs(), bottom.wrapping_abs());
     let quotient = top / bottom;
     let rest = top - quotient * bottom;
     let up = rest >= bottom - rest;
     let rounded = if up { quotient + i256::ONE } else { quotient };
-    let signed = if negative { i256::ZERO - rounded } else { rounded };
-    match signed.to_i128() {
-        Some(value) => Ok(Some(value)),
-        None => exec_err!("a ratio is too large"),
-    }
+    if negative { i256::ZERO - rounded } else { rounded }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From checked trees to calendars, dimensions and cubes.
 
+use super::derived::{self, Derived, Shift};
 use super::keys::{FILE, PART};
 use super::{
     Attribute, Calendar, Cube, Dimension, Fact, Formula, Good, Hierarchy, HierarchyKind, Join, Level, Measure, Model,
@@ -7,7 +8,7 @@ use super::{
 };
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{DataType, Table, sensitivity};
-use crate::model::{Diagnostic, Located, yaml};
+use crate::model::{Diagnostic, Label, Located, yaml};
 
 /// Type of a ratio unless stated.
 const RATIO: DataType = DataType::Decimal(9, 6);
@@ -126,9 +127,19 @@ fn attribute(fields: &Fields<'_>) -> Attribute {
 fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
     let name = fields.needed("name");
     let fact = fields.map("fact");
-    let measures = fields.maps("measures");
-    if measures.is_empty() && fields.given("measures").is_some_and(|_| fields.items("measures").is_empty()) {
+    let declared = fields.maps("measures");
+    if declared.is_empty() && fields.given("measures").is_some_and(|_| fields.items("measures").is_empty()) {
         faults.push(Diagnostic::new(&name.place, format!("cube `{}` has no measure", *name)));
+    }
+    let mut measures: Vec<Measure> = Vec::new();
+    for fields in &declared {
+        let measure = measure(fields, &measures, faults);
+        let compared = compared(fields, &measure, faults);
+        measures.push(measure);
+        measures.extend(compared);
+    }
+    for fields in fields.maps("calculated") {
+        measures.push(calculated(&fields, faults));
     }
     Cube {
         label: fields.label("label"),
@@ -148,7 +159,7 @@ fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
         time: fields.map("time").map(|fields| time(&fields)),
         joins: fields.maps("joins").iter().map(join).collect(),
         attributes: fields.maps("attributes").iter().map(attribute).collect(),
-        measures: measures.iter().map(|fields| measure(fields, faults)).collect(),
+        measures,
         rollups: fields.maps("rollups").iter().map(|fields| rollup(fields, faults)).collect(),
         name,
     }
@@ -184,12 +195,40 @@ fn join(fields: &Fields<'_>) -> Join {
     Join { dimension: fields.needed("dimension"), on: fields.needed("on"), role: fields.text("as") }
 }
 
-fn measure(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Measure {
+/// What people and tools read about a measure, however it is made.
+struct Face {
+    label: Label,
+    description: Label,
+    unit: Option<String>,
+    good: Option<Good>,
+    role: Option<String>,
+}
+
+fn face(fields: &Fields<'_>) -> Face {
+    Face {
+        label: fields.label("label"),
+        description: fields.label("description"),
+        unit: fields.text("unit").map(|unit| unit.value),
+        good: fields.text("good").map(|good| match good.as_str() {
+            "up" => Good::Up,
+            "down" => Good::Down,
+            _ => Good::None,
+        }),
+        role: fields.text("role").map(|role| role.value),
+    }
+}
+
+fn measure(fields: &Fields<'_>, earlier: &[Measure], faults: &mut Vec<Diagnostic>) -> Measure {
     let name = fields.needed("name");
-    let word = fields.needed("state");
     let rule = fields.needed("time");
-    let day_sum = fields.text("day_sum");
     let mut rules = Rules { faults, whose: format!("measure `{}`", *name) };
+    if matches!(rule.as_str(), "opening" | "movement") {
+        return from_balance(fields, name, &rule, earlier, rules);
+    }
+    rules.refuses(fields, &["from"], "for `time: opening` and `time: movement`");
+    rules.needs(fields, &["state"], "a measure");
+    let word = fields.text("state").unwrap_or_default();
+    let day_sum = fields.text("day_sum");
     match word.as_str() {
         "" => {}
         "ratio" => {
@@ -221,6 +260,8 @@ fn measure(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Measure {
         "max" => State::Max { of: formula },
         "avg" => State::Average { of: formula },
         "distinct" => State::Distinct { of: formula },
+        "variance" => State::Variance { of: formula },
+        "stddev" => State::StandardDeviation { of: formula },
         "ratio" => State::Ratio { numerator: part(fields, "numerator"), denominator: part(fields, "denominator") },
         _ => State::Sum { of: formula },
     };
@@ -252,20 +293,121 @@ fn measure(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Measure {
             rules.fault(Some(&declared.place), format!("state `{}` gives a number, not {data_type}", *word));
         }
     }
+    let Face { label, description, unit, good, role } = face(fields);
+    let good = good.unwrap_or_default();
+    Measure { label, description, state, time, data_type, unit, good, role, call: fields.text("call"), name }
+}
+
+/// The opening of a balance, or its movement from opening to close.
+fn from_balance(
+    fields: &Fields<'_>,
+    name: Located<String>,
+    rule: &Located<String>,
+    earlier: &[Measure],
+    mut rules: Rules<'_>,
+) -> Measure {
+    rules.needs(fields, &["from"], &format!("`time: {}`", **rule));
+    let own = ["state", "of", "numerator", "denominator", "day_sum", "compare", "type"];
+    rules.refuses(fields, &own, "for a measure with a state of its own; this one has that of its `from`");
+    let from = fields.text("from").unwrap_or_default();
+    let balance = earlier.iter().find(|measure| measure.name.value == from.value);
+    let is_balance =
+        balance.is_some_and(|balance| balance.derived().is_none() && matches!(balance.time, TimeRule::Close));
+    if !is_balance && !from.is_empty() {
+        let message = format!("`{}` is not a measure with `time: close` that is declared before it", *from);
+        rules.fault(Some(&from.place), message);
+    }
+    let shift = Shift::Opening;
+    let derived = match rule.as_str() {
+        "opening" => Derived::Moved { of: from, shift },
+        _ => Derived::Change { of: from, shift, relative: false },
+    };
+    let Face { label, description, unit, good, role } = face(fields);
+    let sums = balance.is_some_and(|balance| balance.declared_aggregate() == Some("sum"));
     Measure {
-        label: fields.label("label"),
-        description: fields.label("description"),
-        state,
-        time,
-        data_type,
-        unit: fields.text("unit").map(|unit| unit.value),
-        good: match fields.needed("good").as_str() {
-            "up" => Good::Up,
-            "down" => Good::Down,
-            _ => Good::None,
-        },
-        role: fields.text("role").map(|role| role.value),
-        call: fields.text("call"),
+        label,
+        description,
+        state: State::Derived(derived),
+        time: TimeRule::All,
+        data_type: balance.map_or(DataType::MONEY, |balance| balance.data_type),
+        unit: unit.or_else(|| balance.and_then(|balance| balance.unit.clone())),
+        good: good.or(balance.map(|balance| balance.good)).unwrap_or_default(),
+        role,
+        call: fields.text("call").or(sums.then(|| Located { value: "sum".to_owned(), place: name.place.clone() })),
+        name,
+    }
+}
+
+/// The comparisons that a measure asks for.
+fn compared(fields: &Fields<'_>, measure: &Measure, faults: &mut Vec<Diagnostic>) -> Vec<Measure> {
+    let mut rules = Rules { faults, whose: format!("measure `{}`", *measure.name) };
+    let mut made = Vec::new();
+    for word in fields.texts("compare") {
+        match Shift::named(&word) {
+            None => {
+                let hint = shape::did_you_mean(&word, Shift::NAMES);
+                let known = if hint.is_empty() { format!("; known: {}", shape::quoted(&Shift::NAMES)) } else { hint };
+                rules.fault(Some(&word.place), format!("`{}` is not a comparison{known}", *word));
+            }
+            Some(shift) => match shift.unfit(&measure.time) {
+                Some(why) => rules.fault(Some(&word.place), format!("`{}` {why}", *word)),
+                None => made.extend(derived::comparisons(measure, shift, &word)),
+            },
+        }
+    }
+    made
+}
+
+/// A measure that is calculated from finished ones.
+fn calculated(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Measure {
+    let name = fields.needed("name");
+    let mut rules = Rules { faults, whose: format!("calculated measure `{}`", *name) };
+    let ways = ["expression", "share_of", "rank_of"];
+    let given: Vec<&str> = ways.into_iter().filter(|way| fields.given(way).is_some()).collect();
+    if given.len() != 1 {
+        let message = format!("needs one of {}", shape::quoted(&ways));
+        rules.fault(Some(fields.place()), message);
+    }
+    if given != ["rank_of"] {
+        rules.refuses(fields, &["order"], "for `rank_of`");
+    }
+    if given == ["expression"] {
+        rules.refuses(fields, &["within"], "for `share_of` and `rank_of`");
+    }
+    let word = fields.needed("within");
+    let within = derived::within(&word).unwrap_or_else(|| {
+        let message = format!("`{}` is neither `all` nor a dimension's name with `.parent` or a level", *word);
+        rules.fault(Some(&word.place), message);
+        derived::Within::All
+    });
+    let of = |way: &str| fields.text(way).unwrap_or_default();
+    let derived = match given.first() {
+        Some(&"share_of") => Derived::Share { of: of("share_of"), within },
+        Some(&"rank_of") => {
+            let ascending = *fields.needed("order") == "lowest_first";
+            Derived::Rank { of: of("rank_of"), within, ascending }
+        }
+        _ => Derived::Calculated { expression: of("expression") },
+    };
+    let (kind, unit_of, good_of) = derived::defaults(&derived);
+    if matches!(derived, Derived::Rank { .. }) {
+        rules.refuses(fields, &["type"], "not for a rank, which is an integer");
+    }
+    let declared: Option<Located<DataType>> = fields.number("type");
+    if let Some(declared) = declared.as_ref().filter(|declared| !declared.is_numeric()) {
+        rules.fault(Some(&declared.place), format!("a calculation gives a number, not {}", declared.value));
+    }
+    let Face { label, description, unit, good, role } = face(fields);
+    Measure {
+        label,
+        description,
+        state: State::Derived(derived),
+        time: TimeRule::All,
+        data_type: declared.map_or(kind, |declared| declared.value),
+        unit: unit.or(unit_of.map(str::to_owned)),
+        good: good.unwrap_or(good_of),
+        role,
+        call: None,
         name,
     }
 }

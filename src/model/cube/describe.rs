@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::derived::{Derived, Within};
 use super::{Additivity, Cube, Model, State, TimeRule};
 use crate::model::{Label, Located};
 
@@ -44,6 +45,9 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
             State::Average { of } => format!("average of {}", **of),
             State::Ratio { numerator, denominator } => format!("sum of {} / sum of {}", **numerator, **denominator),
             State::Distinct { of } => format!("distinct {}", **of),
+            State::Variance { of } => format!("variance of {}", **of),
+            State::StandardDeviation { of } => format!("standard deviation of {}", **of),
+            State::Derived(derived) => in_words(derived),
         };
         let time = match &measure.time {
             TimeRule::All => "",
@@ -71,6 +75,25 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
         let _ = writeln!(out, "  rollup {}: {kept}{time}, {measures}{filter}", *rollup.name);
     }
     out
+}
+
+fn in_words(derived: &Derived) -> String {
+    let group = |within: &Within| match within {
+        Within::All => "all".to_owned(),
+        Within::Parent(join) => format!("the parent in {join}"),
+        Within::Level { level, .. } => level.clone(),
+    };
+    match derived {
+        Derived::Moved { of, shift } => format!("{} at {shift}", **of),
+        Derived::Change { of, shift, relative: false } => format!("{} less that at {shift}", **of),
+        Derived::Change { of, shift, relative: true } => format!("relative change of {} from {shift}", **of),
+        Derived::Calculated { expression } => format!("calculated as {}", **expression),
+        Derived::Share { of, within } => format!("share of {} within {}", **of, group(within)),
+        Derived::Rank { of, within, ascending } => {
+            let order = if *ascending { "lowest" } else { "highest" };
+            format!("rank by {} within {}, the {order} first", **of, group(within))
+        }
+    }
 }
 
 /// `month, quarter, year`.

@@ -100,6 +100,7 @@ pub(super) static CUBE: Shape = Shape {
         may("joins", Kind::List(&Kind::Map(&JOIN)), "Dimensions; many facts to one member, always."),
         may("attributes", Kind::List(&Kind::Map(&ATTRIBUTE)), "Attributes that stand in the fact itself."),
         need("measures", Kind::List(&Kind::Map(&MEASURE)), "What is measured."),
+        may("calculated", Kind::List(&Kind::Map(&CALCULATED)), "Measures over finished measures, in order."),
         may(
             "rollups",
             Kind::List(&Kind::Map(&ROLLUP)),
@@ -155,26 +156,32 @@ static MEASURE: Shape = Shape {
         need("name", Kind::Name, "Name of the measure and of its column."),
         may("label", Kind::Label, "Name shown to people."),
         may("description", Kind::Label, "What it is, for people."),
-        need("state", Kind::OneOf(STATES), "What is stored and how it merges."),
+        may("state", Kind::OneOf(STATES), "What is stored and how it merges; needed unless the measure is made `from` another."),
         may("of", Kind::Text, "SQL expression over fact columns, or dimension.attribute. A count may do without."),
         may("numerator", Kind::TextOr(&PART), "Ratio: an SQL expression that is summed."),
         may("denominator", Kind::TextOr(&PART), "Ratio: an SQL expression that is summed."),
         may(
             "time",
-            Kind::OneOf(&["all", "close", "average_daily"]),
-            "Along time: every day, the last day, the daily average.",
+            Kind::OneOf(&["all", "close", "average_daily", "opening", "movement"]),
+            "Along time: every day, the last day, the daily average; of a balance its opening (the last day before the \
+             period) or its movement (close less opening).",
         )
         .or("all"),
+        may("from", Kind::Name, "Opening and movement: the measure with `time: close` that they are of."),
+        may("compare", Kind::List(&Kind::Text), COMPARE_DOC),
         may("day_sum", Kind::Name, "Daily average: fact column with the sum over the days that a row stands for."),
         may("type", Kind::DataType, "Integer for counts, decimal(9,6) for ratios, money for the rest unless stated."),
         may("unit", Kind::Text, "`CNY`, `percent`, `customers` ..."),
-        may("good", Kind::OneOf(&["up", "down", "none"]), "Which direction is favourable.").or("none"),
+        may("good", Kind::OneOf(&["up", "down", "none"]), "Which direction is favourable; none unless stated."),
         may("role", Kind::Name, "Analysis methods find their inputs by role."),
         may("call", Kind::OneOf(CALLS), "Another SQL aggregate by which tools may call it."),
     ],
 };
 
-const STATES: &[&str] = &["sum", "count", "min", "max", "avg", "ratio", "distinct"];
+const STATES: &[&str] = &["sum", "count", "min", "max", "avg", "ratio", "distinct", "variance", "stddev"];
+const COMPARE_DOC: &str = "Comparisons, as columns of their own named `<measure>_<comparison>`: `prior_period`, `prior_year`, \
+                           `year_start` (also `<measure>_vs_<comparison>` and `.._pct`), `mtd`, `qtd`, `ytd`, \
+                           `ytd_prior_year`, `rolling_3_months` (any number and unit).";
 const CALLS: &[&str] = &["sum", "count", "min", "max", "avg", "count_distinct"];
 
 pub(super) static PART: Shape = Shape {
@@ -182,6 +189,30 @@ pub(super) static PART: Shape = Shape {
     keys: &[
         need("state", Kind::OneOf(&["sum"]), "How it merges."),
         need("of", Kind::Text, "SQL expression over fact columns."),
+    ],
+};
+
+static CALCULATED: Shape = Shape {
+    name: "a calculated measure",
+    keys: &[
+        need("name", Kind::Name, "Name of the measure and of its column."),
+        may("label", Kind::Label, "Name shown to people."),
+        may("description", Kind::Label, "What it is, for people."),
+        may("expression", Kind::Text, "SQL expression over measures declared before it; a division by zero gives null."),
+        may("share_of", Kind::Name, "A sum or count, whose part in that of the group is taken."),
+        may("rank_of", Kind::Name, "A measure by whose value members are ranked in the group, from 1."),
+        may(
+            "within",
+            Kind::Text,
+            "The group of a share or rank, made of what the question groups by: `all`, `<dimension>.parent` (without the \
+             dimension's lowest level in the question), `<dimension>.<level>` (without levels below it).",
+        )
+        .or("all"),
+        may("order", Kind::OneOf(&["highest_first", "lowest_first"]), "Which value ranks first.").or("highest_first"),
+        may("type", Kind::DataType, "decimal(18,6) unless stated; a rank is an integer."),
+        may("unit", Kind::Text, "`CNY`, `percent`, `customers` ..."),
+        may("good", Kind::OneOf(&["up", "down", "none"]), "Which direction is favourable."),
+        may("role", Kind::Name, "Analysis methods find their inputs by role."),
     ],
 };
 

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cube, Dimension, Hierarchy, HierarchyKind, Join, Kept, Measure, Model, Rollup, SnapshotDays, TimeRule};
+use super::derived::{Derived, Within};
+use super::{
+    Cube, Dimension, Hierarchy, HierarchyKind, Join, Kept, Measure, Model, Rollup, SnapshotDays, State, TimeRule,
+};
 use crate::model::shape::{did_you_mean, quoted};
 use crate::model::table::{DataType, Table, TableKind};
 use crate::model::{Diagnostic, Located};
@@ -309,6 +312,9 @@ impl<'a> Check<'a> {
     }
 
     fn measure(&mut self, cube: &Cube, measure: &Measure, fact: Option<&Table>) {
+        if let Some(derived) = measure.derived() {
+            return self.derived(cube, measure, derived);
+        }
         let (rule, day_sum) = match &measure.time {
             TimeRule::All => return,
             TimeRule::Close => ("close", None),
@@ -337,6 +343,61 @@ impl<'a> Check<'a> {
             && !found.is_numeric()
         {
             self.fault(day_sum, &format!("column `{}` must be a number, not {found}", **day_sum));
+        }
+    }
+
+    fn derived(&mut self, cube: &Cube, measure: &Measure, derived: &Derived) {
+        let name = &measure.name;
+        if let Some(of) = derived.of().filter(|of| !of.is_empty()) {
+            let known = || cube.measures.iter().take_while(|earlier| *earlier.name != **name);
+            match known().find(|earlier| *earlier.name == **of) {
+                None => {
+                    let hint = near(of, &known().map(|earlier| earlier.name.as_str()).collect::<Vec<_>>());
+                    let message = format!("measure `{}`: no measure `{}` is declared before it{hint}", **name, **of);
+                    self.fault(of, &message);
+                }
+                Some(other) => {
+                    let adds = matches!(other.state, State::Sum { .. } | State::Count { .. });
+                    if matches!(derived, Derived::Share { .. }) && !adds {
+                        let message = format!(
+                            "measure `{}`: a share is of a sum or a count, whose parts add up to the whole, and `{}` is \
+                             neither",
+                            **name, **of
+                        );
+                        self.fault(of, &message);
+                    }
+                }
+            }
+        }
+        match derived {
+            Derived::Moved { .. } | Derived::Change { .. } if cube.time.is_none() => {
+                self.fault(name, &format!("measure `{}` compares along time and needs the cube's `time`", **name));
+            }
+            Derived::Share { within, .. } | Derived::Rank { within, .. } => self.within(cube, name, within),
+            _ => {}
+        }
+    }
+
+    /// The dimension and the level that a share or rank names.
+    fn within(&mut self, cube: &Cube, name: &Located<String>, within: &Within) {
+        let (Within::Parent(role) | Within::Level { join: role, .. }) = within else { return };
+        let Some(join) = cube.joins.iter().find(|join| join.name() == role) else {
+            let roles: Vec<&str> = cube.joins.iter().map(Join::name).collect();
+            let message = format!("measure `{}`: the cube joins no `{role}`{}", **name, near(role, &roles));
+            return self.fault(name, &message);
+        };
+        let (Within::Level { level, .. }, Some(dimension)) = (within, self.model.dimension(&join.dimension)) else {
+            return;
+        };
+        let levels: Vec<&str> = dimension
+            .hierarchies
+            .iter()
+            .flat_map(|hierarchy| &hierarchy.levels)
+            .map(|level| level.name.as_str())
+            .collect();
+        if !levels.contains(&level.as_str()) {
+            let message = format!("measure `{}`: `{role}` has no level `{level}`{}", **name, near(level, &levels));
+            self.fault(name, &message);
         }
     }
 
@@ -389,6 +450,12 @@ impl<'a> Check<'a> {
             };
             if rollup.measures[..at].iter().any(|earlier| **earlier == **name) {
                 self.fault(name, &format!("measure `{}` is named twice", **name));
+            } else if let Some(derived) = measure.derived() {
+                let of = derived.of().map_or_else(
+                    || "the measures of its expression".to_owned(),
+                    |of| format!("`{}`, from which it is finished", **of),
+                );
+                self.fault(name, &format!("measure `{}` stores nothing of its own; name {of}", **name));
             } else if matches!(measure.time, TimeRule::AverageDaily { day_sum: None })
                 && cube.fact.snapshot == Some(SnapshotDays::BusinessDay)
             {

@@ -197,6 +197,9 @@ fn state(state: &Kept) -> &'static str {
         Kept::Average { .. } => "avg",
         Kept::Ratio { .. } => "ratio",
         Kept::Distinct { .. } => "distinct",
+        Kept::Variance { .. } => "variance",
+        Kept::StandardDeviation { .. } => "stddev",
+        Kept::Derived(_) => "derived",
     }
 }
 
