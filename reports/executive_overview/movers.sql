@@ -1,21 +1,17 @@
 -- Which branch gained and which lost most deposits in a year. One row.
-WITH balances AS (
-  SELECT branch_code, branch, branch_name_en, month, SUM(balance) AS balance
-  FROM deposits
-  WHERE month IN ($month, $prior_year)
-  GROUP BY branch_code, branch, branch_name_en, month
-), changes AS (
+WITH branches AS (
   SELECT branch_code,
-         MAX(CASE WHEN $lang = 'en' THEN branch_name_en ELSE branch END) AS branch,
-         SUM(CASE WHEN month = $month THEN balance ELSE -balance END)    AS change
-  FROM balances
-  GROUP BY branch_code
-  HAVING COUNT(*) = 2
+         CASE WHEN $lang = 'en' THEN branch_name_en ELSE branch END AS branch,
+         MEASURE(balance_vs_prior_year)                             AS change
+  FROM deposits
+  WHERE month = $month
+  GROUP BY branch_code, branch, branch_name_en
+  HAVING SUM(balance) IS NOT NULL AND SUM(balance_prior_year) IS NOT NULL
 ), placed AS (
   SELECT branch, change,
          ROW_NUMBER() OVER (ORDER BY change DESC, branch_code) AS best,
          ROW_NUMBER() OVER (ORDER BY change, branch_code)      AS worst
-  FROM changes
+  FROM branches
 )
 SELECT COUNT(*)                                        AS branches,
        COUNT(CASE WHEN change > 0 THEN 1 END)          AS growing,

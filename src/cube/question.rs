@@ -131,10 +131,7 @@ impl Set<'_> {
 impl Want {
     /// Whether its state is zero, not null, where there is no row.
     fn counts(&self) -> bool {
-        matches!(
-            self,
-            Self::State { component: Component { fold: Fold::Rows | Fold::Count | Fold::Distinct, .. }, .. }
-        )
+        matches!(self, Self::State { component: Component { fold: Fold::Rows | Fold::Count | Fold::Distinct, .. }, .. })
     }
 }
 
@@ -256,12 +253,10 @@ impl Question<'_> {
             }
         }
         let mut plan = together(keys.len(), parts)?;
-        if !set.windows.is_empty() {
-            let windows = set.windows.iter().enumerate().map(|(n, window)| window.clone().alias(window_name(n)));
-            plan = LogicalPlanBuilder::from(plan)
-                .window(windows)
-                .and_then(LogicalPlanBuilder::build)
-                .map_err(internal)?;
+        // One node each: the planner takes windows of one node to be sorted alike.
+        for (n, window) in set.windows.iter().enumerate() {
+            let planned = LogicalPlanBuilder::from(plan).window([window.clone().alias(window_name(n))]);
+            plan = planned.and_then(LogicalPlanBuilder::build).map_err(internal)?;
         }
 
         let mut outputs = Vec::new();
@@ -317,7 +312,8 @@ impl Question<'_> {
                 Some(true) => timed.push((n, key)),
                 Some(false) => {}
                 None => {
-                    let mixed = "a balance or comparison needs time levels and other columns as separate grouping columns";
+                    let mixed =
+                        "a balance or comparison needs time levels and other columns as separate grouping columns";
                     return Err(Error::new(Code::TimeContext, mixed));
                 }
             }
@@ -458,8 +454,9 @@ impl Question<'_> {
             }));
         }
         let states = compiled.components()?.into_iter();
-        let states =
-            states.map(|component| set.add(0, Want::State { component, conditions: conditions.clone(), map })).collect();
+        let states = states
+            .map(|component| set.add(0, Want::State { component, conditions: conditions.clone(), map }))
+            .collect();
         let length = match (rule, map) {
             (TimeRule::AverageDaily { .. }, Some(n)) => Some(set.add(0, Want::Length(n))),
             _ => None,
@@ -496,8 +493,9 @@ impl Question<'_> {
         };
         let map = (rule != Days::All).then_some(0);
         let states = components.into_iter();
-        let states: Vec<Expr> =
-            states.map(|component| set.add(leaf, Want::State { component, conditions: conditions.clone(), map })).collect();
+        let states: Vec<Expr> = states
+            .map(|component| set.add(leaf, Want::State { component, conditions: conditions.clone(), map }))
+            .collect();
         let length = matches!(rule, Days::Daily { .. }).then(|| set.add(leaf, Want::Length(0)));
         let unfed = set.leaves[leaf].moved.as_ref().map(|(moved, _)| moved.unfed()).transpose()?.unwrap_or_default();
         let is_group = |values: Vec<(usize, ScalarValue)>| {

@@ -1,8 +1,8 @@
 //! Dimensions, cubes and measures. Design: `cubes.md`.
 
 mod decode;
-mod describe;
 mod derived;
+mod describe;
 mod keys;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod queries;
 mod rejects;
 mod rollups;
 mod snapshots;
+mod tie_outs;
 
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(super) trait SystemTable: Sync {
 
 /// All of them.
 pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] =
-    &[&loads::Loads, &queries::Queries, &rejects::Rejects, &rollups::Rollups, &snapshots::Snapshots];
+    &[&loads::Loads, &queries::Queries, &rejects::Rejects, &rollups::Rollups, &snapshots::Snapshots, &tie_outs::TieOuts];
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));

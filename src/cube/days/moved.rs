@@ -167,9 +167,12 @@ impl Coverage {
     fn grouped_unit(&self, ids: &[usize]) -> Result<Unit> {
         let same = |unit: &Unit| {
             let day = |row: usize| self.first + row as i32;
-            let alike = |row: usize| (ids[row] == ids[row - 1]) == (start(day(row), unit.name()) == start(day(row - 1), unit.name()));
+            let alike = |row: usize| {
+                (ids[row] == ids[row - 1]) == (start(day(row), unit.name()) == start(day(row - 1), unit.name()))
+            };
             // A group that comes again later is no period.
-            let mut begun: Vec<usize> = (0..ids.len()).filter(|row| *row == 0 || ids[*row] != ids[*row - 1]).map(|row| ids[row]).collect();
+            let mut begun: Vec<usize> =
+                (0..ids.len()).filter(|row| *row == 0 || ids[*row] != ids[*row - 1]).map(|row| ids[row]).collect();
             let count = begun.len();
             begun.sort_unstable();
             begun.dedup();
@@ -227,7 +230,9 @@ enum Prior {
 impl Moved {
     /// All pairs of a group and a day that feeds it.
     pub(in crate::cube) fn feeds(&self) -> Vec<Feed> {
-        let of = |(n, group): (usize, &Group)| group.days.iter().map(move |(day, weight)| (n, *day, *weight)).collect::<Vec<_>>();
+        let of = |(n, group): (usize, &Group)| {
+            group.days.iter().map(move |(day, weight)| (n, *day, *weight)).collect::<Vec<_>>()
+        };
         self.groups.iter().enumerate().flat_map(of).collect()
     }
 
@@ -266,7 +271,8 @@ impl Moved {
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
         for (n, values) in &self.keys {
-            let taken = take(values, &places, None).map_err(|error| Error::internal("cannot build a date map", error))?;
+            let taken =
+                take(values, &places, None).map_err(|error| Error::internal("cannot build a date map", error))?;
             fields.push(Field::new(group_column(*n), taken.data_type().clone(), true));
             arrays.push(taken);
         }

@@ -196,7 +196,9 @@ impl Derived {
     /// The measure it is made of; none for an expression, which may name several.
     pub fn of(&self) -> Option<&Located<String>> {
         match self {
-            Self::Moved { of, .. } | Self::Change { of, .. } | Self::Share { of, .. } | Self::Rank { of, .. } => Some(of),
+            Self::Moved { of, .. } | Self::Change { of, .. } | Self::Share { of, .. } | Self::Rank { of, .. } => {
+                Some(of)
+            }
             Self::Calculated { .. } => None,
         }
     }
@@ -224,8 +226,7 @@ pub(super) fn comparisons(measure: &Measure, shift: Shift, at: &Located<String>)
             at,
         ));
         let words = (format!(" against {en}, %"), format!("·较{zh}(%)"));
-        let mut relative =
-            comparison(measure, format!("{name}_pct"), (&words.0, &words.1), change(true), at);
+        let mut relative = comparison(measure, format!("{name}_pct"), (&words.0, &words.1), change(true), at);
         relative.data_type = RELATIVE;
         relative.unit = Some("percent".to_owned());
         relative.call = None;

@@ -156,7 +156,11 @@ static MEASURE: Shape = Shape {
         need("name", Kind::Name, "Name of the measure and of its column."),
         may("label", Kind::Label, "Name shown to people."),
         may("description", Kind::Label, "What it is, for people."),
-        may("state", Kind::OneOf(STATES), "What is stored and how it merges; needed unless the measure is made `from` another."),
+        may(
+            "state",
+            Kind::OneOf(STATES),
+            "What is stored and how it merges; needed unless the measure is made `from` another.",
+        ),
         may("of", Kind::Text, "SQL expression over fact columns, or dimension.attribute. A count may do without."),
         may("numerator", Kind::TextOr(&PART), "Ratio: an SQL expression that is summed."),
         may("denominator", Kind::TextOr(&PART), "Ratio: an SQL expression that is summed."),

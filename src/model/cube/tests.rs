@@ -1,4 +1,4 @@
-use super::{Additivity, HierarchyKind, Kept, State, TimeRule, describe_cube, parse};
+use super::{Additivity, HierarchyKind, Kept, Shift, State, TimeRule, describe_cube, parse};
 use crate::model::table::DataType;
 use crate::model::table::tests::tables;
 
@@ -261,8 +261,8 @@ fn unknown_measure_class() {
             ("state: sum, of: end_balance, time: close", "state: sum, of: end_balance, time: closing"),
         ],
         &[
-            "cubes/deposits.yaml:18:58: `time` must be one of `all`, `close`, `average_daily`, not `closing`",
-            "cubes/deposits.yaml:22:27: `state` must be one of `sum`, `count`, `min`, `max`, `avg`, `ratio`, `distinct`, not `maximum`; did you mean `max`?",
+            "cubes/deposits.yaml:18:58: `time` must be one of `all`, `close`, `average_daily`, `opening`, `movement`, not `closing`",
+            "cubes/deposits.yaml:22:27: `state` must be one of `sum`, `count`, `min`, `max`, `avg`, `ratio`, `distinct`, `variance`, `stddev`, not `maximum`; did you mean `max`?",
         ],
     );
 }
@@ -467,6 +467,134 @@ fn states_need_their_keys_and_types() {
             "cubes/deposits.yaml:24:27: `state` must be one of `sum`, not `min`",
             "cubes/deposits.yaml:24:60: a measure has no key `denominatr`; did you mean `denominator`?",
         ],
+    );
+}
+
+/// The good cube with comparisons at its balance, and calculated measures after its own.
+fn compared(list: &str, calculated: &[&str]) -> String {
+    let calculated = match calculated {
+        [] => String::new(),
+        entries => format!("  calculated:\n    - {}\n", entries.join("\n    - ")),
+    };
+    DEPOSITS
+        .replace("role: balance}", &format!("role: balance, label: {{en: Balance, zh-CN: 余额}}, compare: {list}}}"))
+        + &calculated
+}
+
+#[test]
+fn comparisons_are_measures_of_their_own() {
+    let text = compared("[prior_year, year_start]", &["{name: share, share_of: balance, within: organisation.parent}"]);
+    let text = text.replace(
+        "    - {name: accounts",
+        "    - {name: balance_opening, time: opening, from: balance}\n    - {name: accounts",
+    );
+    let (model, faults) = parse(&files(DIMENSIONS, &text), &tables(TABLES));
+    assert_eq!(faults, []);
+    let cube = model.cube("deposits").unwrap();
+    let names: Vec<&str> = cube.measures.iter().map(|measure| measure.name.as_str()).collect();
+    assert_eq!(
+        names[1..9],
+        [
+            "balance",
+            "balance_prior_year",
+            "balance_vs_prior_year",
+            "balance_vs_prior_year_pct",
+            "balance_year_start",
+            "balance_vs_year_start",
+            "balance_vs_year_start_pct",
+            "balance_daily_average",
+        ]
+    );
+    let change = cube.measure("balance_vs_year_start").unwrap();
+    assert_eq!(
+        (change.label["en"].as_str(), change.label["zh-CN"].as_str()),
+        ("Balance against start of year", "余额·较年初")
+    );
+    assert_eq!(
+        (change.data_type, change.unit.as_deref(), change.declared_aggregate()),
+        (DataType::MONEY, Some("CNY"), Some("sum"))
+    );
+    let relative = cube.measure("balance_vs_prior_year_pct").unwrap();
+    assert_eq!((relative.unit.as_deref(), relative.declared_aggregate()), (Some("percent"), None));
+    assert_eq!(relative.additivity(), Additivity::NonAdditive);
+    let opening = cube.measure("balance_opening").unwrap();
+    assert_eq!((opening.data_type, opening.unit.as_deref()), (DataType::MONEY, Some("CNY")));
+    let described = describe_cube(&model, cube);
+    assert!(described.contains(
+        "measure balance_opening: money in CNY, non-additive, balance at opening, call it by sum or MEASURE"
+    ));
+    assert!(described.contains("share of balance within the parent in organisation"), "{described}");
+}
+
+#[test]
+fn every_comparison_has_a_name_that_reads_back() {
+    for name in Shift::NAMES {
+        assert_eq!(Shift::named(name).unwrap().to_string(), name);
+    }
+    assert_eq!(Shift::named("rolling_12_month").unwrap().to_string(), "rolling_12_months");
+    for name in ["rolling_0_days", "rolling_3_parsecs", "ytd_prior_period", "opening", ""] {
+        assert_eq!(Shift::named(name), None, "{name}");
+    }
+}
+
+#[test]
+fn faults_of_comparisons_and_calculations() {
+    let said = |text: &str| {
+        let (_, faults) = parse(&files(DIMENSIONS, text), &tables(TABLES));
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        said(&compared("[prior_yaer, ytd]", &[])),
+        [
+            "cubes/deposits.yaml:18:144: measure `balance`: `prior_yaer` is not a comparison; did you mean `prior_year`?",
+            "cubes/deposits.yaml:18:156: measure `balance`: `ytd` adds days up, and the measure is taken at the close; compare its `average_daily` instead",
+        ]
+    );
+    assert_eq!(
+        said(&compared(
+            "[prior_year]",
+            &[
+                "{name: a, share_of: products}",
+                "{name: b, rank_of: balanse, within: organisation.parent}",
+                "{name: c, rank_of: balance, within: organisation.city}",
+                "{name: d, rank_of: balance, share_of: balance}",
+                "{name: e, expression: balance / accounts, within: all, order: highest_first}",
+            ]
+        )),
+        [
+            "cubes/deposits.yaml:26:27: cube `deposits`: measure `a`: a share is of a sum or a count, whose parts add up to the whole, and `products` is neither",
+            "cubes/deposits.yaml:27:26: cube `deposits`: measure `b`: no measure `balanse` is declared before it; did you mean `balance`?",
+            "cubes/deposits.yaml:28:14: cube `deposits`: measure `c`: `organisation` has no level `city`; known: `head_office`, `branch`, `outlet`",
+            "cubes/deposits.yaml:29:7: calculated measure `d`: needs one of `expression`, `share_of`, `rank_of`",
+            "cubes/deposits.yaml:30:49: calculated measure `e`: `within` is for `share_of` and `rank_of`",
+            "cubes/deposits.yaml:30:62: calculated measure `e`: `order` is for `rank_of`",
+        ]
+    );
+    let opening =
+        |entry: &str| DEPOSITS.replace("    - {name: accounts", &format!("    - {entry}\n    - {{name: accounts"));
+    assert_eq!(
+        said(&opening("{name: first, time: opening, from: interest, state: sum}")),
+        [
+            "cubes/deposits.yaml:20:42: measure `first`: `interest` is not a measure with `time: close` that is declared before it",
+            "cubes/deposits.yaml:20:52: measure `first`: `state` is for a measure with a state of its own; this one has that of its `from`",
+        ]
+    );
+    assert_eq!(
+        said(&opening("{name: nothing}")),
+        ["cubes/deposits.yaml:20:7: measure `nothing`: a measure needs the key `state`"]
+    );
+}
+
+#[test]
+fn a_rollup_stores_no_comparison() {
+    let text = compared("[prior_year]", &[])
+        + "  rollups:\n    - {name: r, dims: [], time: month, measures: [balance_prior_year]}\n";
+    let (_, faults) = parse(&files(DIMENSIONS, &text), &tables(TABLES));
+    assert_eq!(
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "cubes/deposits.yaml:26:51: cube `deposits`: rollup `r`: measure `balance_prior_year` stores nothing of its own; name `balance`, from which it is finished"
+        ]
     );
 }
 

@@ -32,11 +32,11 @@ fn every_reference_resolves() {
 fn a_key_table_becomes_a_schema() {
     let schema = schema("cubes").unwrap();
     let measure = &schema["$defs"]["measure"];
-    assert_eq!(measure["required"], json!(["name", "state"]));
+    assert_eq!(measure["required"], json!(["name"]));
     assert_eq!(measure["additionalProperties"], json!(false));
     assert_eq!(
         measure["properties"]["state"]["enum"],
-        json!(["sum", "count", "min", "max", "avg", "ratio", "distinct"])
+        json!(["sum", "count", "min", "max", "avg", "ratio", "distinct", "variance", "stddev"])
     );
     assert_eq!(measure["properties"]["time"]["default"], json!("all"));
     assert_eq!(measure["properties"]["numerator"]["anyOf"][1], json!({"$ref": "#/$defs/part_of_ratio"}));

@@ -41,18 +41,29 @@ const TABLES: &[&str] = &[
      (25,'nanning','南宁分行','Nanning Branch',2.2,90),(26,'urumqi','乌鲁木齐分行','Urumqi Branch',2.0,-10),\
      (27,'shaoxing','绍兴分行','Shaoxing Branch',2.0,110),(28,'hohhot','呼和浩特分行','Hohhot Branch',1.8,-20)) \
      AS t(b, branch_code, branch, branch_name_en, weight, growth)",
-    "CREATE TABLE deposits AS SELECT month, branch_code, branch, branch_name_en, \
+    "CREATE TABLE held AS SELECT month, branch_code, branch, branch_name_en, b, growth, \
      CAST(weight * 1.37e8 * (1 + growth / 1000.0 * (n - 35) / 12.0) * (1 + 0.012 * sin(n + b)) AS DECIMAL(18,2)) AS balance, \
      CAST(weight * 1.34e8 * (1 + growth / 1000.0 * (n - 35) / 12.0) AS DECIMAL(18,2)) AS balance_daily_average, \
      CAST(weight * 1200 * (1 + growth / 3000.0 * (n - 35) / 12.0) AS BIGINT) AS customers FROM months CROSS JOIN branches",
-    "CREATE TABLE credit AS SELECT month, branch_code, branch, branch_name_en, \
+    // What a cube gives for `compare`, shares and ranks.
+    "CREATE VIEW deposits AS SELECT *, balance * 0.99 AS balance_prior_period, balance * 0.01 AS balance_vs_prior_period, \
+     balance * (1 - growth / 1000.0) AS balance_prior_year, balance * (growth / 1000.0) AS balance_vs_prior_year, \
+     CAST(growth / 1000.0 AS DECIMAL(18,6)) AS balance_vs_prior_year_pct, CAST(0.036 AS DECIMAL(18,6)) AS balance_share, \
+     b AS balance_rank, customers - 3 AS customers_prior_period, customers - 40 AS customers_prior_year FROM held",
+    "CREATE TABLE lent AS SELECT month, branch_code, branch, branch_name_en, \
      CAST(weight * 0.81e8 * (1 + growth / 1400.0 * (n - 35) / 12.0) AS DECIMAL(18,2)) AS outstanding, \
      CAST(0.0112 + 0.0002 * (n - 24) + 0.0004 * sin(n) + 0.004 * sin(b * 2) AS DECIMAL(9,6)) AS non_performing_ratio, \
      CAST(0.0203 + 0.0001 * (n - 24) AS DECIMAL(9,6)) AS overdue_ratio FROM months CROSS JOIN branches",
-    "CREATE TABLE profit AS SELECT month, branch_code, concat('c', c.value) AS customer_id, \
+    "CREATE VIEW credit AS SELECT *, outstanding * 0.99 AS outstanding_prior_period, outstanding * 0.95 AS outstanding_prior_year, \
+     non_performing_ratio - 0.0002 AS non_performing_ratio_prior_period, \
+     non_performing_ratio - 0.0024 AS non_performing_ratio_prior_year, \
+     CAST(0.0024 AS DECIMAL(9,6)) AS non_performing_ratio_vs_prior_year FROM lent",
+    "CREATE TABLE earned AS SELECT month, branch_code, concat('c', c.value) AS customer_id, \
      CAST(weight * (90000.0 / (c.value + 12) - 380) * (1 + 0.03 * sin(n)) AS DECIMAL(18,2)) AS contribution, \
      CAST(0.41 AS DECIMAL(18,6)) AS cost_income_ratio \
      FROM months CROSS JOIN branches CROSS JOIN generate_series(1, 300) AS c WHERE c.value % 28 + 1 = b OR c.value < 4",
+    "CREATE VIEW profit AS SELECT *, contribution * 0.98 AS contribution_prior_period, contribution * 0.93 AS contribution_prior_year, \
+     contribution * 11 AS contribution_ytd FROM earned",
     "CREATE TABLE complaints AS SELECT month, branch_code, branch, branch_name_en, \
      CAST(weight * (CASE WHEN branch_code = 'taiyuan' THEN 40 ELSE 10 END) AS BIGINT) AS complaints, \
      CAST(CASE WHEN branch_code = 'taiyuan' AND n > 12 THEN 0.55 ELSE 0.92 + 0.02 * sin(n + b * 3) END AS DECIMAL(9,6)) AS in_time_rate \
@@ -86,8 +97,10 @@ fn project() -> (Model, Report) {
 }
 
 fn stand_in(sql: &str) -> String {
-    sql.replace("MEASURE(customers)", "SUM(customers)")
+    sql.replace("MEASURE(customers", "SUM(customers")
         .replace("MEASURE(balance_daily_average)", "SUM(balance_daily_average)")
+        .replace("MEASURE(balance_vs_prior_period)", "SUM(balance_vs_prior_period)")
+        .replace("MEASURE(balance_vs_prior_year)", "SUM(balance_vs_prior_year)")
         .replace("MEASURE(", "AVG(")
 }
 
