@@ -42,7 +42,8 @@ pub use snapshots::SnapshotRow;
 const APPLICATION_ID: i64 = 0x4354_4873;
 
 /// Forward only. The position is the schema version (`user_version`), so a step is never changed once it was released: add one.
-const MIGRATIONS: &[&str] = &[include_str!("catalog/migrations/0001_spine.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("catalog/migrations/0001_spine.sql"), include_str!("catalog/migrations/0002_statement_cache.sql")];
 
 /// How long a connection waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

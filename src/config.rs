@@ -68,6 +68,10 @@ pub struct QueryConfig {
     pub concurrent: usize,
     /// Most rows of a cube that a statement without an aggregate gets.
     pub detail_rows: u64,
+    /// Room for results that are kept between statements, MiB; 0 keeps none.
+    pub result_cache_mib: u64,
+    /// Largest result that is kept, MiB.
+    pub cached_result_mib: u64,
     /// Threads of one statement; 0 means one per core.
     pub target_partitions: usize,
     /// Folder for sorts and joins that outgrow their memory.
@@ -153,6 +157,8 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
             total_memory_mib: query.number_or("total_memory_mib", u64::MAX),
             concurrent: query.number_or("concurrent", 1),
             detail_rows: query.number_or("detail_rows", 1),
+            result_cache_mib: query.number_or("result_cache_mib", 0),
+            cached_result_mib: query.number_or("cached_result_mib", 1),
             target_partitions: query.number_or("target_partitions", 0),
             spill_dir: query.text("spill_dir").map(|text| text.value),
         },

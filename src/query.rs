@@ -2,8 +2,10 @@
 //!
 //! In order: what a statement may be ([`gate`]), what the principal may see ([`schema`]), what it means (`cube`), what it
 //! may read ([`lint`]), a durable record that it began, and then rows under a deadline and a memory budget. Dropping the
-//! rows cancels the statement.
+//! rows cancels the statement. What was planned or computed before for the same rights at the same snapshot is kept
+//! ([`cache`]); who may ask, the record and the deadline are the same for it.
 
+mod cache;
 mod explain;
 mod gate;
 mod lint;
@@ -18,16 +20,15 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::ParamValues;
-use datafusion::common::ScalarValue;
-use datafusion::execution::session_state::SessionState;
+use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::cache::Reused;
 use crate::auth::{Principal, Scope};
 use crate::catalog::{Catalog, QueryRow};
 use crate::clock::Clock;
@@ -82,12 +83,42 @@ pub struct Statement {
     pub snapshot: Option<i64>,
     /// Which rollups may answer; any unless given. The answer is the same.
     pub rollups: Rollups,
+    /// Whether a kept result may answer. The answer is the same.
+    pub cache: ResultCache,
 }
 
 impl Statement {
     /// A statement without parameters over the newest snapshot.
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), parameters: None, schema: None, snapshot: None, rollups: Rollups::On }
+        Self {
+            sql: sql.into(),
+            parameters: None,
+            schema: None,
+            snapshot: None,
+            rollups: Rollups::On,
+            cache: ResultCache::On,
+        }
+    }
+}
+
+/// Whether the rows of a statement may come from an equal one before it, and are kept for the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultCache {
+    /// They may.
+    #[default]
+    On,
+    /// They are computed, and not kept.
+    Off,
+}
+
+impl ResultCache {
+    /// `on` or `off`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
     }
 }
 
@@ -198,6 +229,7 @@ struct Inner {
     admission: Arc<Semaphore>,
     bindings: Mutex<HashMap<BindingKey, Binding>>,
     branches: Mutex<Option<(i64, Arc<Vec<Branch>>)>>,
+    kept: cache::Kept,
 }
 
 /// Snapshot, branches (`None`: the bank), cube.
@@ -219,23 +251,35 @@ struct PreparedInner {
     face: Face,
     statement: Statement,
     snapshot: Arc<Snapshot>,
+    key: Arc<cache::Key>,
+    planned: Arc<Planned>,
+    /// The plan was kept from a statement before.
+    plan_reused: bool,
+}
+
+/// What a statement means at a snapshot, to everybody with the same rights.
+struct Planned {
     parameters: SchemaRef,
     /// Analysed and optimised; `None` while parameters are missing.
     plan: Option<LogicalPlan>,
     schema: SchemaRef,
     /// Where its figures come from, a route for each aggregate over a cube.
     routes: Vec<Route>,
+    /// It explains instead of answering.
+    explain: bool,
+    /// It follows from its key alone, so that it may be kept.
+    lasting: bool,
 }
 
 impl Prepared {
     /// Exactly the schema of the rows: plain types, all nullable.
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.0.schema)
+        Arc::clone(&self.0.planned.schema)
     }
 
     /// The parameters that the statement names, with the types the planner infers; all nullable.
     pub fn parameter_schema(&self) -> SchemaRef {
-        Arc::clone(&self.0.parameters)
+        Arc::clone(&self.0.planned.parameters)
     }
 
     /// The snapshot that the rows come from.
@@ -245,7 +289,7 @@ impl Prepared {
 
     /// Which rollups answer (`used`), which do not and why (`refused`), and each aggregate's source (`routes`).
     pub fn rollups(&self) -> serde_json::Value {
-        let routes = &self.0.routes;
+        let routes = &self.0.planned.routes;
         let refused: Vec<_> = routes.iter().flat_map(|route| &route.refused).collect();
         json!({"used": used(routes), "refused": refused, "routes": routes})
     }
@@ -321,6 +365,7 @@ impl Door {
         let admitted = config.query.concurrent.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
         Ok(Self(Arc::new(Inner {
             admission: Arc::new(Semaphore::new(admitted)),
+            kept: cache::Kept::new(&config.query),
             config,
             cubes,
             engine,
@@ -345,16 +390,10 @@ impl Door {
         }
     }
 
-    /// Plans a statement: gate, names, types, measures. No data file is opened.
+    /// Plans a statement, or takes the plan that an equal one left. No data file is opened.
     pub async fn prepare(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Prepared> {
         if principal.has_role("reader") && !principal.has_role("analyst") && face != Face::Report {
             return Err(Error::new(Code::Denied, "this login may open reports, but not run statements of its own"));
-        }
-        let (parsed, explain) = gate::check(&statement.sql)?;
-        if let Rollups::Only(name) = &statement.rollups
-            && !self.0.cubes.has_rollup(name)
-        {
-            return Err(Error::new(Code::NoSuchObject, format!("there is no rollup `{name}`")));
         }
         let snapshot = match statement.snapshot {
             Some(id) => self.0.warehouse.snapshot(id).await?,
@@ -364,7 +403,47 @@ impl Door {
             Some(schema) => schema.clone(),
             None => self.default_schema(principal),
         };
-        let session = self.session(principal, &snapshot, &default_schema).await?;
+        let key = Arc::new(cache::Key::new(principal, snapshot.id, &default_schema, &statement)?);
+        let kept = self.0.kept.plan(&key);
+        let plan_reused = kept.is_some();
+        let planned = match kept {
+            Some(planned) => planned,
+            None => {
+                let planned = Arc::new(self.plan(principal, &snapshot, &default_schema, &statement).await?);
+                if planned.lasting {
+                    self.0.kept.keep_plan(&key, &planned);
+                }
+                planned
+            }
+        };
+        Ok(Prepared(Arc::new(PreparedInner {
+            door: self.clone(),
+            principal: principal.clone(),
+            face,
+            statement,
+            snapshot,
+            key,
+            planned,
+            plan_reused,
+        })))
+    }
+
+    /// Gate, names, types, measures. What it reads of its arguments stands in [`cache::Key`].
+    async fn plan(
+        &self,
+        principal: &Principal,
+        snapshot: &Arc<Snapshot>,
+        default_schema: &str,
+        statement: &Statement,
+    ) -> Result<Planned> {
+        let (parsed, explain) = gate::check(&statement.sql)?;
+        if let Rollups::Only(name) = &statement.rollups
+            && !self.0.cubes.has_rollup(name)
+        {
+            return Err(Error::new(Code::NoSuchObject, format!("there is no rollup `{name}`")));
+        }
+        let catalogs = self.catalogs(principal, snapshot).await?;
+        let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema)?;
         let unbound =
             session.statement_to_plan(parsed).await.map_err(|error| gate::planning_error(error, &statement.sql))?;
         gate::check_plan(&unbound)?;
@@ -381,41 +460,39 @@ impl Door {
             Some(plan) => (rewrite(plan, &session, limit, &mut navigation)?, true),
             None => (rewrite(bind_nulls(&unbound, &parameters)?, &session, limit, &mut navigation)?, false),
         };
+        // The statement's own functions, and those of the measures that it calls.
+        let lasting = !catalogs.gave_records() && cache::repeatable(&unbound) && cache::repeatable(&rewritten);
         if explain {
-            let completeness = self.completeness(&snapshot).await?;
-            rewritten = explain::plan(&navigation.routes, &snapshot, &completeness.seen_by(principal))?;
+            let completeness = self.completeness(snapshot).await?;
+            rewritten = explain::plan(&navigation.routes, snapshot, &completeness.seen_by(principal))?;
         }
         let schema = wire::schema(rewritten.schema());
         let plan = match complete {
             true => Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?),
             false => None,
         };
-        Ok(Prepared(Arc::new(PreparedInner {
-            door: self.clone(),
-            principal: principal.clone(),
-            face,
-            statement,
-            snapshot,
-            parameters,
-            plan,
-            schema,
-            routes: navigation.routes,
-        })))
+        Ok(Planned { parameters, plan, schema, routes: navigation.routes, explain, lasting })
     }
 
-    /// Runs a planned statement. The record that it began is durable before a row can be read.
+    /// Runs a planned statement, or gives the rows that an equal one left. The record that it began is durable before a row
+    /// can be read.
     pub async fn run(&self, prepared: Prepared) -> Result<Answer> {
         let inner = &*prepared.0;
-        let Some(plan) = &inner.plan else {
-            let names = inner.parameters.fields().iter().map(|field| format!("`{}`", field.name()));
+        let planned = &*inner.planned;
+        let Some(plan) = &planned.plan else {
+            let names = planned.parameters.fields().iter().map(|field| format!("`{}`", field.name()));
             let names = names.collect::<Vec<_>>().join(", ");
             return Err(Error::new(Code::BadRequest, format!("the statement needs values for {names}")));
         };
-        let wait = Duration::from_secs(self.0.config.query.deadline_seconds.min(10));
-        let permit = tokio::time::timeout(wait, Arc::clone(&self.0.admission).acquire_owned())
-            .await
-            .map_err(|_| Error::new(Code::Queue, "too many statements are running; try again in a moment"))?
-            .map_err(|error| Error::internal("the server is stopping", error))?;
+        let may_keep = planned.lasting && !planned.explain && inner.statement.cache == ResultCache::On;
+        let kept = if may_keep { self.0.kept.rows(&inner.key) } else { None };
+        // Rows that are there already take no memory and no threads.
+        let permit = if kept.is_some() { None } else { Some(self.admit().await?) };
+        let reused = match &kept {
+            Some(_) => Reused::Result,
+            None if inner.plan_reused => Reused::Plan,
+            None => Reused::None,
+        };
 
         let started_at = self.0.clock.now();
         let row = QueryRow {
@@ -428,42 +505,68 @@ impl Door {
             rows: None,
             bytes: None,
             snapshot_id: Some(inner.snapshot.id),
-            rollup: Some(used(&inner.routes).join(", ")).filter(|used| !used.is_empty()),
-            reasons: Some(reasons(&inner.routes)).filter(|reasons| !reasons.is_empty()),
+            rollup: Some(used(&planned.routes).join(", ")).filter(|used| !used.is_empty()),
+            reasons: Some(reasons(&planned.routes)).filter(|reasons| !reasons.is_empty()),
+            cache: reused.as_str().to_owned(),
             status: "running".to_owned(),
             error_code: None,
         };
         self.0.catalog.begin_query(&row).await?;
         let query_id = row.query_id.clone();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.0.config.query.deadline_seconds);
-        let mut running = rows::Running::new(self, row, Arc::clone(&inner.schema), deadline, permit);
+        let mut running = rows::Running::new(self, row, deadline, permit);
 
-        let started = async {
-            let session = self.session(&inner.principal, &inner.snapshot, HEAD_OFFICE).await?;
-            let physical = session
-                .query_planner()
-                .create_physical_plan(plan, &session)
-                .await
-                .map_err(|error| rows::execution_error(error, &query_id))?;
-            lint::check(&physical, &inner.principal.scope)?;
-            self.0.engine.run(physical, session.task_ctx()).map_err(|error| rows::execution_error(error, &query_id))
-        }
-        .await;
+        let started = match kept {
+            Some(rows) => rows.stream().map(|rows| (rows, None)),
+            None => {
+                let recording = if may_keep { self.0.kept.record(&inner.key, &planned.schema) } else { None };
+                self.execute(inner, plan, &query_id).await.map(|rows| (rows, recording))
+            }
+        };
         match started {
-            Ok(stream) => running.start(stream),
+            Ok((rows, recording)) => running.start(rows, recording),
             Err(error) => {
                 running.end(Some(&error)).await;
                 return Err(error);
             }
         }
-        let provenance = self.provenance(&query_id, &prepared).await?;
+        let provenance = self.provenance(&query_id, &prepared, reused).await?;
         Ok(Answer {
             query_id,
             snapshot_id: inner.snapshot.id,
-            schema: Arc::clone(&inner.schema),
+            schema: Arc::clone(&planned.schema),
             rows: running.into_stream(),
             provenance,
         })
+    }
+
+    /// A place among the statements that run.
+    async fn admit(&self) -> Result<OwnedSemaphorePermit> {
+        let wait = Duration::from_secs(self.0.config.query.deadline_seconds.min(10));
+        tokio::time::timeout(wait, Arc::clone(&self.0.admission).acquire_owned())
+            .await
+            .map_err(|_| Error::new(Code::Queue, "too many statements are running; try again in a moment"))?
+            .map_err(|error| Error::internal("the server is stopping", error))
+    }
+
+    /// Starts a plan over the files. Its rows come in the announced schema.
+    async fn execute(
+        &self,
+        inner: &PreparedInner,
+        plan: &LogicalPlan,
+        query_id: &str,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let failed = |error| rows::execution_error(error, query_id);
+        let catalogs = self.catalogs(&inner.principal, &inner.snapshot).await?;
+        let session = self.0.engine.session(Arc::new(catalogs), HEAD_OFFICE)?;
+        let physical = session.query_planner().create_physical_plan(plan, &session).await.map_err(failed)?;
+        lint::check(&physical, &inner.principal.scope)?;
+        let rows = self.0.engine.run(physical, session.task_ctx()).map_err(failed)?;
+        let (schema, query_id) = (Arc::clone(&inner.planned.schema), query_id.to_owned());
+        let fit = move |batch: PlanResult<RecordBatch>| {
+            wire::fit(&batch.map_err(|error| rows::execution_error(error, &query_id))?, &schema)
+        };
+        Ok(rows.map(fit).boxed())
     }
 
     /// Plans and runs a statement.
@@ -614,7 +717,7 @@ impl Door {
     }
 
     /// Where the figures of a statement come from. A branch is told of its own close only.
-    async fn provenance(&self, query_id: &str, prepared: &Prepared) -> Result<serde_json::Value> {
+    async fn provenance(&self, query_id: &str, prepared: &Prepared, reused: Reused) -> Result<serde_json::Value> {
         let snapshot = &prepared.0.snapshot;
         let completeness = self.completeness(snapshot).await?.seen_by(&prepared.0.principal);
         Ok(json!({
@@ -624,6 +727,7 @@ impl Door {
             "as_of": crate::model::time::iso(snapshot.as_of),
             "completeness": completeness,
             "rollups": prepared.rollups(),
+            "cache": reused.as_str(),
             "notices": [],
         }))
     }
@@ -636,15 +740,10 @@ impl Door {
         refresh(&self.0.cubes, &self.0.engine, &self.0.warehouse, cubes, branches, progress).await
     }
 
-    async fn session(
-        &self,
-        principal: &Principal,
-        snapshot: &Arc<Snapshot>,
-        default_schema: &str,
-    ) -> Result<SessionState> {
+    /// What a principal may see at a snapshot.
+    async fn catalogs(&self, principal: &Principal, snapshot: &Arc<Snapshot>) -> Result<schema::Catalogs> {
         let branches = self.branches(snapshot).await?;
-        let catalogs = schema::Catalogs::new(self, principal, Arc::clone(snapshot), branches);
-        self.0.engine.session(Arc::new(catalogs), default_schema)
+        Ok(schema::Catalogs::new(self, principal, Arc::clone(snapshot), branches))
     }
 
     /// A cube's data at a snapshot, kept between statements.

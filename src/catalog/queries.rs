@@ -37,6 +37,8 @@ pub struct QueryRow {
     pub rollup: Option<String>,
     /// Why others did not.
     pub reasons: Option<String>,
+    /// What was kept of an equal statement before: `none`, its `plan` or its `result`.
+    pub cache: String,
     /// `running`, `ok`, `failed`, `cancelled` or `refused`.
     pub status: String,
     pub error_code: Option<String>,
@@ -56,6 +58,7 @@ impl FromRow<'_, SqliteRow> for QueryRow {
             snapshot_id: row.try_get("snapshot_id")?,
             rollup: row.try_get("rollup")?,
             reasons: row.try_get("reasons")?,
+            cache: row.try_get("cache")?,
             status: row.try_get("status")?,
             error_code: row.try_get("error_code")?,
         })
@@ -105,11 +108,12 @@ async fn write_group(writer: &SqlitePool, process: &str, group: &[Waiting]) -> s
     for (row, _) in group {
         sqlx::query(
             "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
-               snapshot_id, rollup, reasons, status, error_code) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+               snapshot_id, rollup, reasons, cache, status, error_code) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
              ON CONFLICT (query_id) DO UPDATE SET duration_ms = excluded.duration_ms, rows = excluded.rows, \
                bytes = excluded.bytes, snapshot_id = excluded.snapshot_id, rollup = excluded.rollup, \
-               reasons = excluded.reasons, status = excluded.status, error_code = excluded.error_code",
+               reasons = excluded.reasons, cache = excluded.cache, status = excluded.status, \
+               error_code = excluded.error_code",
         )
         .bind(&row.query_id)
         .bind(process)
@@ -123,6 +127,7 @@ async fn write_group(writer: &SqlitePool, process: &str, group: &[Waiting]) -> s
         .bind(row.snapshot_id)
         .bind(&row.rollup)
         .bind(&row.reasons)
+        .bind(&row.cache)
         .bind(&row.status)
         .bind(&row.error_code)
         .execute(&mut *tx)

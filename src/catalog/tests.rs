@@ -220,6 +220,7 @@ fn statement(id: &str, status: &str) -> QueryRow {
         snapshot_id: Some(1),
         rollup: None,
         reasons: None,
+        cache: "none".into(),
         status: status.into(),
         error_code: None,
     }

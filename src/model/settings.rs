@@ -48,6 +48,14 @@ static QUERY: Shape = Shape {
             "Most rows of a cube that a statement without an aggregate gets.",
         )
         .or("1000"),
+        may(
+            "result_cache_mib",
+            Kind::Integer(0, 1 << 20),
+            "Room for results that are kept for equal statements at the same snapshot with the same rights, MiB; 0 keeps none.",
+        )
+        .or("64"),
+        may("cached_result_mib", Kind::Integer(1, 1 << 10), "Largest result that is kept, MiB; at most half the room.")
+            .or("10"),
         may("target_partitions", Kind::Integer(0, 1024), "Threads of one statement; 0 means one per core.").or("0"),
         may(
             "spill_dir",

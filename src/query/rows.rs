@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
@@ -11,38 +10,34 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Door, wire};
+use super::Door;
+use super::cache::Recording;
 use crate::catalog::QueryRow;
-use crate::engine;
 use crate::error::{Code, Error, Fault, Result};
 
 /// Owns everything that a statement holds; dropping it stops the plan's tasks and writes the end of the record.
 pub(super) struct Running {
     door: Door,
     row: QueryRow,
-    schema: SchemaRef,
     deadline: Instant,
-    stream: Option<engine::Rows>,
+    stream: Option<BoxStream<'static, Result<RecordBatch>>>,
+    /// Of a result that is to be kept.
+    recording: Option<Recording>,
     rows: u64,
     bytes: u64,
     ended: bool,
-    _permit: OwnedSemaphorePermit,
+    /// Rows that were kept need none.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Running {
-    pub(super) fn new(
-        door: &Door,
-        row: QueryRow,
-        schema: SchemaRef,
-        deadline: Instant,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(door: &Door, row: QueryRow, deadline: Instant, permit: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             door: door.clone(),
             row,
-            schema,
             deadline,
             stream: None,
+            recording: None,
             rows: 0,
             bytes: 0,
             ended: false,
@@ -50,28 +45,33 @@ impl Running {
         }
     }
 
-    pub(super) fn start(&mut self, stream: engine::Rows) {
+    pub(super) fn start(&mut self, stream: BoxStream<'static, Result<RecordBatch>>, recording: Option<Recording>) {
         self.stream = Some(stream);
+        self.recording = recording;
     }
 
-    /// The next batch in the announced schema; the record is closed with the last one or the first error.
+    /// The next batch; the record is closed with the last one or the first error.
     async fn next(&mut self) -> Option<Result<RecordBatch>> {
         let result = match timeout_at(self.deadline, self.stream.as_mut()?.next()).await {
             Err(_) => {
                 let seconds = self.door.0.config.query.deadline_seconds;
                 Some(Err(Error::new(Code::Deadline, format!("the statement was stopped after {seconds} seconds"))))
             }
-            Ok(None) => None,
-            Ok(Some(Ok(batch))) => Some(wire::fit(&batch, &self.schema)),
-            Ok(Some(Err(error))) => Some(Err(execution_error(error, &self.row.query_id))),
+            Ok(next) => next,
         };
         match &result {
             Some(Ok(batch)) => {
                 self.rows += batch.num_rows() as u64;
                 self.bytes += batch.get_array_memory_size() as u64;
+                self.recording = self.recording.take().and_then(|recording| recording.with(batch));
             }
             Some(Err(error)) => self.end(Some(error)).await,
-            None => self.end(None).await,
+            None => {
+                if let Some(recording) = self.recording.take() {
+                    recording.keep();
+                }
+                self.end(None).await;
+            }
         }
         result
     }

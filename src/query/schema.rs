@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -106,6 +107,8 @@ struct View {
     snapshot: Arc<Snapshot>,
     branches: Arc<Vec<Branch>>,
     schemas: Vec<String>,
+    /// A table of the schema `system` was asked for.
+    records: AtomicBool,
 }
 
 impl std::fmt::Debug for Catalogs {
@@ -117,7 +120,20 @@ impl std::fmt::Debug for Catalogs {
 impl Catalogs {
     pub(super) fn new(door: &Door, principal: &Principal, snapshot: Arc<Snapshot>, branches: Arc<Vec<Branch>>) -> Self {
         let schemas = schemas(principal, &branches);
-        Self(Arc::new(View { door: door.clone(), principal: principal.clone(), snapshot, branches, schemas }))
+        Self(Arc::new(View {
+            door: door.clone(),
+            principal: principal.clone(),
+            snapshot,
+            branches,
+            schemas,
+            records: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether the statement was given records of the server: rows of this moment and for this principal's name, where all
+    /// others follow from the snapshot and the rights. Whatever a statement calls them, it gets them here.
+    pub(super) fn gave_records(&self) -> bool {
+        self.0.records.load(Ordering::Relaxed)
     }
 }
 
@@ -189,7 +205,10 @@ impl OneSchema {
                 crate::cube::table(&door.0.engine, &door.0.warehouse, snapshot, table, own.as_ref()).await.map(Some)
             }
             SYSTEM => match SYSTEM_TABLES.iter().find(|table| table.name() == name) {
-                Some(table) => table.provider(door, principal, snapshot).await.map(Some),
+                Some(table) => {
+                    self.view.records.store(true, Ordering::Relaxed);
+                    table.provider(door, principal, snapshot).await.map(Some)
+                }
                 None => Ok(None),
             },
             INFORMATION => information(name, &tables(door, principal, branches), &self.view.schemas),

@@ -139,6 +139,32 @@ async fn parameters_are_bound_and_the_rows_run_in_order() {
     assert_eq!(names, ["shanghai", "beijing"]);
 }
 
+#[tokio::test]
+async fn what_was_kept_is_told_in_the_trailers() {
+    const SQL: &str = "SELECT branch, SUM(balance) AS balance FROM deposits GROUP BY branch ORDER BY branch";
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    let reused = async |client: &mut FlightSqlServiceClient<Channel>, info: &FlightInfo| {
+        let mut stream = client.do_get(ticket(info)).await.unwrap();
+        let batches: Vec<RecordBatch> = stream.by_ref().try_collect().await.unwrap();
+        let cache = stream.trailers().unwrap().get("x-cache").unwrap().to_str().unwrap().to_owned();
+        // The columns alone: the schema names the statement.
+        (cache, arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap().columns().to_vec())
+    };
+    // What was planned to prepare it is not planned again to run it.
+    let mut prepared = client.prepare(SQL.to_owned(), None).await.unwrap();
+    let info = prepared.execute().await.unwrap();
+    let (first, rows) = reused(&mut client, &info).await;
+    let again = prepared.execute().await.unwrap();
+    let (second, same) = reused(&mut client, &again).await;
+    assert_eq!((first.as_str(), second.as_str()), ("plan", "result"));
+    assert_eq!(rows, same);
+    client.set_header("countinghouse-cache", "off");
+    let off = client.execute(SQL.to_owned(), None).await.unwrap();
+    let (third, same) = reused(&mut client, &off).await;
+    assert_eq!((third.as_str(), rows), ("plan", same));
+}
+
 fn snapshot_of(schema: &Schema) -> i64 {
     schema.metadata()["countinghouse.snapshot"].parse().unwrap()
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod bank;
+mod cache;
 mod cubes;
 mod faults;
 mod flight_sql;

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use super::bank::{app, ask, copy_of_state, head_office, project, refusal, rows, text};
 
 /// The sample project with other limits, over a copy of the state.
-async fn app_with(limits: &str) -> (App, tempfile::TempDir, tempfile::TempDir) {
+pub(crate) async fn app_with(limits: &str) -> (App, tempfile::TempDir, tempfile::TempDir) {
     let (folder, state) = (tempfile::tempdir().unwrap(), copy_of_state());
     let settings = std::fs::read_to_string(project().join("countinghouse.yaml")).unwrap();
     std::fs::write(folder.path().join("countinghouse.yaml"), format!("{settings}\nquery: {{{limits}}}\n")).unwrap();

@@ -40,6 +40,7 @@ impl SystemTable for Queries {
             ("snapshot_id", DataType::Int64),
             ("rollup", DataType::Utf8),
             ("reasons", DataType::Utf8),
+            ("cache", DataType::Utf8),
             ("status", DataType::Utf8),
             ("error_code", DataType::Utf8),
         ])
@@ -65,6 +66,7 @@ impl SystemTable for Queries {
                 numbers(|row| row.snapshot_id),
                 texts(rows.iter().map(|row| row.rollup.as_ref())),
                 texts(rows.iter().map(|row| row.reasons.as_ref())),
+                texts(rows.iter().map(|row| Some(&row.cache))),
                 texts(rows.iter().map(|row| Some(&row.status))),
                 texts(rows.iter().map(|row| row.error_code.as_ref())),
             ],

@@ -25,7 +25,7 @@ use super::proto::{
 use super::{CATALOG, Flight, status};
 use crate::auth::Principal;
 use crate::error::{Code, Error, Result};
-use crate::query::Rollups;
+use crate::query::{ResultCache, Rollups};
 
 /// What an expired transaction says; its statements fail, its end does not.
 pub(super) const TRANSACTION_EXPIRED: &str =
@@ -222,6 +222,7 @@ impl Flight {
             ("snapshot", snapshot),
             ("lang", language),
             ("rollups", options.rollups.to_string()),
+            ("cache", options.cache.as_str().to_owned()),
         ];
         let all = all.into_iter().chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
         GetSessionOptionsResult {
@@ -277,6 +278,11 @@ impl Flight {
                 Some(word @ ("on" | "off")) => options.rollups = word.into(),
                 Some(_) => return bad,
             },
+            "cache" => match text.as_deref() {
+                None | Some("on") => options.cache = ResultCache::On,
+                Some("off") => options.cache = ResultCache::Off,
+                Some(_) => return bad,
+            },
             "lang" => match text {
                 None => options.language = None,
                 Some(language) if self.languages.contains(&language) => options.language = Some(language),
@@ -315,6 +321,8 @@ pub(super) struct Options {
     pub language: Option<String>,
     /// Which rollups may answer.
     pub rollups: Rollups,
+    /// Whether a kept result may answer.
+    pub cache: ResultCache,
 }
 
 fn key(token: &str) -> SessionKey {

@@ -22,14 +22,14 @@ use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
 use super::encode::{Encoder, wire_schema};
-use super::session::{Caller, Token};
+use super::session::{Caller, Options, Token};
 use super::sql_info::MAX_STATEMENT;
 use super::status::{QUERY_ID, SNAPSHOT_ID};
 use super::ticket::{Kind, Sealed};
 use super::{Flight, parameters, proto, status};
 use crate::auth::{Auth, Principal};
 use crate::error::{Code, Error, Result};
-use crate::query::{Answer, Door, Face, Prepared, Rollups, Statement};
+use crate::query::{Answer, Door, Face, Prepared, Statement};
 
 /// Encoded messages that wait for a slow reader.
 const WAITING_MESSAGES: usize = 3;
@@ -100,9 +100,9 @@ impl Flight {
             None => caller.options.snapshot,
         };
         let schema = ask.schema.clone().or_else(|| caller.options.schema.clone());
-        let rollups = &caller.options.rollups;
+        let options = &caller.options;
         let at =
-            |schema, snapshot| self.plan_at(&caller.principal, &ask.sql, schema, snapshot, &ask.parameters, rollups);
+            |schema, snapshot| self.plan_at(&caller.principal, &ask.sql, schema, snapshot, &ask.parameters, options);
         let plan = at(schema.clone(), snapshot).await?;
         let Some(name) = &ask.transaction else { return Ok(plan) };
         let pinned = self.transactions.pin(name, plan.prepared.snapshot_id())?;
@@ -120,14 +120,15 @@ impl Flight {
         schema: Option<String>,
         snapshot: Option<i64>,
         bound: &Bytes,
-        rollups: &Rollups,
+        options: &Options,
     ) -> Result<Plan> {
         let statement = |row: Option<RecordBatch>, snapshot| {
             let mut statement = Statement::new(sql);
             statement.schema.clone_from(&schema);
             statement.parameters = row;
             statement.snapshot = snapshot;
-            statement.rollups = rollups.clone();
+            statement.rollups = options.rollups.clone();
+            statement.cache = options.cache;
             statement
         };
         let mut rows = parameters::from_bytes(bound)?.into_iter();
@@ -211,8 +212,7 @@ impl Flight {
             Some(plan) if plan.fingerprint == sealed.fingerprint => plan,
             _ => {
                 let Sealed { sql, schema, snapshot, parameters, .. } = &sealed;
-                self.plan_at(&caller.principal, sql, schema.clone(), *snapshot, parameters, &caller.options.rollups)
-                    .await?
+                self.plan_at(&caller.principal, sql, schema.clone(), *snapshot, parameters, &caller.options).await?
             }
         };
         self.run(caller, sealed.id, plan).await
@@ -402,6 +402,7 @@ impl Delivery {
     /// Sends everything and gives the trailers.
     async fn pass(&mut self, first: Answer) -> Result<MetadataMap, End> {
         let rollup = used_rollups(&first.provenance);
+        let cache = first.provenance["cache"].as_str().unwrap_or_default().to_owned();
         let snapshot = first.snapshot_id.to_string();
         let as_of = first.provenance.get("as_of").and_then(|value| value.as_str()).unwrap_or_default().to_owned();
         let notes = [("snapshot", &snapshot), ("as_of", &as_of), ("query_id", &self.query_id)];
@@ -425,6 +426,7 @@ impl Delivery {
         insert(&mut trailers, "x-rows", &rows.to_string());
         insert(&mut trailers, "x-bytes", &bytes.to_string());
         insert(&mut trailers, "x-rollup", &rollup);
+        insert(&mut trailers, "x-cache", &cache);
         Ok(trailers)
     }
 

@@ -525,6 +525,7 @@ async fn sql_gives_exact_rows_in_three_formats() {
     assert_eq!(text(&response, "content-type"), "application/json");
     assert_eq!(text(&response, "x-snapshot-id"), "1");
     assert_eq!(text(&response, "x-rollup"), "none");
+    assert_eq!(text(&response, "x-cache"), "none");
     assert_eq!(text(&response, "cache-control"), "no-store");
     let query = text(&response, "x-query-id");
     let rows: Value = response.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
@@ -539,6 +540,14 @@ async fn sql_gives_exact_rows_in_three_formats() {
         ])
     );
     assert_eq!(rows["row_count"], 2);
+
+    for (body, cache) in [(json!({"sql": sql}), "result"), (json!({"sql": sql, "cache": "off"}), "plan")] {
+        let response = site.sql(&bearer, &body).await;
+        assert_eq!(text(&response, "x-cache"), cache);
+        let again: Value = response.bytes().await.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap();
+        assert_eq!((&again["rows"], &again["columns"]), (&rows["rows"], &rows["columns"]));
+        assert_eq!(again["provenance"]["cache"], cache);
+    }
 
     let notes = "SELECT note, SUM(balance) AS balance FROM deposits GROUP BY note ORDER BY note";
     let csv = site.sql(&bearer, &json!({"sql": notes, "format": "csv"})).await;

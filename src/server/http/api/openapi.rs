@@ -113,6 +113,7 @@ fn sql() -> Value {
                     "x-query-id": header("Row of `system.queries`"),
                     "x-snapshot-id": header("The snapshot that answered"),
                     "x-rollup": header("Rollups that answered, or `none`"),
+                    "x-cache": header("What was kept of an equal statement before: `none`, its `plan` or its `result`"),
                     "x-correlation-id": header("Identity of this request in the log"),
                 },
                 "content": {
@@ -182,10 +183,11 @@ fn schemas() -> Value {
             "schema": {"type": ["string", "null"], "description": "Schema of unqualified tables; the caller's own unless stated"},
             "snapshot": {"type": ["integer", "null"], "description": "A snapshot's number; the newest unless stated"},
             "rollups": {"type": ["string", "null"], "description": "`on` (unless stated), `off`, or the only rollup that may answer"},
+            "cache": {"enum": ["on", "off"], "default": "on", "description": "Whether a kept result may answer"},
         }},
         "Rows": {"type": "object", "properties": {
             "query_id": text, "snapshot_id": {"type": "integer"},
-            "provenance": {"type": "object", "description": "As-of date, completeness, rollups, notices"},
+            "provenance": {"type": "object", "description": "As-of date, completeness, rollups, cache, notices"},
             "columns": {"type": "array", "items": {"type": "object", "properties": {
                 "name": {"type": "string", "description": "A name that stands twice gets `_2`"},
                 "type": {"$ref": "#/components/schemas/Type"},

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::rows::{Encoder, Format};
 use crate::error::{Code, Error, Result};
-use crate::query::{Face, Rollups, Statement};
+use crate::query::{Face, ResultCache, Rollups, Statement};
 use crate::server::http::error::Failure;
 use crate::server::http::session::Caller;
 use crate::server::http::{App, Correlation};
@@ -40,6 +40,9 @@ struct Request {
     snapshot: Option<i64>,
     /// `on` (unless stated), `off`, or the only rollup that may answer.
     rollups: Option<String>,
+    /// Whether a kept result may answer.
+    #[serde(default)]
+    cache: ResultCache,
 }
 
 /// The handler.
@@ -59,6 +62,7 @@ pub(in crate::server::http) async fn run(
         schema: request.schema,
         snapshot: request.snapshot,
         rollups: request.rollups.as_deref().map(Rollups::from).unwrap_or_default(),
+        cache: request.cache,
         ..Statement::new(request.sql)
     };
     let prepared = door.prepare(&caller.principal, Face::Http, statement).await?;
@@ -92,6 +96,7 @@ pub(in crate::server::http) async fn run(
     headers.insert("x-query-id", header(&answer.query_id)?);
     headers.insert("x-snapshot-id", HeaderValue::from(answer.snapshot_id));
     headers.insert("x-rollup", header(&rollups(&answer.provenance))?);
+    headers.insert("x-cache", header(answer.provenance["cache"].as_str().unwrap_or_default())?);
     Ok(response)
 }
 
