@@ -19,13 +19,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, TableReference};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, TableReference, plan_err};
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volatility, cast, lit};
 
 use crate::engine::{Engine, Scans, ratio};
 use crate::error::{Code, Error, Result};
@@ -694,7 +694,7 @@ fn calculation(
             other => exact(other)?,
         };
         let kind = divided.get_type(&schema)?;
-        Ok((divided, kind))
+        Ok((repeatable(divided)?, kind))
     });
     match parsed {
         Ok((expr, kind)) if kind.is_numeric() || kind.is_null() => Some(expr),
@@ -738,6 +738,23 @@ fn time_label(unit: &str) -> Label {
     Label::from([("en".to_owned(), en.to_owned()), ("zh-CN".to_owned(), zh.to_owned())])
 }
 
+/// A formula that says the same whenever it is asked: stored states and kept results depend on it.
+fn repeatable(formula: Expr) -> datafusion::error::Result<Expr> {
+    let mut clock = None;
+    formula.apply(|node| {
+        if let Expr::ScalarFunction(call) = node
+            && call.func.signature().volatility != Volatility::Immutable
+        {
+            clock = Some(call.func.name().to_owned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match clock {
+        None => Ok(formula),
+        Some(name) => plan_err!("`{name}` says something else each time; a definition may depend on the data alone"),
+    }
+}
+
 /// Parses SQL expressions of definition files over a cube's names.
 struct Formulas<'a> {
     schema: DFSchema,
@@ -772,8 +789,8 @@ impl<'a> Formulas<'a> {
                 _ => Ok(Transformed::no(node)),
             })
         });
-        match parsed {
-            Ok(expr) => Some(expr.data),
+        match parsed.and_then(|expr| repeatable(expr.data)) {
+            Ok(expr) => Some(expr),
             Err(error) => {
                 let message = format!("`{}` cannot be read: {}", text.value, error.strip_backtrace());
                 faults.push(Diagnostic { place: text.place.clone(), message });
