@@ -541,17 +541,16 @@ impl<'a> Scope<'a> {
     fn new(question: &'a Question, table: &'a Table, branch: Option<&str>, set: &'a [usize]) -> Self {
         let timed = set.iter().map(|place| &question.keys[*place]).filter(|key| key.is_time()).collect();
         let visible = table.rows.iter().filter(|row| branch.is_none_or(|branch| row.branch == branch));
-        let holds = |row: &Row, filter: &Cond| filter.holds(row.spot());
+        let (timely, others): (Vec<&Cond>, Vec<&Cond>) =
+            question.filters.iter().partition(|filter| filter.is_time() == Some(true));
+        let all_hold = |filters: &[&Cond], row: &Row| filters.iter().all(|filter| filter.holds(row.spot()));
         let mut own: BTreeMap<Key, Vec<&Row>> = BTreeMap::new();
         let mut timeless = Vec::new();
-        for row in visible {
-            if question.filters.iter().filter(|filter| filter.is_time() != Some(true)).all(|filter| holds(row, filter))
-            {
-                timeless.push(row);
-                if question.filters.iter().all(|filter| holds(row, filter)) {
-                    let key = set.iter().map(|place| question.keys[*place].value(row.spot())).collect();
-                    own.entry(key).or_default().push(row);
-                }
+        for row in visible.filter(|row| all_hold(&others, row)) {
+            timeless.push(row);
+            if all_hold(&timely, row) {
+                let key = set.iter().map(|place| question.keys[*place].value(row.spot())).collect();
+                own.entry(key).or_default().push(row);
             }
         }
         Self { question, table, set, timed, own, timeless }
