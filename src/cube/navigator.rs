@@ -276,6 +276,11 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
         supplies.push(supply(ask, rollup, want, &mut translation, &mut timed)?);
     }
 
+    if ask.moved.as_ref().is_some_and(|moved| moved.rule == Days::Close) {
+        // A period may hold rows of a group and none on its closing day: then the facts have no such group.
+        conditions.push(rollup::close().eq(bucket_column(close_column(0))));
+    }
+
     let periods = match &ask.moved {
         Some(moved) => Some(moved_periods(ask, rollup, moved)?),
         None if timed.is_empty() && ask.maps.is_none() => None,

@@ -34,7 +34,7 @@ use super::rewrite::{Call, Chain, internal, measure_below, measure_in_where};
 use super::{CompiledMeasure, FINISHED, LEAF, rollup};
 use crate::engine::{bitmap_build, bitmap_count, bitmap_merge, ratio};
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{Derived, Shift, TimeRule, Within};
+use crate::model::cube::{Derived, Shift, State, TimeRule, Within};
 use crate::warehouse::arrow_type;
 
 /// A statement's aggregate in normal form.
@@ -505,8 +505,15 @@ impl Question<'_> {
             };
             conjunction(values.into_iter().map(same)).unwrap_or(lit(true))
         };
-        let unknown = disjunction(unfed.into_iter().map(is_group));
-        Ok((compiled.finish(&states, length), unknown.map_or(lit(true), not)))
+        let value = compiled.finish(&states, length);
+        let Some(unknown) = disjunction(unfed.into_iter().map(is_group)) else { return Ok((value, lit(true))) };
+        let known = not(unknown);
+        // A count has a value without rows; where the facts do not reach back it is not zero but unknown.
+        let value = match compiled.measure.state {
+            State::Count { .. } | State::Distinct { .. } => when(known.clone(), value).end().map_err(internal)?,
+            _ => value,
+        };
+        Ok((value, known))
     }
 
     /// A call's conditions and the question's own: those on time, and of the call's the others.

@@ -461,7 +461,9 @@ async fn weeks_are_not_added_up_to_months() {
     judged.mixed("events_week"); // days of the weeks that cross a month come from the facts
     for level in ["month", "quarter", "year"] {
         let measures = ["turnover", "fee_rate", "clients", "turnover_mean"];
-        let judged = check(&app, &Question::of(&EVENTS).keys(&[level]).measures(&measures)).await;
+        let question = Question::of(&EVENTS).keys(&[level]).measures(&measures);
+        // From the first week with the facts of November.
+        let judged = check(&app, &question.filter(days(date(2023, 10, 30), data::LAST))).await;
         // The quarters of 2024 that have facts begin on a Monday: no week crosses into them.
         match level {
             "month" => judged.mixed("events_week"),

@@ -3,6 +3,9 @@
 //! A measure's inputs are plain functions over a row's numbers, so that no formula is parsed and nothing of the engine's
 //! is called.
 
+use std::sync::LazyLock;
+
+use super::data::date;
 use super::question::{Call, Scalar, Unit, What};
 
 /// Numbers of a row: these three first, then those of its fact table.
@@ -24,7 +27,8 @@ pub(crate) struct Cube {
     pub(crate) facts: usize,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) members: &'static [Member],
-    pub(crate) measures: &'static [Measure],
+    /// Each is followed by its comparisons, as in the engine.
+    pub(crate) measures: LazyLock<Vec<Measure>>,
     pub(crate) rollups: &'static [Rollup],
 }
 
@@ -62,6 +66,7 @@ pub(crate) struct Measure {
     pub(crate) gives: Gives,
     /// Not asked for at random: it fails on purpose.
     pub(crate) fails: bool,
+    compare: &'static str,
 }
 
 /// State with its inputs, and their scales where a quotient needs them.
@@ -78,6 +83,46 @@ pub(crate) enum State {
     Distinct(Input),
     /// Distinct values of a member.
     DistinctMember(usize),
+    /// Sample variance, and with `true` its root, of values at a scale.
+    Spread(Input, u32, bool),
+    Derived(Derived),
+}
+
+/// What a measure is made of that stores nothing. Others are named.
+#[derive(Debug)]
+pub(crate) enum Derived {
+    Moved(&'static str, Shift),
+    /// Against the other days; the last says whether in proportion to the value there.
+    Change(&'static str, Shift, bool),
+    Share(&'static str, Within),
+    /// The last says whether the lowest comes first.
+    Rank(&'static str, Within, bool),
+    /// Of these, in order.
+    Calculated(&'static [&'static str], Calculation),
+}
+
+/// Finished values, unscaled and with their scale, into an unscaled one.
+pub(crate) type Calculation = fn(&[Option<(i128, u32)>]) -> Option<i128>;
+
+/// What turns the days of a group into other days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shift {
+    PriorPeriod,
+    PriorYear,
+    YearStart,
+    Opening,
+    ToDate(Unit),
+    ToDatePriorYear(Unit),
+    Rolling(i32, Unit),
+}
+
+/// Which keys name the group that a share or rank is within.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Within {
+    All,
+    /// Of a dimension, by its name.
+    Parent(&'static str),
+    Level(&'static str, &'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,8 +148,16 @@ pub(crate) struct Rollup {
     pub(crate) members: &'static str,
     pub(crate) time: Unit,
     pub(crate) measures: &'static str,
-    /// Member and value of its own condition.
-    pub(crate) only: Option<(&'static str, &'static str)>,
+    pub(crate) only: Option<Only>,
+}
+
+/// A rollup's own condition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Only {
+    /// Member and value.
+    Is(&'static str, &'static str),
+    /// From this day on.
+    Since(i32),
 }
 
 impl Cube {
@@ -129,7 +182,17 @@ impl Cube {
 
 impl Measure {
     const fn new(name: &'static str, declared: Option<&'static str>, state: State, rule: Rule, gives: Gives) -> Self {
-        Self { name, declared, state, rule, gives, fails: false }
+        Self { name, declared, state, rule, gives, fails: false, compare: "" }
+    }
+
+    const fn derived(name: &'static str, declared: Option<&'static str>, derived: Derived, gives: Gives) -> Self {
+        Self::new(name, declared, State::Derived(derived), Rule::All, gives)
+    }
+
+    /// With comparisons, in words.
+    const fn compared(mut self, words: &'static str) -> Self {
+        self.compare = words;
+        self
     }
 
     const fn failing(mut self) -> Self {
@@ -144,6 +207,105 @@ impl Measure {
             _ => None,
         }
     }
+
+    /// Measures that it is made of; none when it has a state of its own.
+    pub(crate) fn made_of(&self) -> &[&'static str] {
+        match &self.state {
+            State::Derived(
+                Derived::Moved(of, _) | Derived::Change(of, ..) | Derived::Share(of, _) | Derived::Rank(of, ..),
+            ) => std::slice::from_ref(of),
+            State::Derived(Derived::Calculated(of, _)) => of,
+            _ => &[],
+        }
+    }
+}
+
+/// Measures with the comparisons that they ask for. The names live as long as the test.
+fn all(declared: Vec<Measure>) -> Vec<Measure> {
+    let mut all = Vec::new();
+    for measure in declared {
+        let (of, gives, compare) = (measure.name, measure.gives, measure.compare);
+        let declared = measure.declared.filter(|aggregate| *aggregate == "SUM");
+        all.push(measure);
+        for word in compare.split_whitespace() {
+            let shift = shift(word);
+            let name = |name: String| -> &'static str { name.leak() };
+            all.push(Measure::derived(name(format!("{of}_{word}")), declared, Derived::Moved(of, shift), gives));
+            if matches!(shift, Shift::PriorPeriod | Shift::PriorYear | Shift::YearStart) {
+                let versus = format!("{of}_vs_{word}");
+                let change = |relative| Derived::Change(of, shift, relative);
+                all.push(Measure::derived(name(format!("{versus}_pct")), None, change(true), RATE));
+                all.push(Measure::derived(name(versus), declared, change(false), gives));
+            }
+        }
+    }
+    all
+}
+
+fn shift(word: &str) -> Shift {
+    let unit = |word: &str| match word {
+        "days" => Unit::Day,
+        "weeks" => Unit::Week,
+        "months" | "mtd" => Unit::Month,
+        "quarters" | "qtd" => Unit::Quarter,
+        "years" | "ytd" => Unit::Year,
+        other => panic!("no unit {other}"),
+    };
+    match word {
+        "prior_period" => Shift::PriorPeriod,
+        "prior_year" => Shift::PriorYear,
+        "year_start" => Shift::YearStart,
+        "mtd" | "qtd" | "ytd" => Shift::ToDate(unit(word)),
+        _ => match (word.strip_suffix("_prior_year"), word.strip_prefix("rolling_")) {
+            (Some(to_date), _) => Shift::ToDatePriorYear(unit(to_date)),
+            (_, Some(rolling)) => {
+                let (count, of) = rolling.split_once('_').expect("a count and a unit");
+                Shift::Rolling(count.parse().expect("a count"), unit(of))
+            }
+            _ => panic!("no comparison {word}"),
+        },
+    }
+}
+
+/// Dimension of a member and its depth among the levels; an attribute has none.
+pub(crate) fn place_in_dimension(member: &str) -> Option<(&'static str, Option<usize>)> {
+    const ORGANISATION: [&str; 4] = ["head_office", "branch", "sub_branch", "outlet"];
+    const PRODUCT: [&str; 3] = ["product_family", "product_line", "product"];
+    let depth = |levels: &[&str], name: &str| levels.iter().position(|level| *level == name);
+    let (dimension, name) = match member.strip_prefix("target_") {
+        Some(name) => ("target", name),
+        None => ("organisation", member),
+    };
+    match name {
+        "branch_code" | "office_kind" => return Some((dimension, None)),
+        "tier" | "joined_on" | "is_staff" | "client_id" => return Some(("client", None)),
+        _ => {}
+    }
+    let office = depth(&ORGANISATION, name).map(|depth| (dimension, Some(depth)));
+    office.or_else(|| depth(&PRODUCT, name).map(|depth| ("product", Some(depth))))
+}
+
+// ---- calculations, written out
+
+fn quotient(values: &[Option<(i128, u32)>], scale: u32) -> Option<i128> {
+    let (top, of_top) = values[0]?;
+    let (bottom, of_bottom) = values[1]?;
+    super::evaluate::quotient(top, of_top, bottom, of_bottom, scale)
+}
+
+/// `a / b` to six digits.
+fn by_six(values: &[Option<(i128, u32)>]) -> Option<i128> {
+    quotient(values, 6)
+}
+
+/// `a / b` to two digits.
+fn by_two(values: &[Option<(i128, u32)>]) -> Option<i128> {
+    quotient(values, 2)
+}
+
+/// `a / b - 1`: the quotient has twelve digits before it is shown with six.
+fn growth(values: &[Option<(i128, u32)>]) -> Option<i128> {
+    super::evaluate::quotient(quotient(values, 12)? - 1_000_000_000_000, 12, 1, 0, 6)
 }
 
 const MONEY: Gives = Gives::Decimal(2);
@@ -235,27 +397,75 @@ pub(crate) static BALANCES: Cube = Cube {
     facts: 0,
     snapshot: Some(Snapshot::MonthEnd),
     members: members!(text("currency", &["EUR", "USD"]), Member { name: "account_no", kind: Kind::Integer(360) }),
-    measures: &[
-        Measure::new("balance", SUM, State::Sum(balance::end), Rule::Close, MONEY),
-        Measure::new("accounts", SUM, State::Rows, Rule::Close, Gives::Integer),
-        Measure::new("funded", SUM, State::Count(balance::end), Rule::Close, Gives::Integer),
-        Measure::new("clients", DISTINCT, State::Distinct(balance::funded_client), Rule::Close, Gives::Integer),
-        Measure::new("clients_seen", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer),
-        Measure::new("lowest", MIN, State::Min(balance::end), Rule::Close, MONEY),
-        Measure::new("highest", MAX, State::Max(balance::end), Rule::Close, MONEY),
-        Measure::new("peak", MAX, State::Max(balance::end), Rule::All, MONEY),
-        Measure::new("balance_mean", AVG, State::Mean(balance::end, 2), Rule::Close, MONEY),
-        Measure::new("balance_average", None, State::Sum(balance::day_sum), Rule::Average, MONEY),
-        Measure::new("interest", SUM, State::Sum(balance::interest), Rule::All, MONEY),
-        Measure::new("cost_rate", None, State::Ratio(balance::yearly_interest, balance::limit, 2, 2), Rule::All, RATE),
-        Measure::new(
-            "overdraft_share",
-            None,
-            State::Ratio(balance::overdraft, balance::limit, 2, 2),
-            Rule::Close,
-            RATE,
-        ),
-    ],
+    measures: LazyLock::new(|| {
+        all(vec![
+            Measure::new("balance", SUM, State::Sum(balance::end), Rule::Close, MONEY)
+                .compared("prior_period prior_year year_start"),
+            Measure::new("accounts", SUM, State::Rows, Rule::Close, Gives::Integer).compared("prior_year year_start"),
+            Measure::new("funded", SUM, State::Count(balance::end), Rule::Close, Gives::Integer),
+            Measure::new("clients", DISTINCT, State::Distinct(balance::funded_client), Rule::Close, Gives::Integer)
+                .compared("prior_period prior_year"),
+            Measure::new("clients_seen", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer)
+                .compared("prior_year qtd rolling_1_quarters"),
+            Measure::new("lowest", MIN, State::Min(balance::end), Rule::Close, MONEY),
+            Measure::new("highest", MAX, State::Max(balance::end), Rule::Close, MONEY).compared("prior_period"),
+            Measure::new("peak", MAX, State::Max(balance::end), Rule::All, MONEY),
+            Measure::new("balance_mean", AVG, State::Mean(balance::end, 2), Rule::Close, MONEY)
+                .compared("prior_period prior_year"),
+            Measure::new("balance_average", None, State::Sum(balance::day_sum), Rule::Average, MONEY)
+                .compared("prior_period prior_year ytd ytd_prior_year rolling_3_months"),
+            Measure::new("interest", SUM, State::Sum(balance::interest), Rule::All, MONEY)
+                .compared("prior_period prior_year mtd qtd ytd qtd_prior_year rolling_2_months"),
+            Measure::new(
+                "cost_rate",
+                None,
+                State::Ratio(balance::yearly_interest, balance::limit, 2, 2),
+                Rule::All,
+                RATE,
+            )
+            .compared("prior_year ytd"),
+            Measure::new(
+                "overdraft_share",
+                None,
+                State::Ratio(balance::overdraft, balance::limit, 2, 2),
+                Rule::Close,
+                RATE,
+            )
+            .compared("year_start"),
+            Measure::new("balance_spread", None, State::Spread(balance::end, 2, true), Rule::Close, MONEY)
+                .compared("prior_year"),
+            Measure::derived("balance_opening", SUM, Derived::Moved("balance", Shift::Opening), MONEY),
+            Measure::derived("balance_movement", SUM, Derived::Change("balance", Shift::Opening, false), MONEY),
+            Measure::derived(
+                "accounts_movement",
+                SUM,
+                Derived::Change("accounts", Shift::Opening, false),
+                Gives::Integer,
+            ),
+            Measure::derived("clients_opening", None, Derived::Moved("clients", Shift::Opening), Gives::Integer),
+            Measure::derived("balance_share", None, Derived::Share("balance", Within::Parent("organisation")), RATE),
+            Measure::derived("accounts_share", None, Derived::Share("accounts", Within::All), RATE),
+            Measure::derived(
+                "balance_rank",
+                None,
+                Derived::Rank("balance", Within::Parent("organisation"), false),
+                Gives::Integer,
+            ),
+            Measure::derived(
+                "growth_rank",
+                None,
+                Derived::Rank("accounts_vs_prior_year", Within::All, true),
+                Gives::Integer,
+            ),
+            Measure::derived("balance_per_client", None, Derived::Calculated(&["balance", "clients"], by_two), MONEY),
+            Measure::derived(
+                "interest_growth",
+                None,
+                Derived::Calculated(&["interest", "interest_prior_year"], growth),
+                RATE,
+            ),
+        ])
+    }),
     rollups: &[
         Rollup {
             name: "balances_fine",
@@ -263,7 +473,7 @@ pub(crate) static BALANCES: Cube = Cube {
                       product_family tier tier",
             time: Unit::Month,
             measures: "balance accounts funded clients clients_seen lowest highest peak \
-                       balance_mean balance_average interest cost_rate overdraft_share",
+                       balance_mean balance_spread balance_average interest cost_rate overdraft_share",
             only: None,
         },
         Rollup {
@@ -277,7 +487,7 @@ pub(crate) static BALANCES: Cube = Cube {
             name: "balances_client",
             members: OF_CLIENT,
             time: Unit::Month,
-            measures: "balance accounts interest",
+            measures: "balance balance_spread accounts interest",
             only: None,
         },
         Rollup {
@@ -286,7 +496,7 @@ pub(crate) static BALANCES: Cube = Cube {
                       product_line product_family",
             time: Unit::Month,
             measures: "balance accounts clients balance_average cost_rate",
-            only: Some(("currency", "EUR")),
+            only: Some(Only::Is("currency", "EUR")),
         },
     ],
 };
@@ -336,29 +546,55 @@ pub(crate) static EVENTS: Cube = Cube {
         text("channel", &["online", "desk"]),
         Member { name: "attempt", kind: Kind::Integer(4) }
     ),
-    measures: &[
-        Measure::new("turnover", SUM, State::Sum(event::amount), Rule::All, MONEY),
-        Measure::new("quantity", SUM, State::Sum(event::volume), Rule::All, Gives::Decimal(4)),
-        Measure::new("events", SUM, State::Rows, Rule::All, Gives::Integer),
-        Measure::new("rated", SUM, State::Count(event::score), Rule::All, Gives::Integer),
-        Measure::new("smallest", MIN, State::Min(event::amount), Rule::All, MONEY),
-        Measure::new("largest", MAX, State::Max(event::amount), Rule::All, MONEY),
-        Measure::new("first_day", MIN, State::Min(event::day), Rule::All, Gives::Date),
-        Measure::new("turnover_mean", AVG, State::Mean(event::amount, 2), Rule::All, MONEY),
-        Measure::new("score_mean", AVG, State::Mean(event::score, 0), Rule::All, Gives::Decimal(4)),
-        Measure::new("fee_rate", None, State::Ratio(event::fee, event::amount_in, 2, 2), Rule::All, RATE),
-        Measure::new("clients", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer),
-        Measure::new("targets", DISTINCT, State::Distinct(event::target), Rule::All, Gives::Integer),
-        Measure::new("channels", DISTINCT, State::DistinctMember(CHANNEL), Rule::All, Gives::Integer),
-        Measure::new("narrow", SUM, State::Sum(event::volume), Rule::All, Gives::Decimal(4)).failing(),
-    ],
+    measures: LazyLock::new(|| {
+        all(vec![
+            Measure::new("turnover", SUM, State::Sum(event::amount), Rule::All, MONEY).compared(
+                "prior_period prior_year mtd ytd ytd_prior_year rolling_7_days rolling_2_weeks rolling_3_months",
+            ),
+            Measure::new("quantity", SUM, State::Sum(event::volume), Rule::All, Gives::Decimal(4)).compared("mtd"),
+            Measure::new("events", SUM, State::Rows, Rule::All, Gives::Integer).compared("prior_period prior_year qtd"),
+            Measure::new("rated", SUM, State::Count(event::score), Rule::All, Gives::Integer),
+            Measure::new("smallest", MIN, State::Min(event::amount), Rule::All, MONEY),
+            Measure::new("largest", MAX, State::Max(event::amount), Rule::All, MONEY).compared("prior_year"),
+            Measure::new("first_day", MIN, State::Min(event::day), Rule::All, Gives::Date),
+            Measure::new("turnover_mean", AVG, State::Mean(event::amount, 2), Rule::All, MONEY)
+                .compared("prior_period"),
+            Measure::new("score_mean", AVG, State::Mean(event::score, 0), Rule::All, Gives::Decimal(4)),
+            Measure::new("fee_rate", None, State::Ratio(event::fee, event::amount_in, 2, 2), Rule::All, RATE)
+                .compared("prior_year rolling_1_quarters"),
+            Measure::new("clients", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer)
+                .compared("prior_period prior_year rolling_1_months"),
+            Measure::new("targets", DISTINCT, State::Distinct(event::target), Rule::All, Gives::Integer),
+            Measure::new("channels", DISTINCT, State::DistinctMember(CHANNEL), Rule::All, Gives::Integer),
+            Measure::new("narrow", SUM, State::Sum(event::volume), Rule::All, Gives::Decimal(4)).failing(),
+            Measure::new("turnover_spread", None, State::Spread(event::amount, 2, true), Rule::All, MONEY)
+                .compared("mtd"),
+            Measure::new("score_variance", None, State::Spread(event::score, 0, false), Rule::All, Gives::Decimal(4)),
+            Measure::derived("turnover_share", None, Derived::Share("turnover", Within::Parent("product")), RATE),
+            Measure::derived("events_share", None, Derived::Share("events", Within::Level("target", "branch")), RATE),
+            Measure::derived("turnover_rank", None, Derived::Rank("turnover", Within::All, false), Gives::Integer),
+            Measure::derived(
+                "fee_rank",
+                None,
+                Derived::Rank("fee_rate", Within::Level("organisation", "branch"), true),
+                Gives::Integer,
+            ),
+            Measure::derived("turnover_per_client", None, Derived::Calculated(&["turnover", "clients"], by_two), MONEY),
+            Measure::derived(
+                "turnover_growth",
+                None,
+                Derived::Calculated(&["turnover", "turnover_prior_year"], growth),
+                RATE,
+            ),
+        ])
+    }),
     rollups: &[
         Rollup {
             name: "events_day",
             members: OF_OFFICE,
             time: Unit::Day,
             measures: "turnover quantity events rated smallest largest first_day turnover_mean \
-                       score_mean fee_rate clients targets",
+                       turnover_spread score_mean score_variance fee_rate clients targets",
             only: None,
         },
         Rollup {
@@ -379,7 +615,7 @@ pub(crate) static EVENTS: Cube = Cube {
             name: "events_client",
             members: OF_CLIENT,
             time: Unit::Month,
-            measures: "turnover events score_mean targets",
+            measures: "turnover events score_mean score_variance targets",
             only: None,
         },
         Rollup {
@@ -394,7 +630,14 @@ pub(crate) static EVENTS: Cube = Cube {
             members: "outlet outlet sub_branch branch branch_code office_kind tier tier channel channel",
             time: Unit::Month,
             measures: "turnover events fee_rate clients",
-            only: Some(("channel", "online")),
+            only: Some(Only::Is("channel", "online")),
+        },
+        Rollup {
+            name: "events_recent",
+            members: "branch channel",
+            time: Unit::Month,
+            measures: "turnover events clients",
+            only: Some(Only::Since(date(2024, 1, 1))),
         },
     ],
 };
@@ -415,27 +658,47 @@ mod position {
     }
 }
 
-const HELD: &str =
-    "held held_average holdings holdings_average holders holders_seen traded peak largest_held held_mean traded_rate";
+const HELD: &str = "held held_average holdings holdings_average holders holders_seen traded peak largest_held held_mean held_spread traded_rate";
 
 pub(crate) static POSITIONS: Cube = Cube {
     name: "positions",
     facts: 2,
     snapshot: Some(Snapshot::EveryDay),
     members: members!(Member { name: "holding_no", kind: Kind::Integer(45) }),
-    measures: &[
-        Measure::new("held", SUM, State::Sum(position::worth), Rule::Close, MONEY),
-        Measure::new("held_average", AVG, State::Sum(position::worth), Rule::Average, MONEY),
-        Measure::new("holdings", SUM, State::Rows, Rule::Close, Gives::Integer),
-        Measure::new("holdings_average", None, State::Sum(one), Rule::Average, MONEY),
-        Measure::new("holders", DISTINCT, State::Distinct(client), Rule::Close, Gives::Integer),
-        Measure::new("holders_seen", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer),
-        Measure::new("traded", SUM, State::Sum(position::turnover), Rule::All, MONEY),
-        Measure::new("peak", MAX, State::Max(position::worth), Rule::All, MONEY),
-        Measure::new("largest_held", MAX, State::Max(position::worth), Rule::Close, MONEY),
-        Measure::new("held_mean", AVG, State::Mean(position::worth, 2), Rule::Close, MONEY),
-        Measure::new("traded_rate", None, State::Ratio(position::turnover, position::units, 2, 0), Rule::All, RATE),
-    ],
+    measures: LazyLock::new(|| {
+        all(vec![
+            Measure::new("held", SUM, State::Sum(position::worth), Rule::Close, MONEY)
+                .compared("prior_period prior_year year_start"),
+            Measure::new("held_average", AVG, State::Sum(position::worth), Rule::Average, MONEY)
+                .compared("prior_period prior_year mtd ytd rolling_7_days"),
+            Measure::new("holdings", SUM, State::Rows, Rule::Close, Gives::Integer).compared("prior_year year_start"),
+            Measure::new("holdings_average", None, State::Sum(one), Rule::Average, MONEY).compared("qtd"),
+            Measure::new("holders", DISTINCT, State::Distinct(client), Rule::Close, Gives::Integer)
+                .compared("prior_period"),
+            Measure::new("holders_seen", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer)
+                .compared("prior_period mtd"),
+            Measure::new("traded", SUM, State::Sum(position::turnover), Rule::All, MONEY)
+                .compared("prior_period prior_year ytd ytd_prior_year rolling_30_days"),
+            Measure::new("peak", MAX, State::Max(position::worth), Rule::All, MONEY),
+            Measure::new("largest_held", MAX, State::Max(position::worth), Rule::Close, MONEY),
+            Measure::new("held_mean", AVG, State::Mean(position::worth, 2), Rule::Close, MONEY)
+                .compared("prior_period"),
+            Measure::new("traded_rate", None, State::Ratio(position::turnover, position::units, 2, 0), Rule::All, RATE)
+                .compared("prior_year"),
+            Measure::new("held_spread", None, State::Spread(position::worth, 2, true), Rule::Close, MONEY),
+            Measure::derived("held_opening", SUM, Derived::Moved("held", Shift::Opening), MONEY),
+            Measure::derived("held_movement", SUM, Derived::Change("held", Shift::Opening, false), MONEY),
+            Measure::derived(
+                "holdings_movement",
+                SUM,
+                Derived::Change("holdings", Shift::Opening, false),
+                Gives::Integer,
+            ),
+            Measure::derived("held_share", None, Derived::Share("held", Within::Level("organisation", "branch")), RATE),
+            Measure::derived("held_rank", None, Derived::Rank("held", Within::All, false), Gives::Integer),
+            Measure::derived("turn", None, Derived::Calculated(&["traded", "held_average"], by_six), RATE),
+        ])
+    }),
     rollups: &[
         Rollup { name: "positions_day", members: OF_OFFICE, time: Unit::Day, measures: HELD, only: None },
         Rollup {

@@ -4,14 +4,19 @@
 //! beta for December 2023, and changed dimensions. Planted for the traps: no balance in January 2024 and no event in April
 //! 2024 anywhere; nothing of branch gamma for June; no position of alpha on 31 March; gamma's positions end on 20 May, so
 //! that May closes on another day without a new file of gamma's; events on leap day; accounts and holdings that end within
-//! a month; persons who are clients of two branches; null in every column that may be null.
+//! a month; persons who are clients of two branches; null in every column that may be null. Of the year before there are
+//! fewer rows: balances from February to June 2023 and events from 10 February to 30 June (also of what is missing a year
+//! later: gamma's June, everybody's April), positions from 20 February on, of gamma up to 15 September, of the others up
+//! to 5 January 2024. Alpha's rows of April 2023 come with the second batch, some of them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Keys of the branches.
 pub(crate) const BRANCHES: [&str; 3] = ["alpha", "beta", "gamma"];
-/// First and last day of any fact.
+/// First day of any fact: some days of 2023 have a few, so that the year that follows can be compared with them.
+pub(crate) const EARLIEST: i32 = date(2023, 2, 10);
+/// First and last day of most facts.
 pub(crate) const FIRST: i32 = date(2023, 11, 1);
 pub(crate) const LAST: i32 = date(2024, 6, 30);
 /// The day that the data stand for after each batch. The first lies within a month: May closes on it, and later elsewhere.
@@ -368,7 +373,10 @@ impl Data {
         let mut dice = Dice::new(seed);
         let known = clients(&mut dice);
         let clients = [known.clone(), grown(&mut dice, known)];
-        let facts = [balances(&mut dice, &clients), events(&mut dice, &clients), positions(&mut dice, &clients)];
+        let mut facts = [balances(&mut dice, &clients), events(&mut dice, &clients), positions(&mut dice, &clients)];
+        for (facts, earlier) in facts.iter_mut().zip([earlier_balances, earlier_events, earlier_positions]) {
+            facts.extend(earlier(&mut dice, &clients));
+        }
         Self { offices: [offices(), moved(offices())], clients, products: [products(), regrouped(products())], facts }
     }
 
@@ -387,7 +395,7 @@ fn holder(dice: &mut Dice, clients: &[Vec<Client>; 2], branch: &str, batch: usiz
 
 fn is_late(branch: &str, day: i32) -> bool {
     let (year, month, _) = civil(day);
-    matches!((branch, year, month), ("alpha", 2024, 2) | ("beta", 2023, 12))
+    matches!((branch, year, month), ("alpha", 2024, 2) | ("beta", 2023, 12) | ("alpha", 2023, 4))
 }
 
 fn balances(dice: &mut Dice, clients: &[Vec<Client>; 2]) -> Vec<Fact> {
@@ -505,6 +513,108 @@ fn positions(dice: &mut Dice, clients: &[Vec<Client>; 2]) -> Vec<Fact> {
             }
             facts.push(Fact {
                 batch: usize::from(day > AS_OF[0] || (number % 7 == 0 && is_late(branch, day))),
+                day,
+                branch,
+                number,
+                office,
+                target: None,
+                client: client.clone(),
+                product,
+                word: None,
+                numbers,
+            });
+        }
+    }
+    facts
+}
+
+// ---- facts of the year before
+
+fn earlier_balances(dice: &mut Dice, clients: &[Vec<Client>; 2]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for number in 0..70_i64 {
+        let branch = dice.pick(&BRANCHES);
+        let client = holder(dice, clients, branch, 0);
+        let office = dice.weighted(offices_of(branch));
+        let (product, word) = (dice.weighted(PRODUCTS), dice.weighted(CURRENCIES));
+        let closed = 2 + dice.between(0, 8);
+        for month in 2..=6 {
+            let day = month_end(date(2023, month, 1));
+            let late = is_late(branch, day) && dice.percent(20);
+            let balance = dice.between(-100_000, 4_000_000);
+            let numbers = [
+                dice.unless(5, balance),
+                Some(balance * 30 + dice.between(-100_000, 100_000)),
+                Some(dice.between(-500, 6_000)),
+                Some(dice.between(0, 50) * 100_000),
+            ];
+            if i64::from(month) <= closed {
+                facts.push(Fact {
+                    batch: usize::from(late),
+                    day,
+                    branch,
+                    number,
+                    office,
+                    target: None,
+                    client: client.clone(),
+                    product,
+                    word,
+                    numbers: numbers.map(|number| number.map(i128::from)).to_vec(),
+                });
+            }
+        }
+    }
+    facts
+}
+
+fn earlier_events(dice: &mut Dice, clients: &[Vec<Client>; 2]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for number in 6_000..7_000_i64 {
+        let branch = dice.pick(&BRANCHES);
+        // Every hundredth on 28 February, the day that leap day is compared with.
+        let day = if number % 100 == 0 { date(2023, 2, 28) } else { dice.day(EARLIEST, date(2023, 6, 30)) };
+        let batch = usize::from(is_late(branch, day) && dice.percent(20));
+        let numbers = vec![
+            Some(i128::from(dice.between(1, 3))),
+            Some(i128::from(dice.between(-20_000, 150_000))),
+            Some(i128::from(dice.between(0, 200))),
+            Some(i128::from(dice.between(1, 10))),
+            Some(i128::from(dice.between(-8_999_999_999_999_999, 8_999_999_999_999_999))),
+        ];
+        facts.push(Fact {
+            batch,
+            day,
+            branch,
+            number,
+            office: dice.weighted(offices_of(branch)),
+            target: dice.weighted(TARGETS),
+            client: holder(dice, clients, branch, 0),
+            product: dice.weighted(PRODUCTS),
+            word: dice.weighted(CHANNELS),
+            numbers,
+        });
+    }
+    facts
+}
+
+fn earlier_positions(dice: &mut Dice, clients: &[Vec<Client>; 2]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for number in 50..56_i64 {
+        let branch = BRANCHES[number as usize % BRANCHES.len()];
+        let client = holder(dice, clients, branch, 0);
+        let office = dice.weighted(offices_of(branch));
+        let product = dice.weighted(PRODUCTS);
+        let closed = if branch == "gamma" { date(2023, 9, 15) } else { date(2024, 1, 5) };
+        for day in date(2023, 2, 20)..=closed {
+            let late = is_late(branch, day) && dice.percent(20);
+            let (worth, turnover) = (dice.between(0, 9_000_000), dice.between(0, 10_000));
+            let numbers = vec![
+                dice.unless(5, worth).map(i128::from),
+                dice.unless(30, turnover).map(i128::from),
+                Some(i128::from(dice.between(1, 100))),
+            ];
+            facts.push(Fact {
+                batch: usize::from(late),
                 day,
                 branch,
                 number,

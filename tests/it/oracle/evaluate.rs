@@ -6,8 +6,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::cubes::{Cube, Gives, Input, Measure, Rule, Snapshot, State};
-use super::data::{AS_OF, Data, Office, month_end};
+use super::cubes::{
+    Calculation, Cube, Derived, Gives, Input, Measure, Rule, Shift, Snapshot, State, Within, place_in_dimension,
+};
+use super::data::{AS_OF, Data, Office, civil, date, month_end};
 use super::question::{Asker, Call, Cond, Op, Ordinary, Question, Scalar, Unit, Value, What};
 
 /// A cube's rows after a batch, joined and filtered as the cube is, and the days that they cover.
@@ -324,6 +326,168 @@ impl DateMap {
     }
 }
 
+// ---- other days
+
+/// The days that feed a group of a comparison.
+struct Fed {
+    days: Vec<i32>,
+    /// Calendar days that an average divides by.
+    length: i128,
+}
+
+/// By the values of the time keys of each group that has a day asked for; nothing where the facts do not reach back.
+type Other = HashMap<Vec<Value>, Option<Fed>>;
+
+/// First and last day, both inside.
+type Run = (i32, i32);
+
+/// What feeds the groups of a comparison, by the question's keys and conditions over time.
+fn other_days(
+    table: &Table,
+    keys: &[&Scalar],
+    conditions: &[&Cond],
+    shift: Shift,
+    rule: Rule,
+) -> Result<Other, &'static str> {
+    let spot = |day: i32| Spot { day, members: &[] };
+    let of = |day: i32| -> Vec<Value> { keys.iter().map(|key| key.value(spot(day))).collect() };
+    let limit = if rule == Rule::All { table.until } else { table.last };
+    let mut asked: BTreeMap<Vec<Value>, Vec<i32>> = BTreeMap::new();
+    for day in table.first..=limit {
+        if conditions.iter().all(|condition| condition.holds(spot(day))) {
+            asked.entry(of(day)).or_default().push(day);
+        }
+    }
+    let is_prior = shift == Shift::PriorPeriod;
+    let unit = if is_prior && !keys.is_empty() { Some(unit_of(table, of)?) } else { None };
+    let range = if is_prior && keys.is_empty() { range_before(table, conditions, limit)? } else { None };
+    let mut other = Other::new();
+    for (group, days) in asked {
+        let (begins, ends) = (days[0], days[days.len() - 1]);
+        let moved: Vec<Run> = match shift {
+            Shift::PriorYear => runs(&days).into_iter().map(a_year_before).collect(),
+            Shift::YearStart => vec![(table.first, Unit::Year.start(ends) - 1)],
+            Shift::Opening => vec![(table.first, begins - 1)],
+            Shift::ToDate(unit) => vec![(unit.start(ends), ends)],
+            Shift::ToDatePriorYear(unit) => vec![a_year_before((unit.start(ends), ends))],
+            Shift::Rolling(count, unit) => vec![(window(ends, count, unit), ends)],
+            Shift::PriorPeriod => match unit {
+                Some(unit) => {
+                    let whole = (unit.start(begins).max(table.first), unit.end(begins).min(limit));
+                    if runs(&days) != [whole] {
+                        return Err("TIME_CONTEXT");
+                    }
+                    let before = unit.start(begins) - 1;
+                    vec![(unit.start(before), before)]
+                }
+                None => range.into_iter().collect(),
+            },
+        };
+        let days: BTreeSet<i32> = moved.into_iter().flat_map(|(from, to)| from..=to).collect();
+        other.insert(group, pick(table, &days, rule)?);
+    }
+    Ok(other)
+}
+
+/// What a time rule picks of the days.
+fn pick(table: &Table, days: &BTreeSet<i32>, rule: Rule) -> Result<Option<Fed>, &'static str> {
+    let covered = |day: &i32| (table.first..=table.until).contains(day);
+    if rule == Rule::Close {
+        let close = days.iter().copied().filter(covered).filter(|day| table.is_snapshot(*day)).max();
+        return Ok(close.map(|day| Fed { days: vec![day], length: 1 }));
+    }
+    // The first month with an event counts from its first day.
+    let since = if table.cube.snapshot.is_none() { Unit::Month.start(table.first) } else { table.first };
+    if days.first().is_none_or(|first| *first < since) {
+        return Ok(None);
+    }
+    let monthly = rule == Rule::Average && table.cube.snapshot == Some(Snapshot::MonthEnd);
+    let parted = |day: i32| month_end(day) <= table.last && days.contains(&day) != days.contains(&month_end(day));
+    if monthly && (table.first..=table.until).any(parted) {
+        return Err("TIME_CONTEXT");
+    }
+    let feeds = |day: &i32| covered(day) && (rule == Rule::All || table.is_snapshot(*day));
+    Ok(Some(Fed { days: days.iter().copied().filter(feeds).collect(), length: days.len() as i128 }))
+}
+
+/// The finest unit whose periods the groups are.
+fn unit_of(table: &Table, of: impl Fn(i32) -> Vec<Value>) -> Result<Unit, &'static str> {
+    let groups: Vec<Vec<Value>> = (table.first..=table.until).map(of).collect();
+    let is = |unit: &Unit| {
+        // One group for each period and one period for each group.
+        let mut pairs: BTreeSet<(i32, &Vec<Value>)> = BTreeSet::new();
+        pairs.extend((table.first..).zip(&groups).map(|(day, group)| (unit.start(day), group)));
+        let periods: BTreeSet<i32> = pairs.iter().map(|(period, _)| *period).collect();
+        let distinct: BTreeSet<&Vec<Value>> = pairs.iter().map(|(_, group)| *group).collect();
+        pairs.len() == periods.len() && pairs.len() == distinct.len()
+    };
+    [Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year].into_iter().find(is).ok_or("TIME_CONTEXT")
+}
+
+/// The range before the one that is asked for; none where time has no condition.
+fn range_before(table: &Table, conditions: &[&Cond], limit: i32) -> Result<Option<Run>, &'static str> {
+    if conditions.is_empty() {
+        return Ok(None);
+    }
+    // As good as endless.
+    let (from, to) = (date(1990, 1, 1), date(2059, 12, 31));
+    let holds = |day: &i32| conditions.iter().all(|condition| condition.holds(Spot { day: *day, members: &[] }));
+    let days: Vec<i32> = (from..=to).filter(holds).collect();
+    let [(first, last)] = runs(&days)[..] else { return Err("TIME_CONTEXT") };
+    let first = if first == from { table.first } else { first };
+    let last = if last == to { limit } else { last };
+    if first > last {
+        return Ok(None);
+    }
+    let units = [Unit::Year, Unit::Quarter, Unit::Month, Unit::Week, Unit::Day];
+    let whole = |unit: &Unit| unit.start(first) == first && unit.end(last) == last;
+    let unit = units.into_iter().find(whole).unwrap_or(Unit::Day);
+    let (mut rest, mut begins) = (last, first);
+    while rest >= first {
+        rest = unit.start(rest) - 1;
+        begins = unit.start(begins - 1);
+    }
+    Ok(Some((begins, first - 1)))
+}
+
+/// Days in order as runs.
+fn runs(days: &[i32]) -> Vec<Run> {
+    let breaks = |pair: &&[i32]| pair[1] != pair[0] + 1;
+    let begins = days.first().copied().into_iter().chain(days.windows(2).filter(breaks).map(|pair| pair[1]));
+    let ends = days.windows(2).filter(breaks).map(|pair| pair[0]).chain(days.last().copied());
+    begins.zip(ends).collect()
+}
+
+/// A year earlier: an end of a month stays one, and leap day becomes the day before it.
+fn a_year_before((first, last): Run) -> Run {
+    let back = |day: i32| match civil(day) {
+        (year, 2, 29) => date(year - 1, 2, 28),
+        (year, month, day) => date(year - 1, month, day),
+    };
+    let ends = if last == month_end(last) { month_end(back(last)) } else { back(last) };
+    (if first == last { ends } else { back(first) }, ends)
+}
+
+/// First day of the last so many units up to a day.
+fn window(last: i32, count: i32, unit: Unit) -> i32 {
+    let months = match unit {
+        Unit::Day => return last - count + 1,
+        Unit::Week => return last - 7 * count + 1,
+        Unit::Month => count,
+        Unit::Quarter => 3 * count,
+        Unit::Year => 12 * count,
+    };
+    let (year, month, day) = civil(last);
+    let back = |months: i32| {
+        let place = year * 12 + month - 1 - months;
+        date(place.div_euclid(12), place.rem_euclid(12) + 1, 1)
+    };
+    match last == month_end(last) {
+        true => back(months - 1),
+        false => (back(months) + day - 1).min(month_end(back(months))) + 1,
+    }
+}
+
 // ---- the answer
 
 /// The rows of a question's answer, in order where it has one; or the code of the error that it must be.
@@ -338,15 +502,9 @@ pub(crate) fn evaluate(question: &Question, table: &Table) -> Result<Vec<Vec<Val
         Asker::HeadOffice => None,
         Asker::Schema(branch) | Asker::Branch(branch) => Some(branch),
     };
-    let rows: Vec<&Row> = table
-        .rows
-        .iter()
-        .filter(|row| branch.is_none_or(|branch| row.branch == branch))
-        .filter(|row| question.filters.iter().all(|filter| filter.holds(row.spot())))
-        .collect();
     let mut answer = Vec::new();
     for set in question.sets() {
-        answer.extend(evaluate_set(question, table, &calls, &rows, &set)?);
+        answer.extend(Scope::new(question, table, branch, &set).rows(&calls)?);
     }
     if question.is_ordered() {
         let keys = question.keys.len();
@@ -362,80 +520,357 @@ pub(crate) fn evaluate(question: &Question, table: &Table) -> Result<Vec<Vec<Val
     Ok(answer)
 }
 
-/// One grouping set. Of `calls` the last is the one of HAVING, when there is one.
-fn evaluate_set(
-    question: &Question,
-    table: &Table,
-    calls: &[&Call],
-    rows: &[&Row],
-    set: &[usize],
-) -> Result<Vec<Vec<Value>>, &'static str> {
-    let timed: Vec<&Scalar> = set.iter().map(|place| &question.keys[*place]).filter(|key| key.is_time()).collect();
-    let mut parts = Vec::new();
-    for call in calls {
-        parts.push(Part::new(question, table, call, &timed)?);
-    }
-    let mut groups: BTreeMap<Vec<Value>, Vec<&Row>> = BTreeMap::new();
-    if set.is_empty() {
-        groups.insert(Vec::new(), Vec::new());
-    }
-    for row in rows {
-        let key = set.iter().map(|place| question.keys[*place].value(row.spot())).collect();
-        groups.entry(key).or_default().push(row);
-    }
-    let mut answer = Vec::new();
-    for (key, rows) in groups {
-        let mut values: Vec<Value> = parts.iter().map(|part| part.value(question, table, &rows, set)).collect();
-        if let Some((_, op, value)) = &question.having {
-            let own = values.pop().unwrap_or(Value::Null);
-            if compare(&own, value).map(|order| op.holds(order)) != Some(true) {
-                continue;
-            }
-        }
-        let cells = (0..question.keys.len()).map(|place| {
-            let stands = set.iter().position(|own| *own == place);
-            stands.map_or(Value::Null, |place| key[place].clone())
-        });
-        answer.push(cells.chain(values).collect());
-    }
-    Ok(answer)
+/// Values of the keys of a grouping set.
+type Key = Vec<Value>;
+
+/// One grouping set of a question.
+struct Scope<'a> {
+    question: &'a Question,
+    table: &'a Table,
+    /// Keys by place.
+    set: &'a [usize],
+    /// Keys over time, in the order of the set.
+    timed: Vec<&'a Scalar>,
+    /// Rows by the question's own keys and days.
+    own: BTreeMap<Key, Vec<&'a Row>>,
+    /// Rows that the conditions besides those on time leave.
+    timeless: Vec<&'a Row>,
 }
 
-/// A call with its conditions parted: those on rows, and the date map where the measure has one.
+impl<'a> Scope<'a> {
+    fn new(question: &'a Question, table: &'a Table, branch: Option<&str>, set: &'a [usize]) -> Self {
+        let timed = set.iter().map(|place| &question.keys[*place]).filter(|key| key.is_time()).collect();
+        let visible = table.rows.iter().filter(|row| branch.is_none_or(|branch| row.branch == branch));
+        let (timely, others): (Vec<&Cond>, Vec<&Cond>) =
+            question.filters.iter().partition(|filter| filter.is_time() == Some(true));
+        let all_hold = |filters: &[&Cond], row: &Row| filters.iter().all(|filter| filter.holds(row.spot()));
+        let mut own: BTreeMap<Key, Vec<&Row>> = BTreeMap::new();
+        let mut timeless = Vec::new();
+        for row in visible.filter(|row| all_hold(&others, row)) {
+            timeless.push(row);
+            if all_hold(&timely, row) {
+                let key = set.iter().map(|place| question.keys[*place].value(row.spot())).collect();
+                own.entry(key).or_default().push(row);
+            }
+        }
+        Self { question, table, set, timed, own, timeless }
+    }
+
+    /// Of `calls` the last is the one of HAVING, when there is one.
+    fn rows(&self, calls: &[&'a Call]) -> Result<Vec<Vec<Value>>, &'static str> {
+        let columns = calls.iter().map(|call| Node::new(self, &call.what, &call.filter));
+        let columns = columns.collect::<Result<Vec<Node<'_>>, _>>()?;
+        let (mut own, mut keys) = (false, BTreeSet::new());
+        let mut compares = false;
+        for node in &columns {
+            node.parts(&mut |part| match part {
+                Node::Moved(moved) => {
+                    compares = true;
+                    keys.extend(moved.rows.keys().cloned());
+                }
+                Node::Own(Part { what: What::Grouping(_), .. }) => {}
+                _ => own = true,
+            });
+        }
+        if own || !compares {
+            keys.extend(self.own.keys().cloned());
+        }
+        if self.set.is_empty() {
+            keys.insert(Vec::new());
+        }
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let mut columns: Vec<Vec<Value>> = columns.iter().map(|node| node.values(self, &keys)).collect();
+        let having = self.question.having.as_ref().map(|(_, op, value)| (op, value, columns.pop().unwrap_or_default()));
+        let mut answer = Vec::new();
+        for (row, key) in keys.iter().enumerate() {
+            if let Some((op, value, own)) = &having
+                && compare(&own[row], value).map(|order| op.holds(order)) != Some(true)
+            {
+                continue;
+            }
+            let cells = (0..self.question.keys.len()).map(|place| {
+                let stands = self.set.iter().position(|own| *own == place);
+                stands.map_or(Value::Null, |place| key[place].clone())
+            });
+            answer.push(cells.chain(columns.iter().map(|column| column[row].clone())).collect());
+        }
+        Ok(answer)
+    }
+
+    fn measure(&self, name: &str) -> (usize, &'a Measure) {
+        let place = self.table.cube.measure(name);
+        (place, &self.table.cube.measures[place])
+    }
+
+    /// The call's and the question's conditions on time, and the call's others.
+    fn parted(&self, filter: &'a [Cond]) -> Result<(Vec<&'a Cond>, Vec<&'a Cond>), &'static str> {
+        let (mut time, mut others) = (Vec::new(), Vec::new());
+        for condition in filter {
+            let parted = if condition.is_time().ok_or("TIME_CONTEXT")? { &mut time } else { &mut others };
+            parted.push(condition);
+        }
+        for condition in &self.question.filters {
+            if condition.is_time().ok_or("TIME_CONTEXT")? {
+                time.push(condition);
+            }
+        }
+        Ok((time, others))
+    }
+
+    /// Places in the set of the keys that a share or rank keeps.
+    fn kept(&self, within: Within) -> Vec<usize> {
+        let key = |place: usize| &self.question.keys[self.set[place]];
+        let of = |place: usize| place_in_dimension(key(place).column(self.table.cube));
+        let all = 0..self.set.len();
+        let stays = |place: &usize| match (within, of(*place)) {
+            (Within::All, _) => key(*place).is_time(),
+            (Within::Parent(dimension), Some((own, depth))) if own == dimension => {
+                let depths = all.clone().filter_map(of).filter(|(own, _)| *own == dimension).map(|(_, depth)| depth);
+                depth.is_some() && depth < depths.max().flatten()
+            }
+            (Within::Level(dimension, level), Some((own, depth))) if own == dimension => {
+                let prefix = if dimension == "target" { "target_" } else { "" };
+                let last = place_in_dimension(&format!("{prefix}{level}")).and_then(|(_, depth)| depth);
+                depth.is_some() && depth <= last
+            }
+            _ => true,
+        };
+        all.clone().filter(stays).collect()
+    }
+}
+
+/// A column of a grouping set, or what one is made of.
+enum Node<'a> {
+    Own(Part<'a>),
+    Moved(Moved<'a>),
+    Change { of: &'a Measure, now: Part<'a>, before: Box<Node<'a>>, relative: bool },
+    Share { of: Part<'a>, kept: Vec<usize> },
+    Rank { of: Box<Node<'a>>, kept: Vec<usize>, lowest_first: bool },
+    Calculated { of: Vec<Node<'a>>, how: Calculation, gives: Gives },
+}
+
+impl<'a> Node<'a> {
+    fn new(scope: &Scope<'a>, what: &What, filter: &'a [Cond]) -> Result<Self, &'static str> {
+        let own = |what: &What| Part::new(scope, what, filter);
+        let (What::Measure(place) | What::Named(place, _)) = what else { return Ok(Self::Own(own(what)?)) };
+        let cube: &'static Cube = scope.table.cube;
+        let State::Derived(derived) = &cube.measures[*place].state else { return Ok(Self::Own(own(what)?)) };
+        let named = |name: &str| What::Measure(scope.measure(name).0);
+        let node = |name: &str| Self::new(scope, &named(name), filter);
+        Ok(match derived {
+            Derived::Moved(of, shift) => Self::Moved(Moved::new(scope, of, *shift, filter)?),
+            Derived::Change(of, shift, relative) => Self::Change {
+                of: scope.measure(of).1,
+                now: own(&named(of))?,
+                before: Box::new(Self::Moved(Moved::new(scope, of, *shift, filter)?)),
+                relative: *relative,
+            },
+            Derived::Share(of, within) => Self::Share { of: own(&named(of))?, kept: scope.kept(*within) },
+            Derived::Rank(of, within, lowest_first) => {
+                Self::Rank { of: Box::new(node(of)?), kept: scope.kept(*within), lowest_first: *lowest_first }
+            }
+            Derived::Calculated(of, how) => Self::Calculated {
+                of: of.iter().map(|name| node(name)).collect::<Result<_, _>>()?,
+                how: *how,
+                gives: cube.measures[*place].gives,
+            },
+        })
+    }
+
+    /// Tells of everything in it that reads rows.
+    fn parts(&self, tell: &mut dyn FnMut(&Self)) {
+        match self {
+            Self::Own(_) | Self::Moved(_) | Self::Share { .. } => tell(self),
+            Self::Change { before, .. } => {
+                tell(self);
+                before.parts(tell);
+            }
+            Self::Rank { of, .. } => of.parts(tell),
+            Self::Calculated { of, .. } => of.iter().for_each(|node| node.parts(tell)),
+        }
+    }
+
+    /// Its value in each group.
+    fn values(&self, scope: &Scope<'_>, keys: &[Key]) -> Vec<Value> {
+        let own =
+            |part: &Part<'_>, key: &Key| part.value(scope, scope.own.get(key).map(Vec::as_slice).unwrap_or_default());
+        match self {
+            Self::Own(part) => keys.iter().map(|key| own(part, key)).collect(),
+            Self::Moved(moved) => keys.iter().map(|key| moved.value(scope, key)).collect(),
+            Self::Change { of, now, before, relative } => {
+                let Self::Moved(before) = &**before else { unreachable!("a change is against other days") };
+                let change = |key: &Key| {
+                    let known = before.is_known(scope, key);
+                    change(of, &own(now, key), &before.value(scope, key), known, *relative)
+                };
+                keys.iter().map(change).collect()
+            }
+            Self::Share { of, kept } => {
+                let parts: Vec<Value> = keys.iter().map(|key| own(of, key)).collect();
+                let of = |key: &Key| -> Key { kept.iter().map(|place| key[*place].clone()).collect() };
+                let mut totals: HashMap<Key, i128> = HashMap::new();
+                for (key, part) in keys.iter().zip(&parts) {
+                    if let Some((part, _)) = number(part) {
+                        *totals.entry(of(key)).or_default() += part;
+                    }
+                }
+                let share = |(key, part): (&Key, &Value)| {
+                    let (part, scale) = number(part)?;
+                    quotient(part, scale, *totals.get(&of(key))?, scale, 6)
+                };
+                let shares = keys.iter().zip(&parts).map(share);
+                shares.map(|share| share.map_or(Value::Null, |share| Value::Decimal(share, 6))).collect()
+            }
+            Self::Rank { of, kept, lowest_first } => {
+                let values: Vec<Option<i128>> =
+                    of.values(scope, keys).iter().map(|value| number(value).map(|(value, _)| value)).collect();
+                let of = |key: &Key| -> Key { kept.iter().map(|place| key[*place].clone()).collect() };
+                let groups: Vec<Key> = keys.iter().map(of).collect();
+                let rank = |row: usize| {
+                    let Some(own) = values[row] else { return Value::Null };
+                    let before = |other: i128| if *lowest_first { other < own } else { other > own };
+                    let better = (0..keys.len()).filter(|other| groups[*other] == groups[row]);
+                    Value::Integer(1 + better.filter(|other| values[*other].is_some_and(before)).count() as i128)
+                };
+                (0..keys.len()).map(rank).collect()
+            }
+            Self::Calculated { of, how, gives } => {
+                let columns: Vec<Vec<Value>> = of.iter().map(|node| node.values(scope, keys)).collect();
+                let value = |row: usize| {
+                    let inputs: Vec<_> = columns.iter().map(|column| number(&column[row])).collect();
+                    given(how(&inputs), *gives)
+                };
+                (0..keys.len()).map(value).collect()
+            }
+        }
+    }
+}
+
+/// A number with its scale.
+fn number(value: &Value) -> Option<(i128, u32)> {
+    match value {
+        Value::Integer(value) => Some((*value, 0)),
+        Value::Decimal(value, scale) => Some((*value, *scale)),
+        Value::Null => None,
+        other => panic!("{other:?} is no number"),
+    }
+}
+
+/// A value now against the one before. Sums and counts are zero where there is no row, other measures have no value there.
+fn change(of: &Measure, now: &Value, before: &Value, known: bool, relative: bool) -> Value {
+    let (now, before) = (number(now), number(before));
+    let adds = matches!(
+        of.state,
+        State::Sum(_) | State::Rows | State::Count(_) | State::Distinct(_) | State::DistinctMember(_)
+    );
+    let scale = now.or(before).map_or(0, |(_, scale)| scale);
+    let (now, before) = (now.map(|(now, _)| now), before.map(|(before, _)| before));
+    let difference = match (now, before) {
+        (None, None) => None,
+        (Some(now), Some(before)) => Some(now - before),
+        (now, before) if adds => Some(now.unwrap_or(0) - before.unwrap_or(0)),
+        _ => None,
+    };
+    match difference.filter(|_| known) {
+        Some(difference) if relative => {
+            let relative = before.and_then(|before| quotient(difference, scale, before.abs(), scale, 6));
+            relative.map_or(Value::Null, |relative| Value::Decimal(relative, 6))
+        }
+        difference => given(difference, of.gives),
+    }
+}
+
+/// A measure over other days than the question's own.
+struct Moved<'a> {
+    measure: &'a Measure,
+    filters: Vec<&'a Cond>,
+    days: Other,
+    /// Rows on those days, by the keys of the group that they feed.
+    rows: BTreeMap<Key, Vec<&'a Row>>,
+}
+
+impl<'a> Moved<'a> {
+    fn new(scope: &Scope<'a>, of: &str, shift: Shift, filter: &'a [Cond]) -> Result<Self, &'static str> {
+        let (_, measure) = scope.measure(of);
+        let (time, filters) = scope.parted(filter)?;
+        let days = other_days(scope.table, &scope.timed, &time, shift, measure.rule)?;
+        let keys = || scope.set.iter().map(|place| &scope.question.keys[*place]);
+        // By day: the other keys of each row.
+        let mut by_day: HashMap<i32, Vec<(Key, &Row)>> = HashMap::new();
+        for row in &scope.timeless {
+            let others = keys().filter(|key| !key.is_time()).map(|key| key.value(row.spot()));
+            by_day.entry(row.day).or_default().push((others.collect(), row));
+        }
+        let mut rows = BTreeMap::new();
+        for (group, fed) in &days {
+            let mut found: HashMap<&Key, Vec<&Row>> = HashMap::new();
+            for (others, row) in fed.iter().flat_map(|fed| &fed.days).filter_map(|day| by_day.get(day)).flatten() {
+                found.entry(others).or_default().push(row);
+            }
+            for (others, fed) in found {
+                let (mut time, mut others) = (group.iter(), others.iter());
+                let key = keys().map(|key| if key.is_time() { time.next() } else { others.next() });
+                rows.insert(key.map(|value| value.expect("a value for each key").clone()).collect(), fed);
+            }
+        }
+        Ok(Self { measure, filters, days, rows })
+    }
+
+    /// What feeds the group: nothing when it has no day, and nothing known where the facts do not reach back.
+    fn fed(&self, scope: &Scope<'_>, key: &Key) -> Option<Option<&Fed>> {
+        let timed = scope.set.iter().zip(key).filter(|(place, _)| scope.question.keys[**place].is_time());
+        let group: Vec<Value> = timed.map(|(_, value)| value.clone()).collect();
+        self.days.get(&group).map(Option::as_ref)
+    }
+
+    fn is_known(&self, scope: &Scope<'_>, key: &Key) -> bool {
+        !matches!(self.fed(scope, key), Some(None))
+    }
+
+    fn value(&self, scope: &Scope<'_>, key: &Key) -> Value {
+        let fed = self.fed(scope, key);
+        if let Some(None) = fed {
+            return Value::Null;
+        }
+        let rows = self.rows.get(key).map(Vec::as_slice).unwrap_or_default();
+        let holds = |row: &&&Row| self.filters.iter().all(|filter| filter.holds(row.spot()));
+        let rows: Vec<&Row> = rows.iter().filter(holds).copied().collect();
+        finish(self.measure, &rows, fed.flatten().map(|fed| fed.length))
+    }
+}
+
+/// A call over the question's own days with its conditions parted: those on rows, and the date map where the measure has
+/// one.
 struct Part<'a> {
-    call: &'a Call,
+    what: What,
     filters: Vec<&'a Cond>,
     map: Option<DateMap>,
 }
 
 impl<'a> Part<'a> {
-    fn new(question: &'a Question, table: &Table, call: &'a Call, keys: &[&Scalar]) -> Result<Self, &'static str> {
-        let rule = call.measure().map_or(Rule::All, |place| table.cube.measures[place].rule);
+    fn new(scope: &Scope<'a>, what: &What, filter: &'a [Cond]) -> Result<Self, &'static str> {
+        let what = what.clone();
+        let rule = match what {
+            What::Measure(place) | What::Named(place, _) => scope.table.cube.measures[place].rule,
+            _ => Rule::All,
+        };
         if rule == Rule::All {
-            return Ok(Self { call, filters: call.filter.iter().collect(), map: None });
+            return Ok(Self { what, filters: filter.iter().collect(), map: None });
         }
-        let (mut time, mut filters) = (Vec::new(), Vec::new());
-        for condition in &call.filter {
-            let parted = if condition.is_time().ok_or("TIME_CONTEXT")? { &mut time } else { &mut filters };
-            parted.push(condition);
-        }
-        for condition in &question.filters {
-            if condition.is_time().ok_or("TIME_CONTEXT")? {
-                time.push(condition);
-            }
-        }
-        let map = DateMap::new(table, keys, &time, rule)?;
-        Ok(Self { call, filters, map: Some(map) })
+        let (time, filters) = scope.parted(filter)?;
+        let map = DateMap::new(scope.table, &scope.timed, &time, rule)?;
+        Ok(Self { what, filters, map: Some(map) })
     }
 
     /// The call's value over the rows of a group.
-    fn value(&self, question: &Question, table: &Table, group: &[&Row], set: &[usize]) -> Value {
+    fn value(&self, scope: &Scope<'_>, group: &[&Row]) -> Value {
+        let Scope { question, table, set, .. } = *scope;
         let holds = |row: &Row| self.filters.iter().all(|filter| filter.holds(row.spot()));
         let rows: Vec<&Row> = group.iter().copied().filter(|row| holds(row)).collect();
         let values = |scalar: &Scalar| -> Vec<Value> {
             rows.iter().map(|row| scalar.value(row.spot())).filter(|value| *value != Value::Null).collect()
         };
-        match &self.call.what {
+        match &self.what {
             What::Measure(place) | What::Named(place, _) => {
                 let measure = &table.cube.measures[*place];
                 let feeding = |row: &Row| self.map.as_ref().is_none_or(|map| map.feeds(table, row.day, measure.rule));
@@ -501,12 +936,18 @@ fn finish(measure: &Measure, rows: &[&Row], length: Option<i128>) -> Value {
             top.zip(bottom).and_then(|(top, bottom)| quotient(top, *of_top, bottom, *of_bottom, scale))
         }
         State::Distinct(input) => Some(values(*input).into_iter().collect::<BTreeSet<_>>().len() as i128),
+        State::Spread(input, of, root) => spread(&values(*input), *of, scale, *root),
+        State::Derived(_) => unreachable!("made of others"),
         State::DistinctMember(place) => {
             let members = rows.iter().map(|row| &row.members[*place]).filter(|value| **value != Value::Null);
             Some(members.collect::<BTreeSet<_>>().len() as i128)
         }
     };
-    match (value, measure.gives) {
+    given(value, measure.gives)
+}
+
+fn given(value: Option<i128>, gives: Gives) -> Value {
+    match (value, gives) {
         (None, _) => Value::Null,
         (Some(value), Gives::Decimal(scale)) => Value::Decimal(value, scale),
         (Some(value), Gives::Integer) => Value::Integer(value),
@@ -515,13 +956,31 @@ fn finish(measure: &Measure, rows: &[&Row], length: Option<i128>) -> Value {
 }
 
 /// Rounded once, half away from zero; nothing for a zero below.
-fn quotient(top: i128, of_top: u32, bottom: i128, of_bottom: u32, scale: u32) -> Option<i128> {
+pub(crate) fn quotient(top: i128, of_top: u32, bottom: i128, of_bottom: u32, scale: u32) -> Option<i128> {
     if bottom == 0 {
         return None;
     }
     let (top, bottom) = (top * power(scale + of_bottom), bottom * power(of_top));
     let rounded = (top.abs() * 2 + bottom.abs()) / (bottom.abs() * 2);
     Some(if (top < 0) == (bottom < 0) { rounded } else { -rounded })
+}
+
+/// Sample variance of values at a scale, or its root, rounded once.
+fn spread(values: &[i128], of: u32, scale: u32, root: bool) -> Option<i128> {
+    let n = values.len() as i128;
+    if n < 2 {
+        return None;
+    }
+    let sum: i128 = values.iter().sum();
+    let squares: i128 = values.iter().map(|value| value * value).sum();
+    let (top, bottom) = (n * squares - sum * sum, n * (n - 1));
+    if !root {
+        return quotient(top, 2 * of, bottom, 0, scale);
+    }
+    let (top, bottom) = (top * power(2 * scale), bottom * power(2 * of));
+    let whole = (top / bottom).isqrt();
+    let border = 2 * whole + 1;
+    Some(if border * border * bottom <= 4 * top { whole + 1 } else { whole })
 }
 
 fn of_rows(ordinary: Ordinary, values: &[i128], gives: Gives) -> Value {

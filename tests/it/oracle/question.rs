@@ -1,8 +1,8 @@
 //! A question as a value: written as SQL here, answered row by row in `evaluate`. Random ones are drawn from the surface of
 //! SQL that cubes offer, mostly aimed at one rollup, so that it is often met exactly and often missed by a hair.
 
-use super::cubes::{CUBES, Cube, Gives, Kind, Rollup, Snapshot};
-use super::data::{AS_OF, BRANCHES, Dice, FIRST, LAST, civil, date, decimal, iso, month_end, weekday};
+use super::cubes::{CUBES, Cube, Gives, Kind, Only, Rollup, Snapshot};
+use super::data::{AS_OF, BRANCHES, Dice, EARLIEST, FIRST, LAST, civil, date, decimal, iso, month_end, weekday};
 
 // ---- values and expressions
 
@@ -190,7 +190,7 @@ impl Scalar {
         matches!(self, Self::Level(_) | Self::Trunc(..) | Self::TruncDate(..) | Self::Part(..))
     }
 
-    fn column(&self, cube: &Cube) -> &'static str {
+    pub(crate) fn column(&self, cube: &Cube) -> &'static str {
         match self {
             Self::Member(place) | Self::Upper(place) | Self::Coalesce(place) | Self::IsNull(place) => {
                 cube.members[*place].name
@@ -894,7 +894,14 @@ impl Draw {
 
     fn measure(&mut self) -> usize {
         match self.aim {
-            Some(rollup) if self.dice.percent(92) => self.cube.measure(self.dice.pick(&words(rollup.measures))),
+            Some(rollup) if self.dice.percent(92) => {
+                let stored = self.dice.pick(&words(rollup.measures));
+                let made: Vec<usize> = (0..self.cube.measures.len())
+                    .filter(|m| self.cube.measures[*m].made_of().contains(&stored))
+                    .collect();
+                let derived = !made.is_empty() && self.dice.percent(50);
+                if derived { self.dice.pick(&made) } else { self.cube.measure(stored) }
+            }
             _ => {
                 let asked: Vec<usize> =
                     (0..self.cube.measures.len()).filter(|m| !self.cube.measures[*m].fails).collect();
@@ -1003,11 +1010,17 @@ impl Draw {
                 ("AVG(@balance)", "MEASURE_AGGREGATE"),
                 ("SUM(@cost_rate)", "MEASURE_AGGREGATE"),
                 ("SUM(DISTINCT @interest)", "MEASURE_AGGREGATE"),
+                ("SUM(@balance_vs_prior_year_pct)", "MEASURE_AGGREGATE"),
+                ("SUM(@balance_share)", "MEASURE_AGGREGATE"),
                 ("SUM(@balance) FILTER (WHERE @interest > 0)", "MEASURE_IN_WHERE"),
             ],
             "events" => &[
                 ("AVG(DISTINCT @turnover)", "MEASURE_AGGREGATE"),
                 ("COUNT(@clients)", "MEASURE_AGGREGATE"),
+                ("AVG(@turnover_prior_year)", "MEASURE_AGGREGATE"),
+                ("MAX(@turnover_rank)", "MEASURE_AGGREGATE"),
+                ("COUNT(DISTINCT @clients_prior_year)", "MEASURE_AGGREGATE"),
+                ("SUM(@turnover_growth)", "MEASURE_AGGREGATE"),
                 ("SUM(@turnover_mean)", "MEASURE_AGGREGATE"),
                 ("MEASURE(@turnover + 1)", "MEASURE_AGGREGATE"),
             ],
@@ -1030,10 +1043,14 @@ impl Draw {
 
     fn filters(&mut self, question: &mut Question) {
         // A rollup with a condition of its own is met only by questions that ask for no more.
-        if let Some((member, value)) = self.aim.and_then(|rollup| rollup.only)
+        let only = self.aim.and_then(|rollup| rollup.only);
+        if let Some(only) = only
             && self.dice.percent(80)
         {
-            question.filters.push(Cond::Is(self.cube.member(member), Op::Equal, Value::text(value)));
+            question.filters.push(match only {
+                Only::Is(member, value) => Cond::Is(self.cube.member(member), Op::Equal, Value::text(value)),
+                Only::Since(day) => Cond::Is(Scalar::Level(Unit::Day), Op::AtLeast, Value::Date(day)),
+            });
         }
         for _ in 0..self.dice.weighted(&[(0, 30), (1, 45), (2, 25)]) {
             if self.dice.percent(55) {
@@ -1052,6 +1069,12 @@ impl Draw {
         }
     }
 
+    /// A day with facts, mostly of those that have them all.
+    fn day(&mut self) -> i32 {
+        let first = if self.dice.percent(25) { EARLIEST } else { FIRST };
+        self.dice.day(first, LAST)
+    }
+
     /// Conditions on time, mostly on whole periods of the rollup.
     fn time_condition(&mut self) -> Vec<Cond> {
         let aligned = match self.aim {
@@ -1068,7 +1091,7 @@ impl Draw {
     fn whole(&mut self, base: Unit) -> Vec<Cond> {
         let unit = self.dice.pick(base.above());
         let level = Scalar::Level(unit);
-        let (a, b) = (self.dice.day(FIRST, LAST), self.dice.day(FIRST, LAST));
+        let (a, b) = (self.day(), self.day());
         let (from, to) = (unit.start(a.min(b)), unit.end(a.max(b)));
         let start = Value::Date(from);
         let day = Scalar::Level(Unit::Day);
@@ -1080,7 +1103,7 @@ impl Draw {
             4 => Cond::Is(level, Op::Equal, start),
             5 => Cond::Is(level, Op::Equal, Value::Written(from)),
             6 => {
-                let days = [a, b, self.dice.day(FIRST, LAST)];
+                let days = [a, b, self.day()];
                 Cond::In(level, days.map(|day| Value::Date(unit.start(day))).to_vec(), self.dice.percent(15))
             }
             7 => Cond::Between(level, start, Value::Date(unit.start(to)), false),
@@ -1108,7 +1131,7 @@ impl Draw {
     /// A range that cuts periods.
     fn cut(&mut self) -> Cond {
         let day = Scalar::Level(Unit::Day);
-        let (a, b) = (self.dice.day(FIRST, LAST), self.dice.day(FIRST, LAST));
+        let (a, b) = (self.day(), self.day());
         let (from, to) = (a.min(b), a.max(b));
         match self.dice.below(9) {
             0 => Cond::Is(day, Op::Equal, Value::Date(self.dice.pick(&[a, date(2024, 2, 29), AS_OF[0]]))),
