@@ -256,10 +256,10 @@ impl Question<'_> {
             }
         }
         let mut plan = together(keys.len(), parts)?;
-        if !set.windows.is_empty() {
-            let windows = set.windows.iter().enumerate().map(|(n, window)| window.clone().alias(window_name(n)));
+        // One node for each: those of a node must agree in partition and order, and a rank may be of a share.
+        for (n, window) in set.windows.iter().enumerate() {
             plan = LogicalPlanBuilder::from(plan)
-                .window(windows)
+                .window([window.clone().alias(window_name(n))])
                 .and_then(LogicalPlanBuilder::build)
                 .map_err(internal)?;
         }
