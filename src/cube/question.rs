@@ -253,7 +253,7 @@ impl Question<'_> {
             }
         }
         let mut plan = together(keys.len(), parts)?;
-        // One node each: the planner takes windows of one node to be sorted alike.
+        // One node each: those of a node must agree in partition and order, and a rank may be of a share.
         for (n, window) in set.windows.iter().enumerate() {
             let planned = LogicalPlanBuilder::from(plan).window([window.clone().alias(window_name(n))]);
             plan = planned.and_then(LogicalPlanBuilder::build).map_err(internal)?;

@@ -134,6 +134,8 @@ struct Given {
     with_facts: bool,
     /// Rollup and reason code.
     refused: BTreeSet<(String, String)>,
+    /// Comparisons whose days were read, and whether a rollup gave them.
+    compared: Vec<(String, bool)>,
 }
 
 impl Given {
@@ -156,6 +158,10 @@ impl Given {
             // Rows of facts also stand in for stale partitions and for days of periods that the question cuts.
             with_facts: routes.iter().any(|route| route["rollup"].is_null() || route["fact_rows"] != 0),
             refused: refused.filter_map(reason).collect(),
+            compared: routes
+                .iter()
+                .filter_map(|route| Some((text(route, "comparison")?, !route["rollup"].is_null())))
+                .collect(),
         }
     }
 }
@@ -327,6 +333,8 @@ struct Tally {
     /// By cube: from a rollup alone, with facts, from facts alone, an error.
     cubes: BTreeMap<&'static str, [usize; 4]>,
     codes: BTreeMap<String, usize>,
+    /// By cube and comparison: from a rollup, from facts.
+    compared: BTreeMap<(&'static str, String), [usize; 2]>,
 }
 
 const KINDS: [&str; 4] = ["by a rollup", "by a rollup and facts", "by facts", "refused"];
@@ -352,6 +360,10 @@ impl Tally {
             Err(_) => 3,
         };
         self.cubes.entry(question.cube.name).or_default()[kind] += 1;
+        for (comparison, by_rollup) in judged.on.iter().flat_map(|given| &given.compared) {
+            let met = self.compared.entry((question.cube.name, comparison.clone())).or_default();
+            met[usize::from(!by_rollup)] += 1;
+        }
         for given in judged.only.values().flatten() {
             for (_, code) in &given.refused {
                 *self.codes.entry(code.clone()).or_default() += 1;
@@ -372,6 +384,11 @@ impl Tally {
             }
         }
         assert!(self.cubes.values().any(|met| met[3] > 0), "no question was refused");
+        for shift in ["prior_period", "prior_year", "opening", "year_start", "ytd", "ytd_prior_year"] {
+            let met = self.compared.iter().filter(|((_, of), _)| of == shift);
+            let met = met.fold([0, 0], |sum, (_, met)| [sum[0] + met[0], sum[1] + met[1]]);
+            assert!(met[0] > 0 && met[1] > 0, "{shift}: {met:?} by rollups and by facts");
+        }
         for code in CODES {
             assert!(self.codes.contains_key(*code), "no rollup was passed over as {code}: {:?}", self.codes);
         }
@@ -383,6 +400,9 @@ impl std::fmt::Display for Tally {
         for (cube, met) in &self.cubes {
             let kinds: Vec<String> = KINDS.iter().zip(met).map(|(kind, count)| format!("{count} {kind}")).collect();
             writeln!(f, "{cube}: {}", kinds.join(", "))?;
+        }
+        for ((cube, comparison), [by_rollup, by_facts]) in &self.compared {
+            writeln!(f, "{cube} {comparison}: {by_rollup} by a rollup, {by_facts} by facts")?;
         }
         let codes: Vec<String> = self.codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
         write!(f, "passed over: {}", codes.join(", "))
@@ -1138,4 +1158,586 @@ async fn every_reason_has_a_question_that_provokes_it() {
     ] {
         check(&app, &question).await.missed(rollup, code);
     }
+}
+
+// ---- traps of comparisons along time
+
+/// A decimal cell in its last digits; nothing for null.
+fn units(cell: &str) -> Option<i128> {
+    if cell == "NULL" { None } else { Some(cell.replace('.', "").parse().unwrap()) }
+}
+
+fn month_of(year: i32, month: i32) -> Cond {
+    period(Unit::Month, date(year, month, 1))
+}
+
+#[tokio::test]
+async fn a_comparison_is_the_measure_on_the_other_days() {
+    let app = app().await;
+    let month = month_of;
+    let quarter = |year, month| period(Unit::Quarter, date(year, month, 1));
+    let d = date;
+    let cases: [(&Cube, &str, &str, Cond, Cond); 24] = [
+        (&EVENTS, "turnover_prior_year", "turnover", month(2024, 2), month(2023, 2)),
+        (&EVENTS, "clients_prior_year", "clients", quarter(2024, 4), quarter(2023, 4)),
+        (&EVENTS, "turnover_prior_period", "turnover", month(2024, 3), month(2024, 2)),
+        (&EVENTS, "clients_prior_period", "clients", quarter(2024, 4), quarter(2024, 1)),
+        // Two months, and then as many days.
+        (
+            &EVENTS,
+            "events_prior_period",
+            "events",
+            days(d(2024, 2, 1), d(2024, 3, 31)),
+            days(d(2023, 12, 1), d(2024, 1, 31)),
+        ),
+        (
+            &EVENTS,
+            "events_prior_period",
+            "events",
+            days(d(2024, 2, 2), d(2024, 3, 31)),
+            days(d(2023, 12, 5), d(2024, 2, 1)),
+        ),
+        // The end of a month stays one.
+        (
+            &EVENTS,
+            "fee_rate_prior_year",
+            "fee_rate",
+            days(d(2024, 2, 10), d(2024, 2, 29)),
+            days(d(2023, 2, 10), d(2023, 2, 28)),
+        ),
+        (
+            &EVENTS,
+            "largest_prior_year",
+            "largest",
+            days(d(2024, 2, 10), d(2024, 2, 28)),
+            days(d(2023, 2, 10), d(2023, 2, 28)),
+        ),
+        (
+            &EVENTS,
+            "turnover_ytd",
+            "turnover",
+            days(d(2024, 3, 10), d(2024, 3, 20)),
+            days(d(2024, 1, 1), d(2024, 3, 20)),
+        ),
+        (&EVENTS, "events_qtd", "events", days(d(2024, 3, 10), d(2024, 5, 20)), days(d(2024, 4, 1), d(2024, 5, 20))),
+        (
+            &EVENTS,
+            "turnover_spread_mtd",
+            "turnover_spread",
+            days(d(2024, 3, 10), d(2024, 3, 20)),
+            days(d(2024, 3, 1), d(2024, 3, 20)),
+        ),
+        (
+            &EVENTS,
+            "turnover_rolling_7_days",
+            "turnover",
+            days(d(2024, 3, 5), d(2024, 3, 5)),
+            days(d(2024, 2, 28), d(2024, 3, 5)),
+        ),
+        (
+            &EVENTS,
+            "turnover_rolling_2_weeks",
+            "turnover",
+            days(d(2024, 3, 5), d(2024, 3, 5)),
+            days(d(2024, 2, 21), d(2024, 3, 5)),
+        ),
+        (&EVENTS, "turnover_rolling_3_months", "turnover", month(2024, 3), days(d(2024, 1, 1), d(2024, 3, 31))),
+        (
+            &EVENTS,
+            "turnover_rolling_3_months",
+            "turnover",
+            days(d(2024, 3, 30), d(2024, 3, 30)),
+            days(d(2023, 12, 31), d(2024, 3, 30)),
+        ),
+        (&BALANCES, "balance_year_start", "balance", month(2024, 6), month(2023, 12)),
+        (&BALANCES, "balance_opening", "balance", quarter(2024, 4), month(2024, 3)),
+        (&BALANCES, "clients_prior_year", "clients", quarter(2024, 4), month(2023, 6)),
+        (&BALANCES, "balance_average_ytd", "balance_average", month(2024, 3), quarter(2024, 1)),
+        (
+            &BALANCES,
+            "clients_seen_rolling_1_quarters",
+            "clients_seen",
+            month(2024, 5),
+            days(d(2024, 3, 1), d(2024, 5, 31)),
+        ),
+        (
+            &POSITIONS,
+            "held_prior_year",
+            "held",
+            days(d(2024, 2, 29), d(2024, 2, 29)),
+            days(d(2023, 2, 28), d(2023, 2, 28)),
+        ),
+        (
+            &POSITIONS,
+            "held_average_rolling_7_days",
+            "held_average",
+            days(d(2024, 3, 3), d(2024, 3, 3)),
+            days(d(2024, 2, 26), d(2024, 3, 3)),
+        ),
+        (
+            &POSITIONS,
+            "holders_prior_period",
+            "holders",
+            period(Unit::Week, d(2024, 3, 6)),
+            period(Unit::Week, d(2024, 2, 28)),
+        ),
+        (&POSITIONS, "traded_ytd_prior_year", "traded", month(2024, 3), days(d(2023, 1, 1), d(2023, 3, 31))),
+    ];
+    for (cube, comparison, measure, asked, other) in cases {
+        let there = check(&app, &Question::of(cube).measures(&[measure]).filter(other)).await;
+        let compared = check(&app, &Question::of(cube).measures(&[comparison]).filter(asked)).await;
+        if comparison == "traded_ytd_prior_year" {
+            assert_eq!(compared.cell(), "NULL", "positions begin in February 2023");
+            continue;
+        }
+        assert_eq!(compared.cell(), there.cell(), "{}", compared.sql);
+        assert!(!matches!(there.cell(), "NULL" | "0"), "{}: nothing to compare", there.sql);
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_only_the_other_days_have_is_shown() {
+    let app = app().await;
+    let measures = ["turnover", "turnover_prior_year", "turnover_vs_prior_year", "turnover_vs_prior_year_pct"];
+    let question = || {
+        let question = Question::of(&EVENTS).keys(&["tier", "month"]).measures(&measures);
+        question.measures(&["events", "events_prior_year", "events_vs_prior_year", "clients", "fee_rate_vs_prior_year"])
+    };
+    // Nobody has an event in April 2024.
+    let judged = check(&app, &question().filter(month_of(2024, 4))).await;
+    judged.hit("events_month");
+    assert!(judged.rows().len() > 2);
+    for row in judged.rows() {
+        assert_eq!(
+            (&*row[2], &*row[5], &*row[6], &*row[9], &*row[10]),
+            ("NULL", "-1.000000", "0", "0", "NULL"),
+            "{row:?}"
+        );
+        assert_eq!(
+            (units(&row[4]), units(&row[8])),
+            (units(&row[3]).map(|then| -then), units(&row[7]).map(|then| -then))
+        );
+    }
+    // Counted, such a group has no row now.
+    let mut counted = question().filter(month_of(2024, 4)).call(What::Rows("COUNT(*)")).call(What::SumOne);
+    check(&app, &counted).await;
+    counted.having = Some((Call::of(What::Rows("COUNT(1)")), Op::Greater, Value::Integer(0)));
+    assert!(check(&app, &counted).await.rows().is_empty());
+    // Gamma delivered nothing for June 2024.
+    for (cube, measures) in [
+        (&EVENTS, &["events", "events_prior_year", "events_vs_prior_year"]),
+        (&BALANCES, &["accounts", "accounts_prior_year", "accounts_vs_prior_year"]),
+    ] {
+        for keys in [&["month"][..], &["month", "outlet"], &["quarter"]] {
+            let june = Question::of(cube).keys(keys).measures(measures).filter(month_of(2024, 6));
+            let judged = check(&app, &june.by(Asker::Schema("gamma"))).await;
+            assert!(!judged.rows().is_empty());
+            for row in judged.rows() {
+                let [now, then, change] = &row[keys.len()..] else { unreachable!() };
+                assert!(now == "0" && then != "0" && *change == format!("-{then}"), "{row:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_asks_only_for_comparisons_has_only_their_groups() {
+    let app = app().await;
+    for (cube, measure, rollup) in [
+        (&EVENTS, "turnover_prior_year", "events_month"),
+        (&BALANCES, "accounts_prior_year", "balances_fine"),
+        (&POSITIONS, "traded_prior_year", "positions_month"),
+    ] {
+        let only = Question::of(cube).keys(&["tier", "month"]).measures(&[measure]);
+        let judged = check(&app, &only).await;
+        judged.hit(rollup);
+        let year_before = |row: &Vec<String>| row[1].starts_with("2024") || matches!(&row[1][5..7], "11" | "12");
+        assert!(!judged.rows().is_empty() && judged.rows().iter().all(year_before), "{:?}", judged.rows());
+        let both = check(&app, &only.clone().measures(&[cube.measures[0].name])).await;
+        assert!(both.rows().len() > judged.rows().len());
+        check(&app, &only.grouped(Grouping::Cube).call(What::Grouping(vec![0, 1]))).await;
+        // Nothing at all to compare with: one row without keys, none with them.
+        let first = Question::of(cube).measures(&[measure]).filter(month_of(2023, 3));
+        assert_eq!(check(&app, &first).await.rows(), [["NULL"]], "unknown, and no zero");
+        assert!(check(&app, &first.keys(&["month"])).await.rows().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn leap_day_is_compared_with_the_day_before_march() {
+    let app = app().await;
+    let leap = date(2024, 2, 29);
+    let measures =
+        ["events", "events_prior_year", "turnover_vs_prior_year", "clients_prior_year", "turnover_ytd_prior_year"];
+    for keys in [&["booked_on"][..], &["booked_on", "branch"], &[]] {
+        for moment in [Moment::Fresh, Moment::Stale, Moment::Renewed] {
+            let question = Question::of(&EVENTS).keys(keys).measures(&measures).at(moment);
+            check(&app, &question.clone().filter(days(leap, leap))).await;
+            check(&app, &question.filter(days(date(2024, 2, 27), date(2024, 3, 1)))).await;
+        }
+    }
+    let on = |day: i32| bank().data.visible(EVENTS.facts, 1).filter(|fact| fact.day == day).count().to_string();
+    let by_day = Question::of(&EVENTS).keys(&["booked_on"]).measures(&["events", "events_prior_year"]);
+    let judged = check(&app, &by_day.filter(days(date(2024, 2, 28), leap))).await;
+    judged.hit("events_day");
+    let eve = on(date(2023, 2, 28));
+    assert_eq!(judged.rows()[0], ["2024-02-28".to_owned(), on(leap - 1), eve.clone()]);
+    assert_eq!(judged.rows()[1], ["2024-02-29".to_owned(), on(leap), eve]);
+    let february = Question::of(&BALANCES).keys(&["month", "outlet"]).measures(&["balance", "balance_vs_prior_year"]);
+    check(&app, &february.filter(month_of(2024, 2))).await.hit("balances_fine");
+}
+
+#[tokio::test]
+async fn a_year_whose_start_is_before_the_facts_has_no_start() {
+    let app = app().await;
+    let compared = ["balance_year_start", "balance_vs_year_start", "accounts_year_start", "accounts_vs_year_start"];
+    for keys in [&["month"][..], &["quarter"], &["year"], &["month", "outlet"]] {
+        let question = Question::of(&BALANCES).keys(keys).measures(&["accounts"]).measures(&compared);
+        let judged = check(&app, &question).await;
+        judged.hit("balances_fine");
+        for row in judged.rows() {
+            let cells = &row[keys.len() + 1..];
+            let unknown = cells.iter().all(|cell| cell == "NULL");
+            // A group without rows then had nothing, which is known.
+            let known = cells[2] != "NULL" && cells[3] != "NULL";
+            assert!(if row[0].starts_with("2023") { unknown } else { known }, "{row:?}");
+        }
+    }
+    let question = Question::of(&POSITIONS).keys(&["year", "branch_code"]);
+    let judged = check(&app, &question.measures(&["holdings_year_start", "held_vs_year_start", "holdings"])).await;
+    assert!(judged.rows().iter().any(|row| row[0].starts_with("2024") && row[2] == "0" && row[4] != "0"));
+    check(
+        &app,
+        &Question::of(&POSITIONS).keys(&["week", "tier"]).measures(&["held_year_start", "holdings_vs_year_start"]),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn opening_and_movement_are_the_close() {
+    let app = app().await;
+    let mut unknown = 0;
+    for (cube, levels, measures) in [
+        (&BALANCES, &["month", "quarter", "year"][..], ["balance", "balance_opening", "balance_movement"]),
+        (&POSITIONS, &["booked_on", "week", "month", "quarter"], ["held", "held_opening", "held_movement"]),
+    ] {
+        for (level, member) in levels.iter().zip(["outlet", "tier", "branch_code", "product_line"]) {
+            let moment = if *level == "quarter" { Moment::Stale } else { Moment::Renewed };
+            let question = Question::of(cube).keys(&[level, member]).measures(&measures).at(moment);
+            for row in check(&app, &question).await.rows() {
+                let [close, opening, movement] = [2, 3, 4].map(|cell| units(&row[cell]));
+                match movement {
+                    Some(movement) => assert_eq!(opening.unwrap_or(0) + movement, close.unwrap_or(0), "{row:?}"),
+                    None => {
+                        unknown += 1;
+                        assert_eq!(opening, None, "{row:?}");
+                        assert!(close.is_none() || row[0].starts_with("2023"), "{row:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(unknown > 0, "the first period has no opening");
+    let range = Question::of(&BALANCES).keys(&["tier"]).measures(&["balance", "balance_opening", "balance_movement"]);
+    check(&app, &range.filter(days(date(2024, 2, 1), date(2024, 5, 31)))).await.hit("balances_fine");
+}
+
+#[tokio::test]
+async fn to_date_by_day_is_whole_months_and_the_days_of_the_last() {
+    let app = app().await;
+    for measures in [
+        &["turnover_ytd"][..],
+        &["turnover_mtd", "turnover_ytd_prior_year", "events_qtd"],
+        &["turnover_rolling_3_months"],
+    ] {
+        for moment in [Moment::Fresh, Moment::Stale, Moment::Renewed] {
+            for keys in [&["booked_on"][..], &["booked_on", "branch"]] {
+                let range = days(date(2024, 2, 10), date(2024, 3, 5));
+                let question = Question::of(&EVENTS).keys(keys).measures(measures).filter(range).at(moment);
+                let judged = check(&app, &question).await;
+                match moment {
+                    // Changed clients leave no month by tier fresh.
+                    Moment::Stale => judged.mixed("events_day"),
+                    _ => judged.mixed("events_month"),
+                }
+            }
+        }
+    }
+    let traded = Question::of(&POSITIONS).keys(&["booked_on", "tier"]).measures(&["traded_ytd", "held_average_ytd"]);
+    check(&app, &traded.filter(days(date(2024, 3, 25), date(2024, 4, 5)))).await.mixed("positions_month");
+    // The year to date of a month: whole months alone.
+    let by_month =
+        Question::of(&EVENTS).keys(&["month", "tier"]).measures(&["turnover_ytd", "turnover_ytd_prior_year"]);
+    check(&app, &by_month).await.hit("events_month");
+    // A week that crosses the year's end is to date from the new year on.
+    let by_week = Question::of(&EVENTS).keys(&["week"]).measures(&["turnover_ytd", "events_qtd", "turnover_mtd"]);
+    check(&app, &by_week).await;
+}
+
+#[tokio::test]
+async fn windows_cross_stale_partitions() {
+    let app = app().await;
+    for moment in [Moment::Fresh, Moment::Stale, Moment::Renewed] {
+        for keys in [&["month"][..], &["month", "outlet"], &["booked_on"]] {
+            let range = days(date(2024, 3, 1), date(2024, 6, 30));
+            let measures = ["turnover_rolling_3_months", "turnover_rolling_2_weeks", "fee_rate_rolling_1_quarters"];
+            let question = Question::of(&EVENTS).keys(keys).measures(&measures).filter(range.clone()).at(moment);
+            let judged = check(&app, &question).await;
+            if moment == Moment::Stale {
+                judged.mixed("events_day");
+            }
+            let question = Question::of(&POSITIONS)
+                .keys(keys)
+                .measures(&["traded_rolling_30_days", "held_average_rolling_7_days"]);
+            check(&app, &question.filter(range).at(moment)).await;
+        }
+        // Late rows of the year before, seen from this one.
+        let april = Question::of(&EVENTS).keys(&["outlet"]).measures(&["events_prior_year", "turnover_vs_prior_year"]);
+        check(&app, &april.filter(period(Unit::Quarter, date(2024, 4, 1))).at(moment)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rollup_from_a_day_on_says_nothing_of_other_days() {
+    let app = app().await;
+    let since = || Cond::Is(Scalar::Level(Unit::Day), Op::AtLeast, Value::Date(date(2024, 1, 1)));
+    let question =
+        |measures: &[&str]| Question::of(&EVENTS).keys(&["branch", "month"]).measures(measures).filter(since());
+    check(&app, &question(&["turnover", "clients"])).await.hit("events_recent");
+    for measure in ["turnover_prior_year", "turnover_prior_period", "turnover_ytd", "clients_rolling_1_months"] {
+        check(&app, &question(&[measure])).await.missed("events_recent", "FILTER_NOT_IMPLIED");
+        // Its own days may come from there all the same.
+        let judged = check(&app, &question(&["events", measure])).await;
+        let given = judged.given("events_recent");
+        assert_eq!(given.used, ["events_recent"], "{}", judged.sql);
+        assert!(given.with_facts && given.refused.contains(&("events_recent".into(), "FILTER_NOT_IMPLIED".into())));
+    }
+    // Nor does a condition on other members go missing with those on time.
+    let online = question(&["turnover_prior_year", "events_prior_period"]).is("channel", "online");
+    let judged = check(&app, &online).await;
+    judged.hit("events_month");
+    judged.hit("events_online");
+}
+
+#[tokio::test]
+async fn a_branch_compares_its_own_days() {
+    let app = app().await;
+    let measures = [
+        (&EVENTS, &["turnover_prior_year", "events_vs_prior_period", "clients_prior_year", "turnover_growth"][..]),
+        (&BALANCES, &["balance_vs_year_start", "accounts_movement", "balance_average_ytd", "balance_share"]),
+        (&POSITIONS, &["held_vs_prior_year", "traded_ytd", "held_average_prior_period", "held_rank"]),
+    ];
+    for branch in data::BRANCHES {
+        for (cube, measures) in measures {
+            for moment in [Moment::Fresh, Moment::Renewed] {
+                let question = Question::of(cube).keys(&["month", "outlet"]).measures(measures).at(moment);
+                let own = check(&app, &question.clone().by(Asker::Branch(branch))).await;
+                let seen = check(&app, &question.clone().by(Asker::Schema(branch))).await;
+                assert_eq!(own.rows(), seen.rows());
+                // Before any office moved, a branch's rows are those of its own offices and of the unknown one.
+                if moment == Moment::Fresh {
+                    let question = question.is("branch_code", branch);
+                    let own = check(&app, &question.clone().by(Asker::Branch(branch))).await;
+                    assert_eq!(own.rows(), check(&app, &question).await.rows());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn prior_periods_are_whole_or_refused() {
+    let app = app().await;
+    let refused = |judged: Judged| assert_eq!(judged.on.unwrap_err(), "TIME_CONTEXT", "{}", judged.sql);
+    for (cube, measure) in [(&EVENTS, "turnover"), (&POSITIONS, "held"), (&BALANCES, "balance")] {
+        let question = || Question::of(cube).measures(&[&format!("{measure}_prior_period")]);
+        let cut = || days(date(2024, 2, 10), date(2024, 4, 30));
+        for keys in [&["month"][..], &["quarter"], &["month", "tier"], &["year"]] {
+            refused(check(&app, &question().keys(keys).filter(cut())).await);
+        }
+        // A range of days stands for itself.
+        check(&app, &question().keys(&["tier"]).filter(cut())).await;
+        check(&app, &question().keys(&["booked_on"]).filter(cut())).await;
+        let two = || Cond::Any(vec![month_of(2024, 2), month_of(2024, 5)]);
+        refused(check(&app, &question().filter(two())).await);
+        check(&app, &question().keys(&["month"]).filter(two())).await;
+        let weekends = Cond::In(Scalar::Part(Part::DayOfWeek, Unit::Day), vec![Value::Integer(0)], false);
+        refused(check(&app, &question().filter(weekends)).await);
+        for part in [Part::Month, Part::DayOfWeek, Part::Quarter] {
+            refused(check(&app, &question().key(Scalar::Part(part, Unit::Day))).await);
+        }
+        // The same periods by another expression.
+        check(&app, &question().key(Scalar::Part(Part::Year, Unit::Day)).key(Scalar::Part(Part::Month, Unit::Day)))
+            .await;
+        check(&app, &question().key(Scalar::Trunc(Unit::Quarter, Unit::Day)).keys(&["month"])).await;
+        let mixed = Cond::Any(vec![cut(), Cond::Is(cube.member("tier"), Op::Equal, Value::text("gold"))]);
+        refused(check(&app, &question().keys(&["tier"]).filter(mixed)).await);
+        // A total over months has no previous month.
+        refused(check(&app, &question().keys(&["month"]).filter(two()).grouped(Grouping::Rollup)).await);
+        for moment in [Moment::Fresh, Moment::Stale] {
+            // The newest period has not ended, and is whole as far as it goes.
+            for keys in [&["month"][..], &["quarter"], &["week"], &["year"], &["month", "outlet"]] {
+                check(&app, &question().keys(keys).measures(&[measure]).at(moment)).await;
+            }
+        }
+        // Without any condition there is nothing before.
+        assert_eq!(check(&app, &question()).await.rows(), [["NULL"]]);
+        check(&app, &question().keys(&["tier"]).measures(&[measure])).await;
+    }
+    // Months are not parted in an average, wherever its days come from.
+    let average = |measure: &str| Question::of(&BALANCES).measures(&[measure]);
+    let week = || days(date(2024, 3, 4), date(2024, 3, 31));
+    refused(check(&app, &average("balance_average_prior_year").filter(week())).await);
+    refused(check(&app, &average("balance_average_ytd").keys(&["week"])).await);
+    check(&app, &average("balance_average_ytd").filter(week())).await;
+    check(&app, &average("balance_average_rolling_3_months").keys(&["month", "branch"])).await.hit("balances_fine");
+}
+
+#[tokio::test]
+async fn comparisons_under_conditions_of_their_own() {
+    let app = app().await;
+    let online = || Cond::Is(EVENTS.member("channel"), Op::Equal, Value::text("online"));
+    for form in [Form::Filter, Form::Case, Form::CaseNull] {
+        let mut question = Question::of(&EVENTS).keys(&["branch", "month"]);
+        for name in
+            ["turnover_prior_year", "events_vs_prior_year", "clients_prior_period", "turnover_growth", "turnover_share"]
+        {
+            question.calls.push(EVENTS.call(name).only(online(), form));
+        }
+        check(&app, &question).await.hit("events_month");
+        // Of one month, in the rows of all.
+        let mut question = Question::of(&EVENTS).keys(&["month", "tier"]).measures(&["turnover"]);
+        for name in ["turnover_prior_year", "events_prior_year", "events_vs_prior_period", "turnover_ytd"] {
+            question.calls.push(EVENTS.call(name).only(month_of(2024, 5), form));
+        }
+        check(&app, &question).await.hit("events_month");
+        check(&app, &question.keys(&["branch"]).grouped(Grouping::Rollup)).await;
+        let mut question = Question::of(&BALANCES).keys(&["tier"]).measures(&["balance"]);
+        question.calls.push(BALANCES.call("balance_prior_year").only(month_of(2024, 3), form));
+        question.calls.push(BALANCES.call("balance_movement").only(month_of(2024, 5), form));
+        question.calls.push(BALANCES.call("balance_prior_period").only(month_of(2024, 5), form));
+        question.calls.push(BALANCES.call("accounts_vs_prior_year").only(month_of(2024, 6), form));
+        check(&app, &question).await.hit("balances_fine");
+    }
+    for nesting in [Nesting::Star, Nesting::Renamed, Nesting::Cte] {
+        let question =
+            Question::of(&EVENTS).keys(&["channel", "month"]).measures(&["turnover_vs_prior_year_pct", "turnover_ytd"]);
+        let mut question = question.is("tier", "gold").filter(days(date(2024, 2, 1), date(2024, 3, 31)));
+        (question.nesting, question.inner, question.wrapped) = (nesting, 2, true);
+        check(&app, &question).await.hit("events_month");
+    }
+}
+
+// ---- traps of shares, ranks, calculations and spreads
+
+#[tokio::test]
+async fn shares_of_subtotals_are_shares_of_what_stands_above() {
+    let app = app().await;
+    for moment in [Moment::Fresh, Moment::Stale, Moment::Renewed] {
+        let question =
+            Question::of(&BALANCES).keys(&["branch", "sub_branch", "outlet"]).grouped(Grouping::Rollup).at(moment);
+        let question = question.measures(&["balance", "balance_share", "accounts", "accounts_share", "balance_rank"]);
+        let judged = check(&app, &question.call(What::Grouping(vec![0, 1, 2]))).await;
+        if moment == Moment::Renewed {
+            judged.hit("balances_fine");
+        }
+        let mut shares: BTreeMap<(String, Vec<String>), (i128, i128)> = BTreeMap::new();
+        for row in judged.rows() {
+            // Within what the set's keys above the lowest name.
+            let kept = match row[8].as_str() {
+                "0" => row[..2].to_vec(),
+                "1" => row[..1].to_vec(),
+                _ => Vec::new(),
+            };
+            // A whole of nothing has no parts.
+            let Some(share) = units(&row[4]) else { continue };
+            let entry = shares.entry((row[8].clone(), kept)).or_default();
+            *entry = (entry.0 + share, entry.1 + 1);
+        }
+        for (of, (share, parts)) in shares {
+            assert!((share - 1_000_000).abs() <= parts, "{of:?}: {share} of {parts} parts");
+        }
+        let total = judged.rows().iter().find(|row| row[8] == "7").unwrap();
+        assert_eq!((&*total[4], &*total[6], &*total[7]), ("1.000000", "1.000000", "1"));
+    }
+    // An attribute of the dimension goes with its lowest level; another dimension's stays.
+    for keys in [
+        &["office_kind", "outlet"][..],
+        &["branch_code"],
+        &["outlet", "tier"],
+        &["branch", "month"],
+        &["outlet", "product_line", "quarter"],
+        &["tier"],
+        &["month"],
+    ] {
+        let question = Question::of(&BALANCES).keys(keys).measures(&[
+            "balance_share",
+            "accounts_share",
+            "balance_rank",
+            "share_rank",
+            "growth_rank",
+        ]);
+        check(&app, &question).await.hit("balances_fine");
+        let question = Question::of(&POSITIONS).keys(keys).measures(&["held_share", "held_rank", "turn"]);
+        check(&app, &question).await;
+    }
+    for keys in [
+        &["target_outlet", "target_branch"][..],
+        &["target_branch", "branch"],
+        &["product_line", "product_family", "month"],
+        &["target_outlet", "outlet"],
+    ] {
+        let question =
+            Question::of(&EVENTS).keys(keys).measures(&["events_share", "turnover_share", "fee_rank", "turnover_rank"]);
+        check(&app, &question).await;
+        check(&app, &question.grouped(Grouping::Cube)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_share_and_a_rank_do_not_change_with_the_rows_that_are_shown() {
+    let app = app().await;
+    let measures = ["turnover_share", "turnover_rank", "fee_rank", "events_share", "turnover_growth"];
+    let question = Question::of(&EVENTS).keys(&["month", "outlet"]).measures(&measures);
+    let all = check(&app, &question).await;
+    let mut some = question.clone();
+    some.having = Some((EVENTS.call("events"), Op::Greater, Value::Integer(60)));
+    let some = check(&app, &some).await;
+    assert!(!some.rows().is_empty() && some.rows().len() < all.rows().len());
+    assert!(some.rows().iter().all(|row| all.rows().contains(row)));
+    let mut few = question;
+    few.limit = Some(4);
+    assert_eq!(check(&app, &few).await.rows(), &all.rows()[..4]);
+}
+
+#[tokio::test]
+async fn spreads_merge_to_what_the_rows_have() {
+    let app = app().await;
+    for keys in [&[][..], &["month"], &["outlet"], &["year", "branch_code"], &["client_id"], &["outlet", "booked_on"]] {
+        for moment in [Moment::Stale, Moment::Renewed] {
+            let question = Question::of(&EVENTS).keys(keys).measures(&["turnover_spread", "score_variance"]).at(moment);
+            let judged = check(&app, &question).await;
+            if keys == ["client_id"] {
+                judged.missed("events_client", "STATE_MISSING");
+            } else if moment == Moment::Renewed {
+                judged.hit("events_day");
+            }
+            check(
+                &app,
+                &Question::of(&BALANCES)
+                    .keys(keys)
+                    .measures(&["balance_spread", "balance_spread_prior_year"])
+                    .at(moment),
+            )
+            .await;
+            check(&app, &Question::of(&POSITIONS).keys(keys).measures(&["held_spread"]).at(moment)).await;
+        }
+    }
+    let by_client = Question::of(&BALANCES).keys(&["client_id", "quarter"]).measures(&["balance_spread", "accounts"]);
+    let judged = check(&app, &by_client).await;
+    judged.hit("balances_client");
+    for row in judged.rows().iter().filter(|row| matches!(&*row[3], "0" | "1")) {
+        assert_eq!(row[2], "NULL", "one value has no spread: {row:?}");
+    }
+    assert!(judged.rows().iter().any(|row| row[2] != "NULL"));
 }

@@ -452,6 +452,12 @@ pub(crate) static BALANCES: Cube = Cube {
                 Gives::Integer,
             ),
             Measure::derived(
+                "share_rank",
+                None,
+                Derived::Rank("accounts_share", Within::Level("organisation", "branch"), false),
+                Gives::Integer,
+            ),
+            Measure::derived(
                 "growth_rank",
                 None,
                 Derived::Rank("accounts_vs_prior_year", Within::All, true),
