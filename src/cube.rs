@@ -4,6 +4,7 @@
 //! [`rewrite`] recognises by identity: it replaces each aggregate over it by the plan that the measures' definitions ask
 //! for, joining only the dimensions that the statement names. Nothing executes the leaf itself.
 
+mod ask;
 mod days;
 mod hierarchy;
 mod measure;

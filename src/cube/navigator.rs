@@ -23,9 +23,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit};
 use serde::Serialize;
 
 use super::CompiledCube;
+use super::ask::{Ask, Want, gated};
 use super::days::{self, Coverage, Feed, Moved, start};
 use super::measure::{Component, Days, Fold};
-use super::question::{Ask, Want, gated};
 use super::rewrite::Chain;
 use super::rollup::{self, BoundRollup};
 use crate::error::Result;

@@ -41,8 +41,14 @@ pub(super) trait SystemTable: Sync {
 }
 
 /// All of them.
-pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] =
-    &[&loads::Loads, &queries::Queries, &rejects::Rejects, &rollups::Rollups, &snapshots::Snapshots, &tie_outs::TieOuts];
+pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] = &[
+    &loads::Loads,
+    &queries::Queries,
+    &rejects::Rejects,
+    &rollups::Rollups,
+    &snapshots::Snapshots,
+    &tie_outs::TieOuts,
+];
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));

@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 use super::{
     BUCKET, BUILT_FROM, BUILT_UNTIL, BoundRollup, CLOSE, CompiledRollup, PartitionKey, ROWS, partition_name, partitions,
 };
+use crate::cube::ask::{component_aggregate, filtered};
 use crate::cube::days::{self, DayMap, start};
 use crate::cube::measure::{Days, Fold};
-use crate::cube::question::{component_aggregate, filtered};
 use crate::cube::{Binding, CompiledMeasure, Cubes, fact_column, internal};
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
