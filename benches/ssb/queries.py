@@ -155,3 +155,8 @@ QUERIES = [
         " AND p_category = 'MFGR#14'",
     ),
 ]
+
+# More groups than fit into a budget; only their number is sent.
+LARGE = """SELECT COUNT(*) AS groups FROM (
+             SELECT customer, part, SUM(revenue) AS revenue FROM lineorder GROUP BY customer, part) AS pairs
+           WHERE revenue IS NOT NULL"""

@@ -15,6 +15,10 @@ datafusion_plain DataFusion as it comes from PyPI, the same files
 duckdb_own       DuckDB, the Parquet files that Countinghouse wrote; this and the next show what its layout alone is worth
 datafusion_own   DataFusion, the same files
 
+--growth SMALLER asks what rollups answer of the state of a smaller scale factor too, in turns: such a question takes as long
+over ten times the facts. --memory MIB sets what one statement may hold. After the queries one large question is asked of the
+facts (queries.py: LARGE), whose groups do not fit into the budget at scale factor 10 and are spilled.
+
 DIR/SCALE keeps data, state and results (result.json, result.md); a second run makes and loads nothing twice. Nothing listens
 but the server, on loopback, and it is stopped in the end. Exit code: 0 good, 1 answers differ, 2 it could not run.
 """
@@ -45,10 +49,11 @@ import duckdb
 import pyarrow
 
 import data
-from queries import QUERIES
+from queries import LARGE, QUERIES
 
 PROJECT = Path(__file__).resolve().parent
 THREADS = 2  # as in countinghouse.yaml
+MEMORY_MIB = 2048  # likewise
 ROUNDS = 3
 READY_SECONDS = 60
 ROLLUPS_OFF = {"countinghouse-rollups": "off"}
@@ -65,6 +70,7 @@ class Place:
 
     folder: Path
     binary: str
+    project: Path = PROJECT
 
     def __post_init__(self):
         self.plain = self.folder / "plain"
@@ -76,7 +82,7 @@ class Place:
 
     def countinghouse(self, *arguments, seconds, stdin=""):
         """Runs a command to its end and gives what it printed."""
-        command = [self.binary, "--project", str(PROJECT), "--state", str(self.state), *map(str, arguments)]
+        command = [self.binary, "--project", str(self.project), "--state", str(self.state), *map(str, arguments)]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds)
         if done.returncode:
             raise Failed(f"countinghouse {' '.join(map(str, arguments))}: {done.stderr.strip()}")
@@ -147,7 +153,7 @@ class Server:
         self.place = place
 
     def __enter__(self):
-        command = [self.place.binary, "--project", str(PROJECT), "--state", str(self.place.state), "serve"]
+        command = [self.place.binary, "--project", str(self.place.project), "--state", str(self.place.state), "serve"]
         command += ["--http", "127.0.0.1:0", "--flight", "127.0.0.1:0"]
         log = self.place.folder / "server.log"
         with open(log, "w") as errors:
@@ -218,6 +224,14 @@ class Countinghouse:
         served = self.server.cpu_seconds()
         return None if served is None else served + time.process_time()
 
+    def planned(self, sql):
+        """Milliseconds of one call that has the statement planned and not run."""
+        with self.connection.cursor() as cursor:
+            cursor.adbc_statement.set_sql_query(sql)
+            started = time.perf_counter()
+            cursor.adbc_statement.prepare()
+            return 1000 * (time.perf_counter() - started)
+
     def source(self, sql):
         """Which rollup answers (none: facts), and why the others do not: out of the server's record of the statement."""
         mark = uuid.uuid4().hex
@@ -270,10 +284,14 @@ class DataFusion:
         return time.process_time()
 
 
+def new_token(place):
+    text = place.countinghouse("token", "create", "bench", "--label", "benchmark", "--days", 1, seconds=60)
+    return next(word for word in reversed(text.split()) if len(word) > 20)
+
+
 def engines(place, server):
     """Every engine by name, and why some are left out."""
-    token = place.countinghouse("token", "create", "bench", "--label", "benchmark", "--days", 1, seconds=60)
-    token = next(word for word in reversed(token.split()) if len(word) > 20)
+    token = new_token(place)
     found = {"countinghouse": Countinghouse(server, token, {})}
     left_out = {}
     try:
@@ -365,7 +383,7 @@ def measure(query, found):
         "rollup": rollup,
         "reasons": reasons,
         "explain": [f"{line['item']}: {line['detail']}" for line in explained.to_pylist()],
-        "explain_ms": min(timed(found["countinghouse"], f"EXPLAIN {query.cube}")[0] for _ in range(ROUNDS)),
+        "plan_ms": min(found["countinghouse"].planned(query.cube) for _ in range(ROUNDS)),
         "differs": differs,
         "best": best,
     }
@@ -425,8 +443,8 @@ def report(result):
     for row in rows:
         times = (row["best"][name] for name in result["engines"])
         cell = lambda best: f"{best['ms']:.1f}" + (f" ({best['cpu_ms']:.0f})" if best["cpu_ms"] is not None else "")
-        body.append([row["query"], row["rows"], f"{row['explain_ms']:.1f}", *map(cell, times)])
-    text.append(table(["Query", "Rows", "EXPLAIN", *result["engines"]], body))
+        body.append([row["query"], row["rows"], f"{row['plan_ms']:.1f}", *map(cell, times)])
+    text.append(table(["Query", "Rows", "planned", *result["engines"]], body))
     text.append("")
     for name, why in result["left_out"].items():
         text.append(f"Left out: `{name}`: {why}.")
@@ -440,6 +458,20 @@ def report(result):
         goal = ratio(rows, "facts", f"duckdb_{files}")
         if goal:
             text.append(f"Facts against DuckDB over {files} files: {number(goal[1])}; the goal is {GOALS['misses']}.")
+    if result["growth"]:
+        text.append(f"\nThe same questions over scale factor {result['growth']['scale']}, asked in turns.\n")
+        rollups = {row["query"]: row["rollup"] for row in rows}
+        body = [
+            [name, rollups[name], f"{small:.1f}", f"{large:.1f}", number(large / small)]
+            for name, small, large in result["growth"]["hits"]
+        ]
+        text.append(table(["Query", "Answered by", "ms there", "ms here", "ratio"], body))
+        text.append("")
+    if large := result["large"]:
+        text.append(
+            f"The large question: {large['groups']:,} groups within {result['memory_mib']} MiB in {large['ms'] / 1000:.1f} s,"
+            f" {large['spilled_mib']} MiB spilled at most, server's peak {large['peak_mib']} MiB."
+        )
     sizes = result["sizes"]
     text.append(
         f"{sizes['fact_rows']:,} fact rows in {sizes['own_bytes'] / 1e6:.1f} MB"
@@ -472,13 +504,59 @@ def versions(place):
     return {"countinghouse": text.split()[-1], "python": platform.python_version(), **found}
 
 
-def run(place, scale, seconds):
+def growth(place, smaller, hits, engine):
+    """Best times of what rollups answer over both states, in turns."""
+    with Server(smaller) as server:
+        other = Countinghouse(server, new_token(smaller), {})
+        found = []
+        for query in QUERIES:
+            if query.name in hits:
+                times = [(timed(other, query.cube)[0], timed(engine, query.cube)[0]) for _ in range(1 + 3 * ROUNDS)]
+                found.append((query.name, *map(min, zip(*times[1:]))))
+    return {"scale": smaller.folder.name, "hits": found}
+
+
+def large(place, server, engine):
+    """One question with more groups than its budget holds; the spill folder is looked at while it runs."""
+    most, done = [0], threading.Event()
+
+    def look():
+        while not done.wait(0.05):
+            size = 0
+            for path in place.state.glob(f"spill-{server.process.pid}/**/*"):
+                try:
+                    size += path.stat().st_size if path.is_file() else 0
+                except OSError:
+                    pass  # it is gone again
+            most[0] = max(most[0], size)
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    try:
+        started = time.perf_counter()
+        (row,) = engine.run(LARGE).to_pylist()
+        ms = 1000 * (time.perf_counter() - started)
+    finally:
+        done.set()
+        watch.join()
+    return {"groups": row["groups"], "ms": ms, "spilled_mib": most[0] >> 20, "peak_mib": server.peak_mib()}
+
+
+def run(place, scale, seconds, smaller, memory):
     known = prepare(place, scale, seconds)
+    if memory:
+        # The project with another budget.
+        place.project = place.folder / "project"
+        shutil.rmtree(place.project, ignore_errors=True)
+        shutil.copytree(PROJECT, place.project, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        settings = place.project / "countinghouse.yaml"
+        settings.write_text(settings.read_text().replace(f"memory_mib: {MEMORY_MIB},", f"memory_mib: {memory},", 1))
     with Server(place) as server:
         found, left_out = engines(place, server)
         result = {
             "scale": scale,
             "threads": THREADS,
+            "memory_mib": memory or MEMORY_MIB,
             "processors": os.cpu_count(),
             "machine": platform.machine(),
             "versions": versions(place),
@@ -493,6 +571,9 @@ def run(place, scale, seconds):
             said(query.name)
             result["queries"].append(measure(query, found))
         result["peak_mib"] = server.peak_mib()
+        hits = {row["query"] for row in result["queries"] if row["rollup"]}
+        result["growth"] = growth(place, smaller, hits, found["countinghouse"]) if smaller else None
+        result["large"] = large(place, server, found["facts"]) if "facts" in found else None
     (place.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
     text = report(result)
     (place.folder / "result.md").write_text(text + "\n")
@@ -505,9 +586,12 @@ def main():
     parser.add_argument("--scale", type=float, default=1, help="scale factor; 1 is 6 million fact rows")
     parser.add_argument("--dir", type=Path, required=True, help="where data, state and results are kept")
     parser.add_argument("--seconds", type=int, default=3600, help="longest time of any one step")
+    parser.add_argument("--growth", type=float, metavar="SMALLER", help="also ask the state of this scale factor")
+    parser.add_argument("--memory", type=int, metavar="MIB", help=f"budget of one statement instead of {MEMORY_MIB} MiB")
     parser.add_argument("--fresh", action="store_true", help="throw away what an earlier run made")
     arguments = parser.parse_args()
-    scale = int(arguments.scale) if arguments.scale == int(arguments.scale) else arguments.scale
+    short = lambda scale: int(scale) if scale == int(scale) else scale
+    scale = short(arguments.scale)
     if not 0.001 <= scale <= 100:
         parser.error("--scale is from 0.001 to 100")
     binary = os.environ.get("COUNTINGHOUSE_BIN")
@@ -525,8 +609,12 @@ def main():
     if arguments.fresh:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    binary = str(Path(shutil.which(binary)).resolve())
+    smaller = arguments.growth and Place(arguments.dir.resolve() / str(short(arguments.growth)), binary)
+    if smaller and not smaller.loaded.exists():
+        parser.error(f"nothing is loaded at scale factor {short(arguments.growth)} yet")
     try:
-        return run(Place(folder, str(Path(shutil.which(binary)).resolve())), scale, arguments.seconds)
+        return run(Place(folder, binary), scale, arguments.seconds, smaller, arguments.memory)
     except (Failed, subprocess.SubprocessError) as error:
         said(f"error: {error}")
         return 2

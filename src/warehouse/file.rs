@@ -32,9 +32,12 @@ use super::DataFile;
 use crate::error::{Error, Result};
 
 /// Rows of a row group: large enough to compress well, small enough that a scan over a few columns stays in the cache.
-const ROW_GROUP_ROWS: usize = 512 * 1024;
+const ROW_GROUP_ROWS: usize = 256 * 1024;
 /// Rows of a page, so that the page index can skip finely.
 const PAGE_ROWS: usize = 20_000;
+/// Bytes of a column chunk's dictionary of numbers: with more than so many different ones (8192 of eight bytes), differences
+/// of neighbours packed into bits are smaller and several times faster to read.
+const NUMBERS_BYTES: usize = 64 << 10;
 /// Bytes per request when a file is read back for its hash.
 const READ_BACK_BYTES: u64 = 8 << 20;
 
@@ -135,11 +138,18 @@ fn properties(schema: &SchemaRef) -> WriterProperties {
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Page);
-    for field in schema.fields().iter().filter(|field| field.data_type() == &DataType::Float64) {
+    for field in schema.fields() {
         let column = ColumnPath::new(vec![field.name().clone()]);
-        properties = properties
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT);
+        properties = match field.data_type() {
+            DataType::Float64 => properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT),
+            // Stored as integers of four or eight bytes. The encoding is what follows a dictionary that has become too large.
+            DataType::Int64 | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..=18, _) => properties
+                .set_column_dictionary_page_size_limit(column.clone(), NUMBERS_BYTES)
+                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
+            _ => properties,
+        };
     }
     properties.build()
 }

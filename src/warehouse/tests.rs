@@ -417,9 +417,12 @@ async fn large_files_are_written_in_parts() {
     let place = Place::new();
     let (warehouse, _) = place.open().await;
     let publication = warehouse.begin("load").await.unwrap();
-    // Spread over all 64 bits, so that nothing compresses.
-    let keys =
-        |part: i64| (0..200_000).map(move |row| (part * 200_000 + row).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64));
+    // Spread over all 64 bits, neighbours without a pattern, so that nothing compresses.
+    let mixed = |row: i64| {
+        let spread = row.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64);
+        (spread ^ spread >> 29).wrapping_mul(0x94D0_49BB_1331_11EB_u64 as i64)
+    };
+    let keys = |part: i64| (0..200_000).map(move |row| mixed(part * 200_000 + row));
     let parts = (0..8).map(|part| {
         let keys = Arc::new(Int64Array::from_iter_values(keys(part)));
         let names =
