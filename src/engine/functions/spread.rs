@@ -125,7 +125,7 @@ fn rounded_root(top: i256, bottom: i256) -> Option<i256> {
     // Newton's iteration from above falls until it stands on the root's whole part.
     let mut root = i256::ONE;
     while root < whole / root {
-        root = root * two;
+        root *= two;
     }
     loop {
         let next = (root + whole / root) / two;
