@@ -499,9 +499,9 @@ impl Question<'_> {
         let states: Vec<Expr> =
             states.map(|component| set.add(leaf, Want::State { component, conditions: conditions.clone(), map })).collect();
         let length = matches!(rule, Days::Daily { .. }).then(|| set.add(leaf, Want::Length(0)));
-        let unfed = set.leaves[leaf].moved.as_ref().map(|(moved, _)| moved.unfed()).transpose()?.unwrap_or_default();
+        let unknown = set.leaves[leaf].moved.as_ref().map(|(moved, _)| moved.unknown()).transpose()?.unwrap_or_default();
         let value = compiled.finish(&states, length);
-        let Some(unknown) = is_one_of(unfed) else { return Ok((value, lit(true))) };
+        let Some(unknown) = is_one_of(unknown) else { return Ok((value, lit(true))) };
         let known = not(unknown);
         // A count has a value without rows; where the facts do not reach back it is not zero but unknown.
         let value = match compiled.measure.state {
