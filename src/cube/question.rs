@@ -5,7 +5,7 @@
 //! are brought together by their keys. A measure's value is then finished from the states by the same expression, wherever
 //! they come from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
@@ -454,16 +454,10 @@ impl Question<'_> {
             .map(|component| set.add(leaf, Want::State { component, conditions: conditions.clone(), map }))
             .collect();
         let length = matches!(rule, Days::Daily { .. }).then(|| set.add(leaf, Want::Length(0)));
-        let unfed = set.leaves[leaf].moved.as_ref().map(|(moved, _)| moved.unfed()).transpose()?.unwrap_or_default();
-        let is_group = |values: Vec<(usize, ScalarValue)>| {
-            let same = |(n, value): (usize, ScalarValue)| {
-                let key = col(Column::new_unqualified(key_name(n)));
-                if value.is_null() { key.is_null() } else { key.eq(lit(value)) }
-            };
-            conjunction(values.into_iter().map(same)).unwrap_or(lit(true))
-        };
+        let unknown =
+            set.leaves[leaf].moved.as_ref().map(|(moved, _)| moved.unknown()).transpose()?.unwrap_or_default();
         let value = compiled.finish(&states, length);
-        let Some(unknown) = disjunction(unfed.into_iter().map(is_group)) else { return Ok((value, lit(true))) };
+        let Some(unknown) = is_one_of(unknown) else { return Ok((value, lit(true))) };
         let known = not(unknown);
         // A count has a value without rows; where the facts do not reach back it is not zero but unknown.
         let value = match compiled.measure.state {
@@ -553,6 +547,41 @@ fn or_zero_of(value: Expr, filter: &[Expr], conditions: &[Expr], set: &mut Set<'
     let Expr::Cast(typed) = &value else { return Ok(value) };
     let zero = cast(lit(0_i64), typed.field.data_type().clone());
     when(all.gt(inside), coalesce(vec![value.clone(), zero])).otherwise(value).map_err(internal)
+}
+
+/// Whether a row's keys over time are those of one of these groups; none without a group. Plans are walked by recursion, so
+/// that a year of days must not be as many levels: one key's values are listed for each combination of the others.
+fn is_one_of(groups: Vec<Vec<(usize, ScalarValue)>>) -> Option<Expr> {
+    let keys = groups.first()?.len();
+    let different = |key: usize| groups.iter().map(|group| &group[key].1).collect::<HashSet<_>>().len();
+    let Some(listed) = (0..keys).max_by_key(|key| different(*key)) else { return Some(lit(true)) };
+    let mut lists: Vec<(Vec<(usize, ScalarValue)>, Vec<(usize, ScalarValue)>)> = Vec::new();
+    let mut places: HashMap<Vec<(usize, ScalarValue)>, usize> = HashMap::new();
+    for mut others in groups {
+        let value = others.remove(listed);
+        let place = *places.entry(others.clone()).or_insert(lists.len());
+        match lists.get_mut(place) {
+            Some((_, list)) => list.push(value),
+            None => lists.push((others, vec![value])),
+        }
+    }
+    let key = |n: usize| col(Column::new_unqualified(key_name(n)));
+    let same = |(n, value): (usize, ScalarValue)| match value.is_null() {
+        true => key(n).is_null(),
+        false => key(n).eq(lit(value)),
+    };
+    let of = |(others, list): (Vec<(usize, ScalarValue)>, Vec<(usize, ScalarValue)>)| {
+        let (nulls, values): (Vec<_>, Vec<_>) = list.into_iter().partition(|(_, value)| value.is_null());
+        let n = values.first().map(|(n, _)| *n);
+        let values = n.map(|n| key(n).in_list(values.into_iter().map(|(_, value)| lit(value)).collect(), false));
+        let is_listed = disjunction(values.into_iter().chain(nulls.into_iter().map(same))).unwrap_or(lit(false));
+        conjunction(others.into_iter().map(same)).map_or(is_listed.clone(), |others| others.and(is_listed))
+    };
+    let mut any: Vec<Expr> = lists.into_iter().map(of).collect();
+    while any.len() > 1 {
+        any = any.chunks(2).map(|pair| pair.iter().cloned().reduce(Expr::or).unwrap_or(lit(false))).collect();
+    }
+    any.pop()
 }
 
 fn output_name(n: usize) -> String {

@@ -1628,6 +1628,17 @@ async fn comparisons_under_conditions_of_their_own() {
     }
 }
 
+#[tokio::test]
+async fn a_year_of_days_without_a_year_before_is_planned_like_any_other() {
+    let app = app().await;
+    let measures = ["events_vs_prior_year", "clients_prior_year", "turnover_vs_prior_year_pct"];
+    for keys in [&["booked_on"][..], &["booked_on", "month"], &["year", "month", "booked_on"]] {
+        check(&app, &Question::of(&EVENTS).keys(keys).measures(&measures)).await;
+    }
+    let of_year = Question::of(&EVENTS).keys(&["year"]).key(Scalar::Part(Part::DayOfYear, Unit::Day));
+    check(&app, &of_year.measures(&measures)).await;
+}
+
 // ---- traps of shares, ranks, calculations and spreads
 
 #[tokio::test]

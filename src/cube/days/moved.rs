@@ -41,6 +41,8 @@ pub(in crate::cube) struct Moved {
 pub(in crate::cube) struct Group {
     /// Days with their weights, in order; none where the facts do not reach so far back.
     pub(in crate::cube) days: Vec<(i32, i64)>,
+    /// Whether they reach so far. The first days of the first month of events are known to have none.
+    known: bool,
     /// Calendar days that an average divides by.
     pub(in crate::cube) length: i64,
 }
@@ -140,12 +142,12 @@ impl Coverage {
 
     /// What a time rule picks of the days; nothing where the facts do not reach that far back.
     fn group(&self, source: &[Run], rule: Days) -> Result<Group> {
-        let none = Group { days: Vec::new(), length: 0 };
+        let none = Group { days: Vec::new(), known: false, length: 0 };
         let days = || source.iter().flat_map(|(from, to)| *from..=*to);
         let row = |day: i32| usize::try_from(day - self.first).ok().filter(|row| *row < self.snapshot_days.len());
         if rule == Days::Close {
             let close = days().filter(|day| row(*day).is_some_and(|row| self.snapshot_days[row])).max();
-            return Ok(close.map_or(none, |day| Group { days: vec![(day, 1)], length: 1 }));
+            return Ok(close.map_or(none, |day| Group { days: vec![(day, 1)], known: true, length: 1 }));
         }
         // The first month with an event is taken as one that was recorded from its first day.
         let reaches = if self.rule.is_none() { number(date(self.first).first_of_month()) } else { self.first };
@@ -160,7 +162,8 @@ impl Coverage {
             Days::All | Days::Close => inside.iter().map(|inside| i64::from(*inside)).collect(),
         };
         let fed = weights.into_iter().enumerate().filter(|(_, weight)| *weight > 0);
-        Ok(Group { days: fed.map(|(row, weight)| (self.first + row as i32, weight)).collect(), length })
+        let days = fed.map(|(row, weight)| (self.first + row as i32, weight)).collect();
+        Ok(Group { days, known: true, length })
     }
 
     /// The one unit of the calendar that the groups are.
@@ -195,7 +198,7 @@ impl Coverage {
         limit: i32,
         session: &SessionState,
     ) -> Result<Run> {
-        let Some(condition) = condition else { return Ok((self.first - 1, self.first - 1)) };
+        let Some(condition) = condition else { return Ok((self.first, self.first - 1)) }; // no day at all
         // Beyond what the facts cover, so that a whole year is seen as one before it has ended, and an open end as open.
         let from = start(self.first, "year");
         let to = moved_start(start(self.until, "year"), 2, Unit::Year) - 1;
@@ -279,10 +282,10 @@ impl Moved {
         Ok((fields, arrays))
     }
 
-    /// For each group that nothing feeds, its values by position among the set's keys.
-    pub(in crate::cube) fn unfed(&self) -> Result<Vec<Vec<(usize, ScalarValue)>>> {
-        let empty = self.groups.iter().enumerate().filter(|(_, group)| group.days.is_empty());
-        empty
+    /// For each group whose days the facts do not reach, its values by position among the set's keys.
+    pub(in crate::cube) fn unknown(&self) -> Result<Vec<Vec<(usize, ScalarValue)>>> {
+        let unknown = self.groups.iter().enumerate().filter(|(_, group)| !group.known);
+        unknown
             .map(|(place, _)| {
                 let value = |(n, values): &(usize, ArrayRef)| Ok((*n, ScalarValue::try_from_array(values, place)?));
                 self.keys.iter().map(value).collect::<datafusion::error::Result<_>>()
