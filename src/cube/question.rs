@@ -549,14 +549,17 @@ fn or_zero_of(value: Expr, filter: &[Expr], conditions: &[Expr], set: &mut Set<'
     when(all.gt(inside), coalesce(vec![value.clone(), zero])).otherwise(value).map_err(internal)
 }
 
+/// Values of keys by their places in the set.
+type Values = Vec<(usize, ScalarValue)>;
+
 /// Whether a row's keys over time are those of one of these groups; none without a group. Plans are walked by recursion, so
 /// that a year of days must not be as many levels: one key's values are listed for each combination of the others.
-fn is_one_of(groups: Vec<Vec<(usize, ScalarValue)>>) -> Option<Expr> {
+fn is_one_of(groups: Vec<Values>) -> Option<Expr> {
     let keys = groups.first()?.len();
     let different = |key: usize| groups.iter().map(|group| &group[key].1).collect::<HashSet<_>>().len();
     let Some(listed) = (0..keys).max_by_key(|key| different(*key)) else { return Some(lit(true)) };
-    let mut lists: Vec<(Vec<(usize, ScalarValue)>, Vec<(usize, ScalarValue)>)> = Vec::new();
-    let mut places: HashMap<Vec<(usize, ScalarValue)>, usize> = HashMap::new();
+    let mut lists: Vec<(Values, Values)> = Vec::new();
+    let mut places: HashMap<Values, usize> = HashMap::new();
     for mut others in groups {
         let value = others.remove(listed);
         let place = *places.entry(others.clone()).or_insert(lists.len());
@@ -570,7 +573,7 @@ fn is_one_of(groups: Vec<Vec<(usize, ScalarValue)>>) -> Option<Expr> {
         true => key(n).is_null(),
         false => key(n).eq(lit(value)),
     };
-    let of = |(others, list): (Vec<(usize, ScalarValue)>, Vec<(usize, ScalarValue)>)| {
+    let of = |(others, list): (Values, Values)| {
         let (nulls, values): (Vec<_>, Vec<_>) = list.into_iter().partition(|(_, value)| value.is_null());
         let n = values.first().map(|(n, _)| *n);
         let values = n.map(|n| key(n).in_list(values.into_iter().map(|(_, value)| lit(value)).collect(), false));
