@@ -384,8 +384,14 @@ impl Tally {
             }
         }
         assert!(self.cubes.values().any(|met| met[3] > 0), "no question was refused");
-        for shift in ["prior_period", "prior_year", "opening", "year_start", "ytd", "ytd_prior_year"] {
-            let met = self.compared.iter().filter(|((_, of), _)| of == shift);
+        // A single one of the many windows to date is too rare to be met both ways in a small run.
+        let family = |shift: &str| match shift {
+            _ if shift.starts_with("rolling") => "rolling".to_owned(),
+            _ if shift.contains("td") => "to date".to_owned(),
+            _ => shift.to_owned(),
+        };
+        for shift in ["prior_period", "prior_year", "opening", "year_start", "to date", "rolling"] {
+            let met = self.compared.iter().filter(|((_, of), _)| family(of) == shift);
             let met = met.fold([0, 0], |sum, (_, met)| [sum[0] + met[0], sum[1] + met[1]]);
             assert!(met[0] > 0 && met[1] > 0, "{shift}: {met:?} by rollups and by facts");
         }
