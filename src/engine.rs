@@ -90,7 +90,7 @@ impl Engine {
         options.execution.parquet.max_in_list_size = 200;
         options.optimizer.hash_join_single_partition_threshold = 64 << 20;
         options.optimizer.hash_join_single_partition_threshold_rows = 1_000_000;
-        options.optimizer.repartition_file_min_size = 4 << 20;
+        options.optimizer.repartition_file_min_size = 16 << 20;
         options.sql_parser.map_string_types_to_utf8view = false; // one text type inside and on the wire
         options.sql_parser.parse_float_as_decimal = true; // 0.1 is a decimal: money never meets a float
 
