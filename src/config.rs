@@ -72,6 +72,8 @@ pub struct QueryConfig {
     pub result_cache_mib: u64,
     /// Largest result that is kept, MiB.
     pub cached_result_mib: u64,
+    /// Room for decoded rows of small files, such as rollups and dimensions, that stay in memory, MiB; 0 keeps none.
+    pub hot_mib: u64,
     /// Threads of one statement; 0 means one per core.
     pub target_partitions: usize,
     /// Folder for sorts and joins that outgrow their memory.
@@ -159,6 +161,7 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
             detail_rows: query.number_or("detail_rows", 1),
             result_cache_mib: query.number_or("result_cache_mib", 0),
             cached_result_mib: query.number_or("cached_result_mib", 1),
+            hot_mib: query.number_or("hot_mib", 0),
             target_partitions: query.number_or("target_partitions", 0),
             spill_dir: query.text("spill_dir").map(|text| text.value),
         },

@@ -6,8 +6,9 @@
 
 mod ask;
 mod days;
-mod hierarchy;
+
 mod measure;
+mod members;
 mod navigator;
 mod question;
 mod rewrite;
@@ -31,7 +32,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volati
 use crate::engine::{Engine, Scans, ratio};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{
-    Additivity, Attribute, Cube, Derived, Dimension, HierarchyKind, Level, Measure, Model, State, TimeRule,
+    Additivity, Attribute, Cube, Derived, Dimension, HierarchyKind, History, Level, Measure, Model, State, TimeRule,
 };
 use crate::model::diagnostic::Diagnostic;
 use crate::model::table::{Sensitivity, Table};
@@ -68,6 +69,8 @@ pub struct CompiledCube {
     /// The fact and its dimensions: what formulas are over once they are resolved.
     base_schema: DFSchema,
     rollups: Vec<Arc<CompiledRollup>>,
+    /// Some dimension keeps versions.
+    versioned: bool,
 }
 
 /// A level or attribute: a column of the view.
@@ -126,6 +129,8 @@ pub struct Binding {
     coverage: Option<Coverage>,
     rollups: Arc<[BoundRollup]>,
     scans: Scans,
+    /// Which versions of members stand; none when no dimension keeps any.
+    history: Option<History>,
 }
 
 impl Cubes {
@@ -163,7 +168,8 @@ impl Cubes {
         self.cubes.values().flat_map(|cube| &cube.rollups).any(|rollup| rollup.name == name)
     }
 
-    /// Binds a cube to the files of a snapshot, cut to `branches` (`None`: the whole bank).
+    /// Binds a cube to the files of a snapshot, cut to `branches` (`None`: the whole bank), in a reading that
+    /// [`CompiledCube::history`] gave.
     pub async fn bind(
         &self,
         cube: &Arc<CompiledCube>,
@@ -171,7 +177,13 @@ impl Cubes {
         warehouse: &Warehouse,
         snapshot: &Snapshot,
         branches: Option<&BTreeSet<String>>,
+        history: Option<History>,
     ) -> Result<Binding> {
+        let day = match history {
+            None | Some(History::AsWas) => None,
+            Some(History::AsIs) => Some(snapshot.as_of),
+            Some(History::On(day)) => Some(day),
+        };
         let scans = engine.scans();
         let all = warehouse.files(snapshot, &cube.fact_table.name).await?;
         let fact_files = match branches {
@@ -185,21 +197,26 @@ impl Cubes {
         };
         let mut dimensions = Vec::new();
         for (index, join) in cube.joins.iter().enumerate() {
-            let provider = if join.ragged {
-                let (schema, batches) = self.members(cube, index, warehouse, snapshot, branches).await?;
+            if join.ragged {
+                let (schema, batches) = self.members(cube, index, warehouse, snapshot, branches, day).await?;
                 let memory = MemTable::try_new(schema, vec![batches])
                     .map_err(|error| Error::internal("cannot hold a dimension in memory", error))?;
-                Arc::new(memory) as Arc<dyn TableProvider>
-            } else {
-                table(engine, warehouse, snapshot, self.table_of(&join.dimension.table)?, branches).await?
-            };
-            dimensions.push(provider);
+                dimensions.push(Arc::new(memory) as Arc<dyn TableProvider>);
+                continue;
+            }
+            let members = self.table_of(&join.dimension.table)?;
+            let provider = table(engine, warehouse, snapshot, members, branches).await?;
+            dimensions.push(match (&members.versions, day) {
+                (Some(versions), Some(day)) => members::view(members, versions, provider, day)
+                    .map_err(|error| Error::internal("cannot read a dimension's versions", error))?,
+                _ => provider,
+            });
         }
         let built = cube.rollups.iter().any(|rollup| snapshot.tables.contains_key(rollup.table.name.as_str()));
         let contents = match built {
             false => None,
             // Facts answer what rollups cannot be shown to answer.
-            true => match self.contents(cube, warehouse, snapshot, branches).await {
+            true => match self.contents(cube, warehouse, snapshot, branches, day).await {
                 Ok(contents) => Some(contents),
                 Err(error) => {
                     tracing::warn!(cube = %*cube.cube.name, ?error, "rollups are passed over: a dimension cannot be read");
@@ -218,10 +235,10 @@ impl Cubes {
             rollups.push(sources.bind(rollup, stored.as_deref(), snapshot)?);
         }
         let rollups = rollups.into();
-        Ok(Binding { cube: Arc::clone(cube), fact, fact_files, dimensions, coverage, rollups, scans })
+        Ok(Binding { cube: Arc::clone(cube), fact, fact_files, dimensions, coverage, rollups, scans, history })
     }
 
-    /// The members of a joined dimension as a snapshot has them, with the levels of ragged hierarchies.
+    /// The members of a joined dimension as a snapshot has them; see [`members::members`].
     async fn members(
         &self,
         cube: &CompiledCube,
@@ -229,13 +246,15 @@ impl Cubes {
         warehouse: &Warehouse,
         snapshot: &Snapshot,
         branches: Option<&BTreeSet<String>>,
+        day: Option<i32>,
     ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let CompiledJoin { dimension, ragged, .. } = &cube.joins[join];
+        let table = self.table_of(&dimension.table)?;
         let wanted = branches.map(|branches| branches.iter().cloned().chain([SHARED.to_owned()]).collect());
         let batches = warehouse.read(snapshot, &dimension.table, wanted.as_ref()).await?;
-        match ragged {
-            true => hierarchy::flatten(dimension, batches),
-            false => Ok((crate::warehouse::table_schema(self.table_of(&dimension.table)?), batches)),
+        match *ragged || table.versions.is_some() && !batches.is_empty() {
+            true => members::members(dimension, table, &batches, day),
+            false => Ok((crate::warehouse::table_schema(table), batches)),
         }
     }
 
@@ -246,11 +265,12 @@ impl Cubes {
         warehouse: &Warehouse,
         snapshot: &Snapshot,
         branches: Option<&BTreeSet<String>>,
+        day: Option<i32>,
     ) -> Result<Contents> {
         let mut contents = Contents::default();
         for join in Contents::wanted(cube) {
             let branch = self.table_of(&cube.joins[join].dimension.table)?.partition.branch.as_ref();
-            let (_, batches) = self.members(cube, join, warehouse, snapshot, branches).await?;
+            let (_, batches) = self.members(cube, join, warehouse, snapshot, branches, day).await?;
             contents.add(join, cube, branch.map(|branch| branch.value.clone()), &batches)?;
         }
         Ok(contents)
@@ -313,6 +333,30 @@ pub async fn table(
 }
 
 impl CompiledCube {
+    /// The reading of its dimensions' versions: the one asked for, where the cube offers it, or the cube's default; of a
+    /// branch's own cube as it was, since a branch's files are what it booked. None when no dimension keeps versions.
+    ///
+    /// # Errors
+    /// `BAD_REQUEST` for a reading that the cube does not offer.
+    pub fn history(&self, asked: Option<History>, head_office: bool) -> Result<Option<History>> {
+        let offered = &self.cube.history;
+        let offers = |reading: &History| match reading {
+            History::On(_) => offered.contains(&History::AsIs),
+            reading => offered.contains(reading),
+        };
+        match asked {
+            _ if !self.versioned => Ok(None),
+            Some(asked) if offers(&asked) => Ok(Some(asked)),
+            Some(asked) => {
+                let offered = offered.iter().map(|reading| format!("`{reading}`")).collect::<Vec<_>>().join(", ");
+                let message = format!("cube `{}` is read {offered}, not `{asked}`", *self.cube.name);
+                Err(Error::new(Code::BadRequest, message))
+            }
+            None if !head_office && offers(&History::AsWas) => Ok(Some(History::AsWas)),
+            None => Ok(offered.first().copied()),
+        }
+    }
+
     /// The view's schema: members, then measures, with their meaning as field metadata.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -463,6 +507,7 @@ fn compile(
         }
     }
     let mut joins = Vec::new();
+    let mut versioned = false;
     // Names that formulas may use: the fact's columns, the view's members, and `role.attribute`.
     let mut names: Vec<(Option<String>, String, DataType, Expr)> = crate::warehouse::table_schema(&fact_table)
         .fields()
@@ -472,6 +517,7 @@ fn compile(
     for join in &cube.joins {
         let dimension = model.dimension(&join.dimension)?;
         let table = tables.get(dimension.table.as_str())?;
+        versioned |= table.versions.is_some();
         let role = join.role.as_ref().unwrap_or(&join.dimension);
         let alias = role_alias(role);
         let prefix = join.role.as_ref().map(|role| format!("{}_", **role)).unwrap_or_default();
@@ -501,7 +547,7 @@ fn compile(
                 match (&hierarchy.kind, column) {
                     (HierarchyKind::Ragged { .. }, _) => {
                         ragged = true;
-                        add(name, &hierarchy::column(name), DataType::Utf8, label, *sensitivity, "level", false);
+                        add(name, &members::column(name), DataType::Utf8, label, *sensitivity, "level", false);
                     }
                     (HierarchyKind::Levels, Some(column)) => {
                         let data_type = arrow_type(table.column(column)?.data_type);
@@ -641,6 +687,7 @@ fn compile(
         schema,
         base_schema,
         rollups,
+        versioned,
     })
 }
 

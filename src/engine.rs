@@ -4,6 +4,7 @@
 //! question means before that (`cube`).
 
 mod functions;
+mod hot;
 mod registry;
 mod scan;
 mod star;
@@ -16,18 +17,22 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableProvider};
+use datafusion::common::Result as PlanResult;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SessionStateDefaults, TaskContext, object_store::ObjectStoreUrl};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::prelude::SessionConfig;
 
 use futures::TryStreamExt;
 
+use self::hot::Hot;
 use self::workers::Workers;
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
@@ -44,6 +49,9 @@ pub const CATALOG: &str = "countinghouse";
 /// URL under which sessions know the warehouse; nothing else is registered, so a path in SQL is only an unknown name.
 const WAREHOUSE_URL: &str = "countinghouse://warehouse";
 
+/// Rows up to which one core reads and merges them sooner than several hand them around.
+const FEW: u64 = 250_000;
+
 /// The local engine.
 #[derive(Clone)]
 pub struct Engine {
@@ -52,6 +60,7 @@ pub struct Engine {
     store: Arc<dyn object_store::ObjectStore>,
     memory_bytes: usize,
     workers: Arc<Workers>,
+    hot: Arc<Hot>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -96,50 +105,83 @@ impl Engine {
 
         let base = builder().with_config(session).with_runtime_env(Arc::clone(&runtime)).build();
         let workers = Arc::new(Workers::new(config.target_partitions)?);
-        Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers })
+        let hot = Arc::new(Hot::new(config.hot_mib << 20));
+        Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers, hot })
     }
 
-    /// A session for one statement: its own catalogs and its own memory pool, everything else shared.
-    pub fn session(&self, catalogs: Arc<dyn CatalogProviderList>, default_schema: &str) -> Result<SessionState> {
-        let consumers = NonZeroUsize::MIN.saturating_add(4);
-        let pool = TrackConsumersPool::new(FairSpillPool::new(self.memory_bytes), consumers);
-        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime)
-            .with_memory_pool(Arc::new(pool))
-            .build_arc()
-            .map_err(|error| Error::internal("cannot open a session", error))?;
+    /// A session that plans one statement, over its own catalogs.
+    pub fn session(&self, catalogs: Arc<dyn CatalogProviderList>, default_schema: &str) -> SessionState {
         let config = self.base.config().clone().with_default_catalog_and_schema(CATALOG, default_schema);
         let mut session = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
             .with_catalog_list(catalogs)
-            .with_runtime_env(runtime)
             .build();
         session.mark_start_execution(); // what `now()` says throughout the statement
-        Ok(session)
+        session
     }
 
     /// A session that reaches no table by name: for plans of the server's own, which hold what they scan.
-    pub fn bare_session(&self) -> Result<SessionState> {
+    pub fn bare_session(&self) -> SessionState {
         self.session(Arc::new(MemoryCatalogProviderList::new()), "none")
+    }
+
+    /// What runs of a logical plan that has been optimised. `rows` is how many it will read, where that is known: one core
+    /// is faster than several on few.
+    pub async fn physical(&self, plan: &LogicalPlan, rows: Option<u64>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let mut session = self.bare_session();
+        if rows.is_some_and(|rows| rows <= FEW) {
+            session.config_mut().options_mut().execution.target_partitions = 1;
+        }
+        let physical = session.query_planner().create_physical_plan(plan, &session).await?;
+        hot::keep(star::fuse(physical)?, &self.hot)
     }
 
     /// Runs a plan of the server's own, such as the build of a rollup, and gives its rows.
     pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
-        let session = self.bare_session()?;
         let fault = |error: DataFusionError| Error::internal("the engine failed", error);
-        let plan = session.optimize(&plan).map_err(fault)?;
-        let physical = session.query_planner().create_physical_plan(&plan, &session).await.map_err(fault)?;
-        self.run(physical, session.task_ctx()).map_err(fault)?.try_collect().await.map_err(fault)
+        let plan = self.bare_session().optimize(&plan).map_err(fault)?;
+        let physical = self.physical(&plan, None).await.map_err(fault)?;
+        self.run(physical).map_err(fault)?.try_collect().await.map_err(fault)
     }
 
-    /// Starts a physical plan on the engine's threads. Dropping the rows stops it.
-    pub fn run(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> datafusion::error::Result<Rows> {
-        self.workers.run(plan, context)
+    /// Starts a plan that [`Self::physical`] made on the engine's threads, with a memory pool of its own. Dropping the rows
+    /// stops it. A plan that [`repeats`] may be started any number of times.
+    pub fn run(&self, plan: Arc<dyn ExecutionPlan>) -> PlanResult<Rows> {
+        let base = &self.base;
+        let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime).with_memory_pool(self.pool()).build_arc()?;
+        let context = TaskContext::new(
+            None,
+            base.session_id().to_owned(),
+            base.config().clone(),
+            base.scalar_functions().clone(),
+            base.higher_order_functions().clone(),
+            base.aggregate_functions().clone(),
+            base.window_functions().clone(),
+            runtime,
+        );
+        self.workers.run(reset_plan_states(plan)?, Arc::new(context))
+    }
+
+    fn pool(&self) -> Arc<dyn MemoryPool> {
+        let consumers = NonZeroUsize::MIN.saturating_add(4);
+        Arc::new(TrackConsumersPool::new(FairSpillPool::new(self.memory_bytes), consumers))
     }
 
     /// Makes scans over the warehouse.
     pub fn scans(&self) -> Scans {
         Scans { store: Arc::clone(&self.store) }
     }
+}
+
+/// Whether a plan can be started more than once. What a run learns and tells its own scans, such as the best rows so far of
+/// a sorted limit, stays in the plan; only the operator for stars learns the same each time.
+pub fn repeats(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let mut repeats = true;
+    let _ = plan.apply(|node| {
+        repeats &= node.dynamic_expressions_produced().is_empty();
+        Ok(if repeats { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    repeats
 }
 
 /// Makes scans over the warehouse's files. Cheap to clone.

@@ -17,6 +17,7 @@ mod merge;
 mod parse;
 mod quarantine;
 mod sources;
+mod versions;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};
@@ -349,6 +350,7 @@ impl Loader {
             runtime: &self.runtime,
             stage,
             files: &self.files,
+            business_date: self.business_date,
             memory: self.memory / 2,
             dates: BTreeMap::new(),
             growth: BTreeMap::new(),

@@ -15,13 +15,14 @@ mod system;
 mod wire;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
@@ -34,13 +35,14 @@ use crate::catalog::{Catalog, QueryRow};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cube::{Binding, Cubes, DetailLimit, Navigation, Refreshed, Route, refresh, rewrite};
-use crate::engine::{Engine, formula_session};
+use crate::engine::{Engine, formula_session, repeats};
 use crate::error::{Code, Error, Result};
 use crate::model::Label;
 use crate::model::cube::{HierarchyKind, Model};
 use crate::warehouse::{Progress, Snapshot, Warehouse};
 
 pub use crate::cube::Rollups;
+pub use crate::model::cube::History;
 pub use schema::HEAD_OFFICE;
 
 /// Where a statement comes from.
@@ -85,6 +87,8 @@ pub struct Statement {
     pub rollups: Rollups,
     /// Whether a kept result may answer. The answer is the same.
     pub cache: ResultCache,
+    /// Which versions of members stand; the cube's default unless given.
+    pub history: Option<History>,
 }
 
 impl Statement {
@@ -97,6 +101,7 @@ impl Statement {
             snapshot: None,
             rollups: Rollups::On,
             cache: ResultCache::On,
+            history: None,
         }
     }
 }
@@ -229,11 +234,12 @@ struct Inner {
     admission: Arc<Semaphore>,
     bindings: Mutex<HashMap<BindingKey, Binding>>,
     branches: Mutex<Option<(i64, Arc<Vec<Branch>>)>>,
+    completeness: Mutex<Option<(i64, Completeness)>>,
     kept: cache::Kept,
 }
 
-/// Snapshot, branches (`None`: the bank), cube.
-type BindingKey = (i64, Option<BTreeSet<String>>, String);
+/// Snapshot, branches (`None`: the bank), cube, which versions of members stand.
+type BindingKey = (i64, Option<BTreeSet<String>>, String, Option<History>);
 
 /// A planned statement: its schema is known and no data has been read.
 #[derive(Clone)]
@@ -262,6 +268,8 @@ struct Planned {
     parameters: SchemaRef,
     /// Analysed and optimised; `None` while parameters are missing.
     plan: Option<LogicalPlan>,
+    /// What runs, where it can run more than once.
+    physical: OnceLock<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     /// Where its figures come from, a route for each aggregate over a cube.
     routes: Vec<Route>,
@@ -374,6 +382,7 @@ impl Door {
             clock,
             bindings: Mutex::default(),
             branches: Mutex::default(),
+            completeness: Mutex::default(),
         })))
     }
 
@@ -442,8 +451,8 @@ impl Door {
         {
             return Err(Error::new(Code::NoSuchObject, format!("there is no rollup `{name}`")));
         }
-        let catalogs = self.catalogs(principal, snapshot).await?;
-        let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema)?;
+        let catalogs = self.catalogs(principal, snapshot, statement.history).await?;
+        let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema);
         let unbound =
             session.statement_to_plan(parsed).await.map_err(|error| gate::planning_error(error, &statement.sql))?;
         gate::check_plan(&unbound)?;
@@ -471,7 +480,7 @@ impl Door {
             true => Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?),
             false => None,
         };
-        Ok(Planned { parameters, plan, schema, routes: navigation.routes, explain, lasting })
+        Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes: navigation.routes, explain, lasting })
     }
 
     /// Runs a planned statement, or gives the rows that an equal one left. The record that it began is durable before a row
@@ -511,22 +520,25 @@ impl Door {
             status: "running".to_owned(),
             error_code: None,
         };
-        self.0.catalog.begin_query(&row).await?;
         let query_id = row.query_id.clone();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.0.config.query.deadline_seconds);
-        let mut running = rows::Running::new(self, row, deadline, permit);
-
-        let started = match kept {
-            Some(rows) => rows.stream().map(|rows| (rows, None)),
-            None => {
-                let recording = if may_keep { self.0.kept.record(&inner.key, &planned.schema) } else { None };
-                self.execute(inner, plan, &query_id).await.map(|rows| (rows, recording))
+        let start = async {
+            match kept {
+                Some(rows) => rows.stream().map(|rows| (rows, None)),
+                None => {
+                    let recording = if may_keep { self.0.kept.record(&inner.key, &planned.schema) } else { None };
+                    self.execute(inner, plan, &query_id).await.map(|rows| (rows, recording))
+                }
             }
         };
+        // The plan starts while the disk syncs; no row is given before both are done.
+        let (begun, started) = tokio::join!(self.0.catalog.begin_query(&row), start);
+        begun?;
+        let mut running = rows::Running::new(self, row, deadline, permit);
         match started {
             Ok((rows, recording)) => running.start(rows, recording),
             Err(error) => {
-                running.end(Some(&error)).await;
+                running.end(Some(&error));
                 return Err(error);
             }
         }
@@ -557,11 +569,22 @@ impl Door {
         query_id: &str,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let failed = |error| rows::execution_error(error, query_id);
-        let catalogs = self.catalogs(&inner.principal, &inner.snapshot).await?;
-        let session = self.0.engine.session(Arc::new(catalogs), HEAD_OFFICE)?;
-        let physical = session.query_planner().create_physical_plan(plan, &session).await.map_err(failed)?;
+        let routes = &inner.planned.routes;
+        let physical = match inner.planned.physical.get() {
+            Some(physical) => Arc::clone(physical),
+            None => {
+                let rows = routes.iter().map(|route| route.rollup_rows + route.fact_rows).sum();
+                let physical =
+                    self.0.engine.physical(plan, Some(rows).filter(|_| !routes.is_empty())).await.map_err(failed)?;
+                tracing::debug!(query_id, plan = %displayable(physical.as_ref()).indent(true), "planned");
+                if repeats(&physical) {
+                    let _ = inner.planned.physical.set(Arc::clone(&physical)); // another was first with the same
+                }
+                physical
+            }
+        };
         lint::check(&physical, &inner.principal.scope)?;
-        let rows = self.0.engine.run(physical, session.task_ctx()).map_err(failed)?;
+        let rows = self.0.engine.run(physical).map_err(failed)?;
         let (schema, query_id) = (Arc::clone(&inner.planned.schema), query_id.to_owned());
         let fit = move |batch: PlanResult<RecordBatch>| {
             wire::fit(&batch.map_err(|error| rows::execution_error(error, &query_id))?, &schema)
@@ -687,6 +710,8 @@ impl Door {
                 }
             }
         }
+        // Later versions stand below earlier ones, and the newest name counts.
+        branches.reverse();
         branches.sort_by(|a, b| a.key.cmp(&b.key));
         branches.dedup_by(|a, b| a.key == b.key);
         Ok(branches)
@@ -695,6 +720,17 @@ impl Door {
     /// A branch is complete when each periodic fact has its rows on the newest snapshot day; without such facts, when it
     /// has rows in the as-of month. From the log alone.
     async fn completeness(&self, snapshot: &Snapshot) -> Result<Completeness> {
+        if let Some((id, known)) = &*self.0.completeness.lock().expect("no panic while held")
+            && *id == snapshot.id
+        {
+            return Ok(known.clone());
+        }
+        let found = self.read_completeness(snapshot).await?;
+        *self.0.completeness.lock().expect("no panic while held") = Some((snapshot.id, found.clone()));
+        Ok(found)
+    }
+
+    async fn read_completeness(&self, snapshot: &Snapshot) -> Result<Completeness> {
         let branches = self.branches(snapshot).await?;
         let mut open = BTreeSet::new();
         for (_, cube) in self.0.cubes.iter() {
@@ -741,9 +777,14 @@ impl Door {
     }
 
     /// What a principal may see at a snapshot.
-    async fn catalogs(&self, principal: &Principal, snapshot: &Arc<Snapshot>) -> Result<schema::Catalogs> {
+    async fn catalogs(
+        &self,
+        principal: &Principal,
+        snapshot: &Arc<Snapshot>,
+        history: Option<History>,
+    ) -> Result<schema::Catalogs> {
         let branches = self.branches(snapshot).await?;
-        Ok(schema::Catalogs::new(self, principal, Arc::clone(snapshot), branches))
+        Ok(schema::Catalogs::new(self, principal, Arc::clone(snapshot), history, branches))
     }
 
     /// A cube's data at a snapshot, kept between statements.
@@ -752,13 +793,15 @@ impl Door {
         name: &str,
         snapshot: &Snapshot,
         branches: Option<&BTreeSet<String>>,
+        history: Option<History>,
     ) -> Result<Option<Binding>> {
         let Some(cube) = self.0.cubes.get(name) else { return Ok(None) };
-        let key = (snapshot.id, branches.cloned(), name.to_owned());
+        let history = cube.history(history, branches.is_none())?;
+        let key = (snapshot.id, branches.cloned(), name.to_owned(), history);
         if let Some(known) = self.0.bindings.lock().expect("no panic while held").get(&key) {
             return Ok(Some(known.clone()));
         }
-        let binding = self.0.cubes.bind(cube, &self.0.engine, &self.0.warehouse, snapshot, branches).await?;
+        let binding = self.0.cubes.bind(cube, &self.0.engine, &self.0.warehouse, snapshot, branches, history).await?;
         let mut bindings = self.0.bindings.lock().expect("no panic while held");
         // A few snapshots at once are in use (running reports, read transactions); older ones are bound again on demand.
         let oldest = snapshot.id - 4;

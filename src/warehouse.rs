@@ -48,6 +48,8 @@ pub struct Warehouse {
     clock: Clock,
     tables: Arc<BTreeMap<String, Table>>,
     cache: Arc<Mutex<FileCache>>,
+    /// The head as it was last read.
+    newest: Arc<Mutex<Option<Arc<Snapshot>>>>,
 }
 
 /// File lists by table and version. They are immutable, so an entry is never wrong, only old.
@@ -130,6 +132,7 @@ impl Warehouse {
             clock,
             tables: Arc::new(tables),
             cache: Arc::default(),
+            newest: Arc::default(),
         });
         Box::pin(warehouse.recover_if_free()).await?;
         Ok(warehouse)
@@ -137,7 +140,16 @@ impl Warehouse {
 
     /// The newest snapshot; none before the first load.
     pub async fn head(&self) -> Result<Option<Arc<Snapshot>>> {
-        Ok(self.catalog.head().await?.map(|row| Arc::new(Snapshot::from(row))))
+        let Some(id) = self.catalog.head_id().await? else { return Ok(None) };
+        // Every statement asks, and a snapshot never changes.
+        if let Some(known) =
+            self.newest.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|known| known.id == id)
+        {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let snapshot = self.snapshot(id).await?;
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+        Ok(Some(snapshot))
     }
 
     /// The snapshot with this number.

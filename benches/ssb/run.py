@@ -216,13 +216,15 @@ class Countinghouse:
         self.server = server
         self.texts = itertools.count()
         self.connection = flightsql.connect(server.flight, db_kwargs=options, autocommit=True)
+        # One for all statements, as an open notebook has it: the driver collects garbage whenever one is closed.
+        self.cursor = self.connection.cursor()
 
     def run(self, sql):
         # Planned once: `cursor.execute` would prepare the statement first and have it planned twice.
-        with self.connection.cursor() as cursor:
-            cursor.adbc_statement.set_sql_query(sql)
-            stream, _ = cursor.adbc_statement.execute_query()
-            return pyarrow.RecordBatchReader.from_stream(stream).read_all()
+        statement = self.cursor.adbc_statement
+        statement.set_sql_query(sql)
+        stream, _ = statement.execute_query()
+        return pyarrow.RecordBatchReader.from_stream(stream).read_all()
 
     def cpu_seconds(self):
         served = self.server.cpu_seconds()

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{FromRow, Row};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -65,7 +66,8 @@ impl FromRow<'_, SqliteRow> for QueryRow {
     }
 }
 
-type Waiting = (QueryRow, oneshot::Sender<Result<(), Arc<sqlx::Error>>>);
+/// A record, and who waits for it; without a record one who waits for all before.
+type Waiting = (Option<QueryRow>, oneshot::Sender<Result<(), Arc<sqlx::Error>>>);
 
 /// Writes statement records in groups, and counts outcomes for the metrics.
 #[derive(Debug)]
@@ -82,7 +84,14 @@ impl Ledger {
         task.spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
             while waiting.recv_many(&mut group, GROUP).await > 0 {
-                let done = write_group(&writer, &process, &group).await.map_err(Arc::new);
+                let rows: Vec<&QueryRow> = group.iter().filter_map(|(row, _)| row.as_ref()).collect();
+                let done = match rows.is_empty() {
+                    true => Ok(()),
+                    false => write_group(&writer, &process, &rows).await.map_err(Arc::new),
+                };
+                if let Err(error) = &done {
+                    tracing::error!(?error, rows = rows.len(), "statements were not recorded");
+                }
                 for (_, caller) in group.drain(..) {
                     let _ = caller.send(done.clone()); // a caller that left needs no answer; its record stands
                 }
@@ -91,10 +100,11 @@ impl Ledger {
         Self { queue, outcomes: Mutex::default(), _task: task }
     }
 
-    async fn write(&self, row: &QueryRow) -> Result<()> {
+    /// Writes a record, or only waits for those before it.
+    async fn write(&self, row: Option<QueryRow>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
         let gone = || Error::internal("The statement record could not be written.", "the ledger has stopped");
-        self.queue.send((row.clone(), answer)).map_err(|_| gone())?;
+        self.queue.send((row, answer)).map_err(|_| gone())?;
         match answered.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(cause)) => Err(Error::internal("The statement record could not be written.", cause)),
@@ -103,52 +113,66 @@ impl Ledger {
     }
 }
 
-async fn write_group(writer: &SqlitePool, process: &str, group: &[Waiting]) -> sqlx::Result<()> {
+async fn write_group(writer: &SqlitePool, process: &str, group: &[&QueryRow]) -> sqlx::Result<()> {
+    // One statement is a transaction by itself.
+    if let [row] = group {
+        return insert(row, process).execute(writer).await.map(drop);
+    }
     let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    for (row, _) in group {
-        sqlx::query(
-            "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
+    for row in group {
+        insert(row, process).execute(&mut *tx).await?;
+    }
+    tx.commit().await
+}
+
+fn insert<'a>(row: &'a QueryRow, process: &'a str) -> Query<'a, Sqlite, SqliteArguments> {
+    sqlx::query(
+        "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
                snapshot_id, rollup, reasons, cache, status, error_code) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
              ON CONFLICT (query_id) DO UPDATE SET duration_ms = excluded.duration_ms, rows = excluded.rows, \
                bytes = excluded.bytes, snapshot_id = excluded.snapshot_id, rollup = excluded.rollup, \
                reasons = excluded.reasons, cache = excluded.cache, status = excluded.status, \
                error_code = excluded.error_code",
-        )
-        .bind(&row.query_id)
-        .bind(process)
-        .bind(&row.principal)
-        .bind(&row.face)
-        .bind(&row.sql)
-        .bind(micros(row.started_at))
-        .bind(row.duration_ms)
-        .bind(row.rows)
-        .bind(row.bytes)
-        .bind(row.snapshot_id)
-        .bind(&row.rollup)
-        .bind(&row.reasons)
-        .bind(&row.cache)
-        .bind(&row.status)
-        .bind(&row.error_code)
-        .execute(&mut *tx)
-        .await?;
-    }
-    tx.commit().await
+    )
+    .bind(&row.query_id)
+    .bind(process)
+    .bind(&row.principal)
+    .bind(&row.face)
+    .bind(&row.sql)
+    .bind(micros(row.started_at))
+    .bind(row.duration_ms)
+    .bind(row.rows)
+    .bind(row.bytes)
+    .bind(row.snapshot_id)
+    .bind(&row.rollup)
+    .bind(&row.reasons)
+    .bind(&row.cache)
+    .bind(&row.status)
+    .bind(&row.error_code)
 }
 
 impl Catalog {
     /// Writes the record of a statement that begins (`running`) or was refused before it could. Durable when it returns.
     pub async fn begin_query(&self, row: &QueryRow) -> Result<()> {
-        self.inner.ledger.write(row).await?;
+        self.inner.ledger.write(Some(row.clone())).await?;
         self.count_outcome(&row.status);
         Ok(())
     }
 
-    /// Completes a statement's record. What it says of principal, face, text and start stays as it was begun.
-    pub async fn end_query(&self, row: &QueryRow) -> Result<()> {
-        self.inner.ledger.write(row).await?;
+    /// Completes a statement's record. What it says of principal, face, text and start stays as it was begun. It is written
+    /// soon, and nobody waits: a process that dies before leaves the statement `running`, and the next one closes it.
+    pub fn end_query(&self, row: QueryRow) {
         self.count_outcome(&row.status);
-        Ok(())
+        let (answer, _) = oneshot::channel();
+        if self.inner.ledger.queue.send((Some(row), answer)).is_err() {
+            tracing::error!("the end of a statement was not recorded: the ledger has stopped");
+        }
+    }
+
+    /// Waits until all records given so far are written.
+    pub async fn settle(&self) -> Result<()> {
+        self.inner.ledger.write(None).await
     }
 
     /// Statements by status since this process opened the catalog; `running` counts all that began.
@@ -163,6 +187,7 @@ impl Catalog {
 
     /// Statements, newest first: of one principal, or of all.
     pub async fn queries(&self, principal: Option<&str>, limit: i64) -> Result<Vec<QueryRow>> {
+        self.settle().await?;
         // Two texts, so that each uses its index.
         let query = match principal {
             Some(name) => sqlx::query_as(

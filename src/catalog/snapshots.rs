@@ -43,14 +43,20 @@ impl FromRow<'_, SqliteRow> for SnapshotRow {
 }
 
 impl Catalog {
+    /// The id of the snapshot that new statements pin; none before the first load.
+    pub async fn head_id(&self) -> Result<Option<i64>> {
+        sqlx::query_scalar("SELECT snapshot_id FROM warehouse_head WHERE snapshot_id IS NOT NULL")
+            .fetch_optional(self.readers())
+            .await
+            .map_err(failed("reading the head snapshot"))
+    }
+
     /// The snapshot that new statements pin; none before the first load.
     pub async fn head(&self) -> Result<Option<SnapshotRow>> {
-        sqlx::query_as(
-            "SELECT snapshot.* FROM warehouse_head JOIN snapshot ON snapshot.id = warehouse_head.snapshot_id",
-        )
-        .fetch_optional(self.readers())
-        .await
-        .map_err(failed("reading the head snapshot"))
+        match self.head_id().await? {
+            Some(id) => self.snapshot(id).await,
+            None => Ok(None),
+        }
     }
 
     /// The snapshot of this id.

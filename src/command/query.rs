@@ -10,7 +10,7 @@ use futures::StreamExt;
 use super::Place;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::query::{Face, Statement};
+use crate::query::{Face, History, Statement};
 
 /// A statement and whose rights it runs with.
 #[derive(Debug, Args)]
@@ -29,6 +29,9 @@ pub(super) struct Arguments {
     /// Rollups that may answer: `on`, `off`, or the name of the only one.
     #[arg(long, value_name = "WORD", default_value = "on")]
     rollups: String,
+    /// Versions of members: `as_is`, `as_was` or a date; each cube's default unless given.
+    #[arg(long, value_name = "WORD")]
+    history: Option<History>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -47,7 +50,8 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
     let principal = app.services.auth.principal(&arguments.user).await?;
     let sql = if arguments.explain { format!("EXPLAIN {}", arguments.sql) } else { arguments.sql };
-    let statement = Statement { rollups: arguments.rollups.as_str().into(), ..Statement::new(sql) };
+    let statement =
+        Statement { rollups: arguments.rollups.as_str().into(), history: arguments.history, ..Statement::new(sql) };
     let mut answer = app.services.door.query(&principal, Face::CommandLine, statement).await?;
     let broken = |error: arrow::error::ArrowError| Error::internal("cannot write the rows", error);
     let out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -29,6 +29,7 @@ use super::measure::{Component, Days, Fold};
 use super::rewrite::Chain;
 use super::rollup::{self, BoundRollup};
 use crate::error::Result;
+use crate::model::cube::History;
 use crate::warehouse::TableFiles;
 
 /// Runs of days that the facts may add to a rollup; a question cut finer is answered from facts alone.
@@ -81,6 +82,9 @@ pub struct Navigation {
 pub struct Route {
     /// The cube.
     pub cube: String,
+    /// Which versions of members stand (`as_is`, `as_was`, a date); none when no dimension keeps any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// The comparison whose days are read; none for the question's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<String>,
@@ -216,6 +220,7 @@ pub(super) fn choose<'a>(ask: &'a Ask<'_>, session: &SessionState, navigation: &
     }
     navigation.routes.push(Route {
         cube: binding.cube.cube.name.value.clone(),
+        history: binding.history.map(|history| history.to_string()),
         comparison: ask.moved.as_ref().map(|moved| moved.shift.to_string()),
         rollup: chosen.as_ref().map(|fit| fit.rollup.compiled.name.clone()),
         rollup_rows: chosen.as_ref().map_or(0, |fit| fit.rollup_rows),
@@ -238,6 +243,12 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
         return Err(Reason("C1", code, detail.clone()));
     }
     if rollup.fresh.files.is_empty() && !rollup.stale.is_empty() {
+        if let Some(history @ (History::AsIs | History::On(_))) = ask.chain.binding.history {
+            let detail = format!(
+                "it holds members as they were, and some were others {history}; one that keeps the lowest level would serve"
+            );
+            return Err(Reason("C8", "STALE", detail));
+        }
         return Err(Reason("C8", "STALE", "no partition of it is fresh; run `countinghouse refresh`".to_owned()));
     }
     let chain = ask.chain;

@@ -318,6 +318,7 @@ pub(super) fn compile(
         columns: declared,
         key: Vec::new(),
         surrogate: None,
+        versions: None,
         partition: Partition {
             branch: partition.branch.clone(),
             date: (partition.period != Period::None).then(|| located(BUCKET)),
@@ -402,6 +403,7 @@ fn column(name: &str, data_type: table::DataType) -> table::Column {
         references: None,
         sensitivity: Sensitivity::C1,
         kind: None,
+        overwrite: false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything that a plan needs comes from the Delta log: no listing, no footer read before execution. The node is
 //! DataFusion's own, so that the same plan can be shipped to other machines later.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, StringArray, UInt64Array};
@@ -133,6 +133,22 @@ impl TableProvider for SnapshotTable {
         let mut statistics = Statistics::new_unknown(schema);
         statistics.num_rows = Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX));
         statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
+        // How many different keys a fact can have decides which side of a join is held in memory. Inexact: no figure is ever
+        // answered from them.
+        for (field, column) in schema.fields().iter().zip(&mut statistics.column_statistics) {
+            let bound = |pick: fn(&DataFile) -> &BTreeMap<String, i64>, best: fn(i64, i64) -> i64| {
+                let all = files.iter().map(|file| pick(file).get(field.name()).copied());
+                let bound = all.reduce(|a, b| Some(best(a?, b?))).flatten()?;
+                match field.data_type() {
+                    DataType::Int64 => Some(ScalarValue::Int64(Some(bound))),
+                    DataType::Date32 => i32::try_from(bound).ok().map(|days| ScalarValue::Date32(Some(days))),
+                    _ => None,
+                }
+            };
+            let inexact = |bound: Option<ScalarValue>| bound.map_or(Precision::Absent, Precision::Inexact);
+            column.min_value = inexact(bound(|file| &file.min, i64::min));
+            column.max_value = inexact(bound(|file| &file.max, i64::max));
+        }
 
         let partitioned = files
             .iter()

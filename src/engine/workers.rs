@@ -29,7 +29,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::star;
 use crate::error::{Error, Result};
 
 /// Batches that wait for a slow reader.
@@ -54,7 +53,7 @@ impl Workers {
     pub(super) fn run(&self, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> PlanResult<Rows> {
         let Some(runtime) = &self.0 else { return exec_err!("the engine has stopped") };
         let stop = Arc::new(AtomicBool::new(false));
-        let plan = interruptible(star::fuse(plan)?, &stop)?;
+        let plan = interruptible(plan, &stop)?;
         let (sender, receiver) = mpsc::channel(WAITING);
         let task = runtime.spawn(async move {
             let mut rows = match execute_stream(plan, context) {

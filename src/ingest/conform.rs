@@ -20,6 +20,7 @@ use super::keys::{Lookup, Members};
 use super::parse::{self, ExactSum, Fault};
 use super::quarantine::{Quarantine, Reason, Reject};
 use super::sources::{RawBatch, Source, SourceFile, source, too_long};
+use super::versions::BEGIN;
 use super::worker::Stage;
 use crate::error::{Code, Error, Result};
 use crate::model::feed::FeedFile;
@@ -59,6 +60,8 @@ pub(super) struct Reference {
     key_type: DataType,
     /// Whether members are kept apart by branch.
     cut: bool,
+    /// The column with a version's first day, where members have versions.
+    from: Option<String>,
 }
 
 impl Target {
@@ -117,6 +120,7 @@ impl Reference {
                 key: key.value.clone(),
                 key_type,
                 cut: table.partition.branch.is_some(),
+                from: table.versions.as_ref().map(|versions| versions.from.value.clone()),
             }),
             _ => Err(format!("refers to `{dimension}`, whose key `{}` is neither text, integer nor date", **key)),
         }
@@ -131,16 +135,18 @@ impl Reference {
                 .ok_or_else(|| Error::internal("members are looked up", format!("no column {name}")))
         };
         let (keys, surrogates) = (column(&self.key)?, column(surrogate)?.as_primitive::<Int64Type>());
+        let from = self.from.as_deref().map(column).transpose()?.map(|from| from.as_primitive::<Date32Type>());
         for row in (0..rows.num_rows()).filter(|row| keys.is_valid(*row)) {
-            let surrogate = surrogates.value(row);
+            let (from, surrogate) =
+                (from.map(|from| if from.is_valid(row) { from.value(row) } else { BEGIN }), surrogates.value(row));
             match self.key_type {
                 DataType::Integer => {
-                    members.insert(&keys.as_primitive::<Int64Type>().value(row).to_le_bytes(), surrogate)
+                    members.insert(&keys.as_primitive::<Int64Type>().value(row).to_le_bytes(), from, surrogate)
                 }
                 DataType::Date => {
-                    members.insert(&keys.as_primitive::<Date32Type>().value(row).to_le_bytes(), surrogate)
+                    members.insert(&keys.as_primitive::<Date32Type>().value(row).to_le_bytes(), from, surrogate)
                 }
-                _ => members.insert(keys.as_string::<i32>().value(row).as_bytes(), surrogate),
+                _ => members.insert(keys.as_string::<i32>().value(row).as_bytes(), from, surrogate),
             }
         }
         Ok(())
@@ -563,11 +569,19 @@ impl<'a> Conformer<'a> {
             let own: Vec<Option<&Members>> =
                 self.names.iter().map(|name| lookup.and_then(|lookup| lookup.members(name))).collect();
             let shared = lookup.and_then(|lookup| lookup.members(SHARED));
+            // A fact names the version of its own day. A date that cannot be read is that column's fault.
+            let dated = self.date.filter(|_| reference.from.is_some()).map(|date| &self.columns[date].1);
+            let day = |row: usize| {
+                let dated = dated?;
+                dated.get(raw, row).ok().flatten().and_then(|cell| parse::date(cell, dated.format).ok())
+            };
             let find = |row: usize, key: &[u8]| {
-                let own = if reference.cut { own.get(branches[row] as usize).copied().flatten() } else { None };
-                own.and_then(|own| own.get(key)).or_else(|| shared.and_then(|shared| shared.get(key))).ok_or_else(
-                    || Fault::new(Reason::UnknownKey, format!("names no member of `{}`", reference.dimension)),
-                )
+                let (own, day) =
+                    (own.get(branches[row] as usize).filter(|_| reference.cut).copied().flatten(), day(row));
+                let found = [own, shared].into_iter().flatten().find_map(|members| members.get(key, day));
+                found.ok_or_else(|| {
+                    Fault::new(Reason::UnknownKey, format!("names no member of `{}`", reference.dimension))
+                })
             };
             let format = cells.format;
             match reference.key_type {

@@ -4,7 +4,7 @@
 //! arena of key bytes: about 40 bytes per key. Memory is the cost of a look-up, so a slot holds a part of the hash, and
 //! only a key that very probably is the right one is fetched, and then compared in full.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A set of byte keys that numbers them in the order of their first appearance.
 #[derive(Debug, Default)]
@@ -110,19 +110,31 @@ pub(super) struct Lookup {
 pub(super) struct Members {
     keys: KeyIndex,
     surrogates: Vec<i64>,
+    /// Of members with versions, by position of the key: first day and surrogate of each, in order.
+    versions: HashMap<usize, Vec<(i32, i64)>>,
 }
 
 impl Members {
-    /// Adds a member; a key that is known keeps its first surrogate.
-    pub(super) fn insert(&mut self, key: &[u8], surrogate: i64) {
-        if self.keys.insert(key).is_ok() {
+    /// Adds a member, or a version of it that holds from a day on; a key without versions keeps its first surrogate.
+    pub(super) fn insert(&mut self, key: &[u8], from: Option<i32>, surrogate: i64) {
+        let position = self.keys.insert(key);
+        if position.is_ok() {
             self.surrogates.push(surrogate);
+        }
+        if let Some(from) = from {
+            let (Ok(position) | Err(position)) = position;
+            let versions = self.versions.entry(position).or_default();
+            let place = versions.partition_point(|(known, _)| *known <= from);
+            versions.insert(place, (from, surrogate));
         }
     }
 
-    /// Surrogate of a key.
-    pub(super) fn get(&self, key: &[u8]) -> Option<i64> {
-        self.keys.get(key).map(|position| self.surrogates[position])
+    /// Surrogate of a key: of the version that holds on a day, the first one before them all, the newest without a day.
+    pub(super) fn get(&self, key: &[u8], day: Option<i32>) -> Option<i64> {
+        let position = self.keys.get(key)?;
+        let Some(versions) = self.versions.get(&position) else { return Some(self.surrogates[position]) };
+        let after = day.map_or(versions.len(), |day| versions.partition_point(|(from, _)| *from <= day));
+        Some(versions[after.saturating_sub(1)].1)
     }
 }
 

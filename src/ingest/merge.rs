@@ -23,9 +23,11 @@ use super::conform::{PLACE, Reference, Target};
 use super::keys::{KeyIndex, Lookup};
 use super::quarantine::{Quarantine, Reason, Reject};
 use super::sources::{RowPlace, SourceFile, source};
+use super::versions::{self, History};
 use super::worker::Stage;
 use crate::error::{Code, Error, Result};
-use crate::model::table::Table;
+use crate::model::table::{Table, Versions};
+use crate::model::time::iso;
 use crate::warehouse::{DataFile, Publication, Replaces, SHARED, Warehouse, file_schema, rejects_table};
 
 /// Files written at once.
@@ -48,6 +50,8 @@ pub(super) struct Merger<'a> {
     pub(super) stage: &'a Stage,
     /// The feed's files, for the raw lines of rejected rows.
     pub(super) files: &'a [Arc<SourceFile>],
+    /// The feed's business date, in days.
+    pub(super) business_date: i32,
     /// Bytes of rows to sort at a time.
     pub(super) memory: usize,
     /// Latest date of the facts of each branch in this batch.
@@ -65,7 +69,7 @@ struct File {
 
 /// What becomes of a delivered row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// It is written.
     New,
     /// It takes the place of this row of the dimension.
@@ -76,6 +80,8 @@ enum Fate {
     Duplicate(usize),
     /// It is there with other content, and facts do not change.
     Changed,
+    /// It is the version of a day before this one, from which a later version holds.
+    Late(i32),
 }
 
 impl Merger<'_> {
@@ -246,6 +252,9 @@ impl Merger<'_> {
         before: &RecordBatch,
         quarantine: &mut Quarantine,
     ) -> Result<(RecordBatch, bool)> {
+        if let Some(versions) = &target.table.versions {
+            return self.merge_versions(target, versions, key, rows, before, quarantine);
+        }
         let mut seen = Seen::new(target)?;
         let mut fates = vec![Fate::New; rows.num_rows()];
         let fresh = seen.add(rows, &mut fates)?;
@@ -282,12 +291,33 @@ impl Merger<'_> {
         let stays = filter_record_batch(before, &stays).map_err(failed)?;
         let changed = incoming.num_rows() > 0;
         let after = concat_batches(&target.files, [&stays, &incoming]).map_err(failed)?;
-        let sort = target.table.sort.iter().map(|column| column.value.as_str());
-        let after = match &target.table.surrogate {
-            Some(surrogate) => sorted(&after, sort.chain([surrogate.as_str()]))?,
-            None => sorted(&after, sort.chain(target.key()))?,
+        Ok((in_order(target, &after)?, changed))
+    }
+
+    /// As [`Self::merge`], for a dimension that keeps versions.
+    fn merge_versions(
+        &self,
+        target: &Target,
+        versions: &Versions,
+        key: &PartitionKey,
+        rows: &RecordBatch,
+        before: &RecordBatch,
+        quarantine: &mut Quarantine,
+    ) -> Result<(RecordBatch, bool)> {
+        let rows = versions::dated(rows, versions, self.business_date)?;
+        let mut fates = vec![Fate::New; rows.num_rows()];
+        let mut seen = Seen::new(target)?;
+        seen.columns.push(versions.from.value.clone());
+        seen.converter = converter(&target.files, &seen.columns)?;
+        seen.add(&rows, &mut fates)?;
+        let history = History::merge(target, versions, before, &rows, &mut fates)?;
+        self.settle(&rows, &fates, key, &seen, quarantine)?;
+        let (changed, fresh) = (history.changed(), history.fresh());
+        let next = match fresh {
+            0 => 0,
+            _ => self.runtime.block_on(self.publication.add_key_range(&target.table.name, fresh))?,
         };
-        Ok((after, changed))
+        Ok((in_order(target, &history.finish(next)?)?, changed))
     }
 
     /// Counts the rows of a partition and moves the refused ones to the quarantine.
@@ -323,6 +353,10 @@ impl Merger<'_> {
                 Fate::Changed => (
                     Reason::ChangedPostedRow,
                     "the row is posted with other content: correct it by a reversal".to_owned(),
+                ),
+                Fate::Late(later) => (
+                    Reason::LateVersion,
+                    format!("a later version holds from {}: history is not rewritten", iso(*later)),
                 ),
             };
             let place = RowPlace {
@@ -558,6 +592,15 @@ fn overlaps(file: &DataFile, bounds: &[(&str, i64, i64)]) -> bool {
     })
 }
 
+/// Rows of a dimension as its files hold them.
+fn in_order(target: &Target, rows: &RecordBatch) -> Result<RecordBatch> {
+    let sort = target.table.sort.iter().map(|column| column.value.as_str());
+    match &target.table.surrogate {
+        Some(surrogate) => sorted(rows, sort.chain([surrogate.as_str()])),
+        None => sorted(rows, sort.chain(target.key())),
+    }
+}
+
 /// The row of a dimension for facts that name no member: required texts and keys say so, the rest is null.
 fn unknown_member(target: &Target) -> Result<RecordBatch> {
     let table = &target.table;
@@ -577,7 +620,7 @@ fn unknown_member(target: &Target) -> Result<RecordBatch> {
     RecordBatch::try_new(Arc::clone(&target.files), columns.collect()).map_err(failed)
 }
 
-fn columns<N: AsRef<str>>(rows: &RecordBatch, names: &[N]) -> Result<Vec<ArrayRef>> {
+pub(super) fn columns<N: AsRef<str>>(rows: &RecordBatch, names: &[N]) -> Result<Vec<ArrayRef>> {
     let column = |name: &N| {
         let column = rows.column_by_name(name.as_ref()).cloned();
         column.ok_or_else(|| Error::internal("rows are merged", format!("no column {}", name.as_ref())))
@@ -585,7 +628,7 @@ fn columns<N: AsRef<str>>(rows: &RecordBatch, names: &[N]) -> Result<Vec<ArrayRe
     names.iter().map(column).collect()
 }
 
-fn converter(schema: &SchemaRef, names: &[String]) -> Result<RowConverter> {
+pub(super) fn converter(schema: &SchemaRef, names: &[String]) -> Result<RowConverter> {
     let field = |name: &String| {
         let field = schema.field_with_name(name).map_err(failed)?;
         Ok(SortField::new(field.data_type().clone()))
@@ -613,7 +656,7 @@ fn sorted<'a>(rows: &RecordBatch, order: impl IntoIterator<Item = &'a str>) -> R
 }
 
 /// The columns of a schema, by name.
-fn project(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+pub(super) fn project(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns(rows, &names)?, &options).map_err(failed)
@@ -627,7 +670,7 @@ fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> Result<Recor
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(failed)
 }
 
-fn failed(error: ArrowError) -> Error {
+pub(super) fn failed(error: ArrowError) -> Error {
     Error::internal("rows are merged", error)
 }
 

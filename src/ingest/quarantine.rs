@@ -39,6 +39,8 @@ pub(super) enum Reason {
     WrongBranch,
     /// A posted fact row came again with other content.
     ChangedPostedRow,
+    /// A version that ends before a later one that is there.
+    LateVersion,
     /// Later than the feed's business date.
     FutureDate,
 }
@@ -57,6 +59,7 @@ impl Reason {
             Self::UnknownKey => "unknown_key",
             Self::WrongBranch => "wrong_branch",
             Self::ChangedPostedRow => "changed_posted_row",
+            Self::LateVersion => "late_version",
             Self::FutureDate => "future_date",
         }
     }

@@ -8,8 +8,11 @@ mod keys;
 mod tests;
 mod validate;
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::table::{DataType, Sensitivity};
-use super::{Label, Located};
+use super::{Label, Located, time};
 
 pub use decode::parse;
 pub use derived::{Derived, Shift, Unit, Within};
@@ -123,12 +126,49 @@ pub struct Cube {
     pub fact: Fact,
     pub time: Option<Time>,
     pub joins: Vec<Join>,
+    /// Readings that it offers of dimensions with versions, the default first; a date where it offers `as_is`.
+    pub history: Vec<History>,
     /// Attributes that stand in the fact itself (degenerate dimensions).
     pub attributes: Vec<Attribute>,
     /// Stored measures, each followed by its comparisons, then calculated ones.
     pub measures: Vec<Measure>,
     /// Stored aggregates.
     pub rollups: Vec<Rollup>,
+}
+
+/// Which version of a member a fact belongs to, where a dimension keeps versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum History {
+    /// The one of the as-of date, for all of history: a unit that moved takes its past along.
+    AsIs,
+    /// The one of the fact's own day.
+    AsWas,
+    /// The one of this day, past or planned, in days since 1970-01-01, for all of history.
+    On(i32),
+}
+
+impl FromStr for History {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "as_is" => Ok(Self::AsIs),
+            "as_was" => Ok(Self::AsWas),
+            day => time::parse(day)
+                .map(Self::On)
+                .ok_or_else(|| format!("history is `as_is`, `as_was` or a date such as 2025-12-31, not `{text}`")),
+        }
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AsIs => f.write_str("as_is"),
+            Self::AsWas => f.write_str("as_was"),
+            Self::On(day) => f.write_str(&time::iso(*day)),
+        }
+    }
 }
 
 /// The cube's fact table.

@@ -56,6 +56,12 @@ static QUERY: Shape = Shape {
         .or("64"),
         may("cached_result_mib", Kind::Integer(1, 1 << 10), "Largest result that is kept, MiB; at most half the room.")
             .or("10"),
+        may(
+            "hot_mib",
+            Kind::Integer(0, 1 << 20),
+            "Room for decoded rows of small files, such as rollups and dimensions, that stay in memory, MiB; 0 keeps none.",
+        )
+        .or("256"),
         may("target_partitions", Kind::Integer(0, 1024), "Threads of one statement; 0 means one per core.").or("0"),
         may(
             "spill_dir",

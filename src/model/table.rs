@@ -26,6 +26,8 @@ pub struct Table {
     /// Dimensions only: the Int64 surrogate key column that the loader numbers densely from 1; -1 is the unknown member.
     /// It is not delivered; facts look it up by `key`.
     pub surrogate: Option<Located<String>>,
+    /// Dimensions only: how a row's earlier states are kept (type 2). Without it a row replaces the earlier one (type 1).
+    pub versions: Option<Versions>,
     /// How files are cut.
     pub partition: Partition,
     /// Sort order within a file; the key is appended, so that files are reproducible.
@@ -37,8 +39,21 @@ pub struct Table {
 pub enum TableKind {
     /// Rows are posted once: a row with a known key is unchanged, or refused when its content differs.
     Fact,
-    /// A row with a known key replaces the earlier one (type 1).
+    /// A row with a known key replaces the earlier one (type 1), or follows it as a new version (type 2).
     Dimension,
+}
+
+/// Versions of a dimension's rows (slowly changing dimension, type 2): each holds from a day on, inclusive, until another,
+/// exclusive; those of one key neither overlap nor leave gaps. A fact holds the surrogate of the version of its own day.
+#[derive(Debug, Clone)]
+pub struct Versions {
+    /// Date column: the first day. A feed may deliver it; the feed's business date otherwise.
+    pub from: Located<String>,
+    /// Date column: the day after the last, 9999-12-31 while the version holds. Not delivered.
+    pub to: Located<String>,
+    /// Column with the key of the row above. A new version of a row makes one of each row below it, so that a version
+    /// stands for one path to the top.
+    pub parent: Option<Located<String>>,
 }
 
 /// How a table's files are cut. Without a branch column all rows lie in the partition `shared`.
@@ -83,6 +98,8 @@ pub struct Column {
     pub sensitivity: Sensitivity,
     /// Which mask fits (`name`, `phone`, `account` ...).
     pub kind: Option<String>,
+    /// Of a dimension with versions: a change makes no new version, all have the newest value (type 1).
+    pub overwrite: bool,
 }
 
 /// Type of a column or measure.

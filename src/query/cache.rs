@@ -21,7 +21,7 @@ use futures::stream::{self, BoxStream};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter};
 
-use super::{Planned, Statement};
+use super::{History, Planned, Statement};
 use crate::auth::Principal;
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
@@ -62,6 +62,7 @@ pub(super) struct Key {
     parameters: Option<Vec<u8>>,
     /// As `Debug` writes it: a rollup may be named `on`.
     rollups: String,
+    history: Option<History>,
 }
 
 impl Key {
@@ -80,6 +81,7 @@ impl Key {
             sql: statement.sql.clone(),
             parameters: parameters.transpose().map_err(fault)?,
             rollups: format!("{:?}", statement.rollups),
+            history: statement.history,
         })
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn plan(routes: &[Route], snapshot: &Snapshot, completeness: &Complet
     }
     for route in routes {
         let comparison = route.comparison.as_ref().map(|days| format!(", {days}")).unwrap_or_default();
-        rows.push(("cube", format!("{}{comparison}", route.cube)));
+        let history = route.history.as_ref().map(|history| format!(", members {history}")).unwrap_or_default();
+        rows.push(("cube", format!("{}{comparison}{history}", route.cube)));
         let mut sources = Vec::new();
         if let Some(rollup) = &route.rollup {
             sources.push(format!("rollup {rollup}, {} rows", route.rollup_rows));

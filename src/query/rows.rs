@@ -65,27 +65,25 @@ impl Running {
                 self.bytes += batch.get_array_memory_size() as u64;
                 self.recording = self.recording.take().and_then(|recording| recording.with(batch));
             }
-            Some(Err(error)) => self.end(Some(error)).await,
+            Some(Err(error)) => self.end(Some(error)),
             None => {
                 if let Some(recording) = self.recording.take() {
                     recording.keep();
                 }
-                self.end(None).await;
+                self.end(None);
             }
         }
         result
     }
 
     /// Stops the plan and closes the record.
-    pub(super) async fn end(&mut self, error: Option<&Error>) {
+    pub(super) fn end(&mut self, error: Option<&Error>) {
         self.stream = None;
         let row = self.closed(error.map_or("ok", status), error.map(|error| error.code().as_str()));
         if let Some(error) = error.filter(|error| error.code().fault() == Fault::Internal) {
             tracing::error!(query_id = %self.row.query_id, ?error, "a statement failed");
         }
-        if let Err(error) = self.door.0.catalog.end_query(&row).await {
-            tracing::error!(query_id = %self.row.query_id, ?error, "the end of a statement was not recorded");
-        }
+        self.door.0.catalog.end_query(row);
     }
 
     fn closed(&mut self, status: &str, code: Option<&str>) -> QueryRow {
@@ -125,15 +123,7 @@ impl Drop for Running {
         }
         self.stream = None;
         let row = self.closed("cancelled", Some(Code::Cancelled.as_str()));
-        let catalog = self.door.0.catalog.clone();
-        // The reader has gone and nobody can wait here, so the record is closed by a task of its own.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = catalog.end_query(&row).await {
-                    tracing::error!(query_id = %row.query_id, ?error, "the end of a statement was not recorded");
-                }
-            });
-        }
+        self.door.0.catalog.end_query(row);
     }
 }
 

@@ -15,7 +15,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 
 use super::system::SYSTEM_TABLES;
-use super::{Branch, Door, TableInfo, TableKind, may_see};
+use super::{Branch, Door, History, TableInfo, TableKind, may_see};
 use crate::auth::{Principal, Scope};
 use crate::cube::{CubeTable, detail};
 use crate::engine::CATALOG;
@@ -105,6 +105,7 @@ struct View {
     door: Door,
     principal: Principal,
     snapshot: Arc<Snapshot>,
+    history: Option<History>,
     branches: Arc<Vec<Branch>>,
     schemas: Vec<String>,
     /// A table of the schema `system` was asked for.
@@ -118,12 +119,19 @@ impl std::fmt::Debug for Catalogs {
 }
 
 impl Catalogs {
-    pub(super) fn new(door: &Door, principal: &Principal, snapshot: Arc<Snapshot>, branches: Arc<Vec<Branch>>) -> Self {
+    pub(super) fn new(
+        door: &Door,
+        principal: &Principal,
+        snapshot: Arc<Snapshot>,
+        history: Option<History>,
+        branches: Arc<Vec<Branch>>,
+    ) -> Self {
         let schemas = schemas(principal, &branches);
         Self(Arc::new(View {
             door: door.clone(),
             principal: principal.clone(),
             snapshot,
+            history,
             branches,
             schemas,
             records: AtomicBool::new(false),
@@ -194,7 +202,7 @@ impl SchemaProvider for OneSchema {
 
 impl OneSchema {
     async fn provider(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let View { door, principal, snapshot, branches, .. } = &*self.view;
+        let View { door, principal, snapshot, history, branches, .. } = &*self.view;
         let own = match &principal.scope {
             Scope::HeadOffice => None,
             Scope::Branches(own) => Some(own.clone()),
@@ -218,7 +226,9 @@ impl OneSchema {
                     Some(cube) if door.0.cubes.get(name).is_none() => (cube, true),
                     _ => (name, false),
                 };
-                let Some(binding) = door.binding(cube, snapshot, cut.as_ref()).await? else { return Ok(None) };
+                let Some(binding) = door.binding(cube, snapshot, cut.as_ref(), *history).await? else {
+                    return Ok(None);
+                };
                 Ok(Some(if rows { detail(binding) } else { Arc::new(CubeTable::new(binding)) }))
             }
         }

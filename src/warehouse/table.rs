@@ -51,6 +51,7 @@ pub fn rejects_table() -> Table {
         references: None,
         sensitivity: if text == "raw_line" { Sensitivity::C2 } else { Sensitivity::C1 },
         kind: None,
+        overwrite: false,
     };
     Table {
         name: name(REJECTS),
@@ -69,6 +70,7 @@ pub fn rejects_table() -> Table {
         ],
         key: ["node", "batch_no", "file_name", "line_no"].map(name).to_vec(),
         surrogate: None,
+        versions: None,
         partition: Partition { branch: Some(name("branch_code")), date: None, period: Period::None },
         sort: Vec::new(),
     }

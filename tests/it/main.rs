@@ -6,6 +6,7 @@ mod cache;
 mod cubes;
 mod faults;
 mod flight_sql;
+mod history;
 mod load;
 mod oracle;
 mod query;

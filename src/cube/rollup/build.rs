@@ -29,7 +29,7 @@ use crate::cube::measure::{Days, Fold};
 use crate::cube::{Binding, CompiledMeasure, Cubes, fact_column, internal};
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
-use crate::model::cube::Additivity;
+use crate::model::cube::{Additivity, History};
 use crate::warehouse::{
     DataFile, MONTH, Progress, Publication, Replaces, SHARED, Snapshot, TIE_OUT, TableFiles, Warehouse, file_schema,
     partition_columns,
@@ -145,9 +145,11 @@ async fn build_all(
         if !names.is_empty() && !names.iter().any(|wanted| wanted == name) || cube.rollups.is_empty() {
             continue;
         }
-        let binding = cubes.bind(cube, engine, warehouse, &snapshot, None).await?;
+        // Each fact with the version of its own day: what was built stays true when a unit moves.
+        let history = cube.versioned.then_some(History::AsWas);
+        let binding = cubes.bind(cube, engine, warehouse, &snapshot, None, history).await?;
         let organised = organised(&binding, &branches)?;
-        let contents = cubes.contents(cube, warehouse, &snapshot, None).await?;
+        let contents = cubes.contents(cube, warehouse, &snapshot, None, None).await?;
         let mut measures = BTreeSet::new();
         for rollup in binding.rollups.iter() {
             let job = Job { engine, publication, binding: &binding, contents: &contents, rollup, progress };
@@ -342,7 +344,7 @@ impl Job<'_> {
                 let daily = Days::Daily { weighted: true };
                 let weighted = compiled.states.iter().any(|stored| stored.component.days == daily);
                 let map = DayMap { conditions: Vec::new(), weighted };
-                let session = self.engine.bare_session()?;
+                let session = self.engine.bare_session();
                 Some(coverage.maps(&cube.time_levels(), &[periods], &[map], &session)?.table()?)
             }
             _ => None,

@@ -3,8 +3,8 @@
 use super::derived::{self, Derived, Shift};
 use super::keys::{FILE, PART};
 use super::{
-    Attribute, Calendar, Cube, Dimension, Fact, Formula, Good, Hierarchy, HierarchyKind, Join, Level, Measure, Model,
-    Rollup, Scope, SnapshotDays, State, Time, TimeRule, validate,
+    Attribute, Calendar, Cube, Dimension, Fact, Formula, Good, Hierarchy, HierarchyKind, History, Join, Level, Measure,
+    Model, Rollup, Scope, SnapshotDays, State, Time, TimeRule, validate,
 };
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{DataType, Table, sensitivity};
@@ -158,11 +158,17 @@ fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
         ),
         time: fields.map("time").map(|fields| time(&fields)),
         joins: fields.maps("joins").iter().map(join).collect(),
+        history: history(fields),
         attributes: fields.maps("attributes").iter().map(attribute).collect(),
         measures,
         rollups: fields.maps("rollups").iter().map(|fields| rollup(fields, faults)).collect(),
         name,
     }
+}
+
+fn history(fields: &Fields<'_>) -> Vec<History> {
+    let stated: Vec<History> = fields.texts("history").iter().filter_map(|text| text.parse().ok()).collect();
+    if stated.is_empty() { vec![History::AsIs, History::AsWas] } else { stated }
 }
 
 /// A stated grain is for the reader; what is certified unique is the table's key, so both must be the same.

@@ -98,6 +98,12 @@ pub(super) static CUBE: Shape = Shape {
         need("fact", Kind::Map(&FACT), "The fact table."),
         may("time", Kind::Map(&TIME), "The time of the facts."),
         may("joins", Kind::List(&Kind::Map(&JOIN)), "Dimensions; many facts to one member, always."),
+        may(
+            "history",
+            Kind::List(&Kind::OneOf(&["as_is", "as_was"])),
+            "Readings offered of dimensions with versions, default first; both, `as_is` first, unless stated. A branch's own \
+             cube is read `as_was` unless it asks otherwise.",
+        ),
         may("attributes", Kind::List(&Kind::Map(&ATTRIBUTE)), "Attributes that stand in the fact itself."),
         need("measures", Kind::List(&Kind::Map(&MEASURE)), "What is measured."),
         may("calculated", Kind::List(&Kind::Map(&CALCULATED)), "Measures over finished measures, in order."),

@@ -144,8 +144,9 @@ impl<'a> Check<'a> {
     }
 
     fn dimension_columns(&mut self, dimension: &Dimension, table: &Table) {
+        // A key with versions has several rows.
         let is_key = table.surrogate.as_ref().is_some_and(|surrogate| **surrogate == *dimension.key)
-            || (table.key.len() == 1 && *table.key[0] == *dimension.key);
+            || (table.versions.is_none() && table.key.len() == 1 && *table.key[0] == *dimension.key);
         if self.column(table, &dimension.key, None).is_some() && !is_key {
             let hint = match (&table.surrogate, table.key.as_slice()) {
                 (Some(surrogate), _) => format!("; its surrogate is `{}`", **surrogate),
@@ -202,6 +203,12 @@ impl<'a> Check<'a> {
                 );
             }
             Some(_) => {}
+        }
+        let versions =
+            self.tables.iter().find(|table| *table.name == *dimension.table).and_then(|table| table.versions.as_ref());
+        if versions.is_some_and(|versions| versions.parent.as_ref().is_none_or(|known| **known != **parent)) {
+            let message = format!("`{}` keeps versions, so they need `parent: {}`", *dimension.table, **parent);
+            self.fault(parent, &message);
         }
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         for level in &hierarchy.levels {

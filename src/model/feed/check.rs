@@ -68,6 +68,13 @@ impl Check<'_> {
             self.fault(name, &format!("`{}` is the surrogate of `{}`, which the loader numbers", **name, *table.name));
             return None;
         }
+        if table.versions.as_ref().is_some_and(|versions| *versions.to == **name) {
+            self.fault(
+                name,
+                &format!("`{}` is the end of a version of `{}`, which the loader fills", **name, *table.name),
+            );
+            return None;
+        }
         if table.column(name).is_none() {
             let hint = did_you_mean(name, table.columns.iter().map(|column| column.name.as_str()));
             self.fault(name, &format!("table `{}` has no column `{}`{hint}", *table.name, **name));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, DataType, Partition, Period, Sensitivity, Table, TableKind};
+use super::{Column, DataType, Partition, Period, Sensitivity, Table, TableKind, Versions};
 use crate::model::shape::{Fields, Kind, Shape, did_you_mean, may, need};
 use crate::model::{Diagnostic, Located};
 
@@ -16,7 +16,7 @@ pub(crate) static TABLE: Shape = Shape {
         need(
             "kind",
             Kind::OneOf(&["fact", "dimension"]),
-            "Facts are posted once; rows of a dimension replace earlier ones.",
+            "Facts are posted once; rows of a dimension replace earlier ones, or follow them as `versions`.",
         ),
         need(
             "key",
@@ -28,9 +28,27 @@ pub(crate) static TABLE: Shape = Shape {
             Kind::Name,
             "Dimensions: integer key that the loader numbers from 1 and that facts hold. Not delivered.",
         ),
+        may(
+            "versions",
+            Kind::Map(&VERSIONS),
+            "Dimensions: a changed row is a new version with a surrogate of its own, and facts hold that of their own day.",
+        ),
         may("partition", Kind::Map(&PARTITION), "How files are cut. Without it all rows lie in one part, `shared`."),
         may("sort", Kind::List(&Kind::Name), "Sort order within a file; the key is appended."),
         need("columns", Kind::List(&Kind::Map(&COLUMN)), "Columns in order, without the surrogate."),
+    ],
+};
+
+static VERSIONS: Shape = Shape {
+    name: "versions",
+    keys: &[
+        need("from", Kind::Name, "Date column: a version's first day. Delivered, or the feed's business date."),
+        need("to", Kind::Name, "Date column: the day after its last, 9999-12-31 while it holds. The loader fills it."),
+        may(
+            "parent",
+            Kind::Name,
+            "Column with the key of the row above: a new version of a row makes one of each row below it.",
+        ),
     ],
 };
 
@@ -56,6 +74,8 @@ static COLUMN: Shape = Shape {
         ),
         may("sensitivity", SENSITIVITY, "C1 internal, C2 identifies a person or shows a financial state.").or("C1"),
         may("kind", Kind::Name, "Which mask fits: `name`, `phone`, `account` ..."),
+        may("overwrite", Kind::Boolean, "With `versions`: a change makes no new version, all have the newest value.")
+            .or("false"),
     ],
 };
 
@@ -76,6 +96,11 @@ pub(crate) fn decode(fields: &Fields<'_>) -> Table {
         columns: fields.maps("columns").iter().map(column).collect(),
         key: fields.texts("key"),
         surrogate: fields.text("surrogate"),
+        versions: fields.map("versions").map(|versions| Versions {
+            from: versions.needed("from"),
+            to: versions.needed("to"),
+            parent: versions.text("parent"),
+        }),
         partition: fields.map("partition").map(|partition| decode_partition(&partition)).unwrap_or_default(),
         sort: fields.texts("sort"),
     }
@@ -100,6 +125,7 @@ fn column(fields: &Fields<'_>) -> Column {
         references: fields.text("references"),
         sensitivity: sensitivity(fields),
         kind: fields.text("kind").map(|kind| kind.value),
+        overwrite: fields.boolean("overwrite"),
     }
 }
 
@@ -160,6 +186,7 @@ impl Check<'_> {
             }
         }
         self.surrogate();
+        self.versions();
         if let Some(branch) = &table.partition.branch {
             self.known(branch, Some(DataType::Text));
             if table.key.len() == 1 && *table.key[0] == **branch {
@@ -185,6 +212,41 @@ impl Check<'_> {
                 &column.name,
                 &format!("`{}` is the surrogate, which the loader adds; leave it out", **surrogate),
             );
+        }
+    }
+
+    fn versions(&mut self) {
+        let table = self.table;
+        let Some(Versions { from, to, parent }) = &table.versions else {
+            for column in table.columns.iter().filter(|column| column.overwrite) {
+                let message = format!("column `{}` says `overwrite`, and the table keeps no `versions`", *column.name);
+                self.fault(&column.name, &message);
+            }
+            return;
+        };
+        if table.surrogate.is_none() {
+            self.fault(from, "`versions` need a `surrogate` to tell them apart");
+        }
+        for date in [from, to] {
+            self.known(date, Some(DataType::Date));
+            if table.key.iter().any(|key| **key == **date) {
+                self.fault(date, &format!("`{}` tells versions of a key apart, so it is no part of the key", **date));
+            }
+            if table.column(date).is_some_and(|column| column.required || column.overwrite) {
+                self.fault(date, &format!("the loader fills `{}`: it is neither `required` nor `overwrite`", **date));
+            }
+        }
+        if **from == **to {
+            self.fault(to, "a version's first day and the day after its last are two columns");
+        }
+        let Some(parent) = parent else { return };
+        let mut keys = table.natural_key();
+        match (keys.next().and_then(|key| table.column(key)), keys.next()) {
+            (Some(key), None) => self.known(parent, Some(key.data_type)),
+            _ => self.fault(parent, "the key of the row above is one column besides the branch"),
+        }
+        if table.column(parent).is_some_and(|column| column.overwrite) {
+            self.fault(parent, &format!("a change of `{}` makes new versions, so it is not `overwrite`", **parent));
         }
     }
 

@@ -74,6 +74,7 @@ fn config(result_cache_mib: u64, cached_result_mib: u64) -> QueryConfig {
         detail_rows: 1,
         result_cache_mib,
         cached_result_mib,
+        hot_mib: 0,
         target_partitions: 1,
         spill_dir: None,
     }

@@ -52,7 +52,7 @@ impl SystemTable for Rollups {
         };
         let mut rows: Vec<(String, RollupState)> = Vec::new();
         for (name, _) in door.0.cubes.iter() {
-            if let Some(binding) = door.binding(name, snapshot, own).await? {
+            if let Some(binding) = door.binding(name, snapshot, own, None).await? {
                 rows.extend(binding.rollup_states().into_iter().map(|state| (name.to_owned(), state)));
             }
         }

@@ -25,7 +25,7 @@ use super::proto::{
 use super::{CATALOG, Flight, status};
 use crate::auth::Principal;
 use crate::error::{Code, Error, Result};
-use crate::query::{ResultCache, Rollups};
+use crate::query::{History, ResultCache, Rollups};
 
 /// What an expired transaction says; its statements fail, its end does not.
 pub(super) const TRANSACTION_EXPIRED: &str =
@@ -223,6 +223,7 @@ impl Flight {
             ("lang", language),
             ("rollups", options.rollups.to_string()),
             ("cache", options.cache.as_str().to_owned()),
+            ("history", options.history.map_or_else(|| "default".to_owned(), |history| history.to_string())),
         ];
         let all = all.into_iter().chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
         GetSessionOptionsResult {
@@ -283,6 +284,13 @@ impl Flight {
                 Some("off") => options.cache = ResultCache::Off,
                 Some(_) => return bad,
             },
+            "history" => match text.as_deref() {
+                None | Some("default") => options.history = None,
+                Some(text) => match text.parse() {
+                    Ok(history) => options.history = Some(history),
+                    Err(_) => return bad,
+                },
+            },
             "lang" => match text {
                 None => options.language = None,
                 Some(language) if self.languages.contains(&language) => options.language = Some(language),
@@ -323,6 +331,8 @@ pub(super) struct Options {
     pub rollups: Rollups,
     /// Whether a kept result may answer.
     pub cache: ResultCache,
+    /// Which versions of members stand; each cube's default unless given.
+    pub history: Option<History>,
 }
 
 fn key(token: &str) -> SessionKey {

@@ -129,6 +129,7 @@ impl Flight {
             statement.snapshot = snapshot;
             statement.rollups = options.rollups.clone();
             statement.cache = options.cache;
+            statement.history = options.history;
             statement
         };
         let mut rows = parameters::from_bytes(bound)?.into_iter();

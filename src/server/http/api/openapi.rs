@@ -184,6 +184,7 @@ fn schemas() -> Value {
             "snapshot": {"type": ["integer", "null"], "description": "A snapshot's number; the newest unless stated"},
             "rollups": {"type": ["string", "null"], "description": "`on` (unless stated), `off`, or the only rollup that may answer"},
             "cache": {"enum": ["on", "off"], "default": "on", "description": "Whether a kept result may answer"},
+            "history": {"type": ["string", "null"], "description": "Versions of members: `as_is`, `as_was` or a date; the cube's default unless stated"},
         }},
         "Rows": {"type": "object", "properties": {
             "query_id": text, "snapshot_id": {"type": "integer"},

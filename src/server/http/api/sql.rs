@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::rows::{Encoder, Format};
 use crate::error::{Code, Error, Result};
-use crate::query::{Face, ResultCache, Rollups, Statement};
+use crate::query::{Face, History, ResultCache, Rollups, Statement};
 use crate::server::http::error::Failure;
 use crate::server::http::session::Caller;
 use crate::server::http::{App, Correlation};
@@ -43,6 +43,8 @@ struct Request {
     /// Whether a kept result may answer.
     #[serde(default)]
     cache: ResultCache,
+    /// `as_is`, `as_was` or a date; the cube's default unless stated.
+    history: Option<String>,
 }
 
 /// The handler.
@@ -63,6 +65,7 @@ pub(in crate::server::http) async fn run(
         snapshot: request.snapshot,
         rollups: request.rollups.as_deref().map(Rollups::from).unwrap_or_default(),
         cache: request.cache,
+        history: request.history.as_deref().map(reading).transpose()?,
         ..Statement::new(request.sql)
     };
     let prepared = door.prepare(&caller.principal, Face::Http, statement).await?;
@@ -114,6 +117,10 @@ fn parse(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Req
         Failure::new(bad("The request body is larger than 1 MiB or broke off.".to_owned())).status(rejection.status())
     })?;
     serde_json::from_slice(&body).map_err(|e| bad(format!("The request is not valid: {e}.")).into())
+}
+
+fn reading(text: &str) -> Result<History> {
+    text.parse().map_err(|message: String| Error::new(Code::BadRequest, format!("The {message}.")))
 }
 
 /// The values in the types that the statement expects; none when it takes none.
