@@ -83,7 +83,7 @@ impl Catalog {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("trusted_schema", "OFF")
             .pragma("secure_delete", "ON");
-        let forever = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
+        let forever = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         let writer =
             forever().max_connections(1).connect_with(options.clone()).await.map_err(|e| {
                 Error::internal(format!("The catalog database in `{}` does not open.", state.display()), e)

@@ -333,6 +333,11 @@ pub async fn table(
 }
 
 impl CompiledCube {
+    /// The reading that rollups are built in. None when no dimension keeps versions.
+    pub fn as_was(&self) -> Option<History> {
+        self.versioned.then_some(History::AsWas)
+    }
+
     /// The reading of its dimensions' versions: the one asked for, where the cube offers it, or the cube's default; of a
     /// branch's own cube as it was, since a branch's files are what it booked. None when no dimension keeps versions.
     ///

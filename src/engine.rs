@@ -50,7 +50,7 @@ pub const CATALOG: &str = "countinghouse";
 const WAREHOUSE_URL: &str = "countinghouse://warehouse";
 
 /// Rows up to which one core reads and merges them sooner than several hand them around.
-const FEW: u64 = 250_000;
+const FEW: u64 = 500_000;
 
 /// The local engine.
 #[derive(Clone)]
@@ -133,7 +133,7 @@ impl Engine {
             session.config_mut().options_mut().execution.target_partitions = 1;
         }
         let physical = session.query_planner().create_physical_plan(plan, &session).await?;
-        hot::keep(star::fuse(physical)?, &self.hot)
+        star::fuse(hot::keep(physical, &self.hot)?)
     }
 
     /// Runs a plan of the server's own, such as the build of a rollup, and gives its rows.

@@ -127,6 +127,9 @@ impl ResultCache {
     }
 }
 
+/// Bindings kept before those as of a day give way.
+const BINDINGS: usize = 512;
+
 /// What a table is to its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -796,7 +799,6 @@ impl Door {
         history: Option<History>,
     ) -> Result<Option<Binding>> {
         let Some(cube) = self.0.cubes.get(name) else { return Ok(None) };
-        let history = cube.history(history, branches.is_none())?;
         let key = (snapshot.id, branches.cloned(), name.to_owned(), history);
         if let Some(known) = self.0.bindings.lock().expect("no panic while held").get(&key) {
             return Ok(Some(known.clone()));
@@ -806,6 +808,10 @@ impl Door {
         // A few snapshots at once are in use (running reports, read transactions); older ones are bound again on demand.
         let oldest = snapshot.id - 4;
         bindings.retain(|(id, ..), _| *id >= oldest);
+        // Of readings as of a day there are as many as there are days.
+        if bindings.len() >= BINDINGS {
+            bindings.retain(|(.., history), _| !matches!(history, Some(History::On(_))));
+        }
         bindings.insert(key, binding.clone());
         Ok(Some(binding))
     }

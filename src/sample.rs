@@ -31,7 +31,7 @@ use crate::error::{Code, Error, Result};
 pub use self::feed::Written;
 
 /// Version of the generator's output: the same version and arguments give the same bytes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Seed of the committed bank: one whose draws show every planted effect near its stated size, small as the bank is.
 pub const SEED: u64 = 20_240_446;
@@ -86,10 +86,33 @@ struct Setting {
     dressing_branch: usize,
 }
 
+/// A unit that changes its place.
+struct Moved {
+    unit: String,
+    from: String,
+    to: String,
+    /// `YYYY-MM-DD`.
+    on: String,
+}
+
 impl Setting {
     /// The month of this number. Months behind the last one are only asked for their length.
     fn month(&self, number: u32) -> &Month {
         &self.calendar[(number as usize).clamp(1, self.calendar.len()) - 1]
+    }
+
+    /// An outlet below a sub-branch of the first branch comes directly under the branch with the last month.
+    fn moved(&self) -> Option<Moved> {
+        let orgs = &self.bank.orgs;
+        let branch = orgs.iter().find(|org| org.level == "branch")?;
+        let own = orgs.iter().filter(|org| org.branch == branch.branch && org.level == "outlet");
+        let unit = own.rev().find(|org| org.parent.as_ref() != Some(&branch.id))?;
+        Some(Moved {
+            unit: unit.id.clone(),
+            from: unit.parent.clone()?,
+            to: branch.id.clone(),
+            on: day_of(self.month(self.months).first).to_string(),
+        })
     }
 
     /// The batch that brings a month's facts.
@@ -146,7 +169,7 @@ fn check(what: &str, value: u32, low: u32, high: u32) -> Result<()> {
     Err(Error::new(Code::BadRequest, format!("the number of {what} must lie between {low} and {high}, not {value}")))
 }
 
-/// Writes the tables that do not depend on customers; they all come with batch 1.
+/// Writes the tables that do not depend on customers; they come with batch 1, but for the unit that moves.
 fn write_reference(setting: &Setting, feeds: &mut Feeds) -> Result<()> {
     let first = setting.month(1).first;
     let last = day_of(setting.month(setting.months).last());
@@ -172,11 +195,12 @@ fn write_reference(setting: &Setting, feeds: &mut Feeds) -> Result<()> {
     for org in &setting.bank.orgs {
         let parent = org.parent.as_deref().unwrap_or_default();
         let place = org.place().join(",");
-        let line = format!(
-            "{},{},{},{},{parent},{place},{},{}",
-            org.id, org.name, org.name_en, org.level, org.staff, org.opened
-        );
-        feeds.put_plain(1, Data::Organisation, &line)?;
+        let rest = format!("{place},{},{}", org.staff, org.opened);
+        let unit = format!("{},{},{},{}", org.id, org.name, org.name_en, org.level);
+        feeds.put_plain(1, Data::Organisation, &format!("{unit},{parent},{rest},"))?;
+        if let Some(moved) = setting.moved().filter(|moved| moved.unit == org.id) {
+            feeds.put_plain(2, Data::Organisation, &format!("{unit},{},{rest},{}", moved.to, moved.on))?;
+        }
     }
     for employee in &setting.bank.employees {
         let branch = bank::branch_number(employee.branch);

@@ -75,6 +75,7 @@ impl Bound {
     /// Errors: `INTERNAL` when a listener fails. Requests that fail are answered, not returned.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let Self { services, http, flight, flight_address, .. } = self;
+        let catalog = services.catalog.clone();
         let draining = CancellationToken::new();
         let router = http::router(http::Setup {
             services: services.clone(),
@@ -93,12 +94,11 @@ impl Bound {
             ended = &mut faces => return ended,
             () = shutdown => draining.cancel(),
         }
-        match tokio::time::timeout(DRAIN, faces).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                tracing::warn!("requests were still running {} s after the stop and were dropped", DRAIN.as_secs());
-                Ok(())
-            }
-        }
+        let ended = tokio::time::timeout(DRAIN, faces).await.unwrap_or_else(|_| {
+            tracing::warn!("requests were still running {} s after the stop and were dropped", DRAIN.as_secs());
+            Ok(())
+        });
+        catalog.settle().await?;
+        ended
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::{Auth, Principal, principal_of, sha256_hex, wrong_credentials};
-use crate::catalog::{SessionRow, TokenRow, random_hex};
+use crate::catalog::{SessionRow, TokenRow, UserRow, random_hex};
 use crate::error::{Code, Error, Result};
 
 /// Days a token lasts at most.
@@ -52,14 +52,15 @@ impl Auth {
             return Err(wrong_credentials());
         };
         let now = self.clock.now();
-        let row = self.catalog.token(id).await?;
+        let row = self.catalog.token_and_login(id).await?;
         // An unknown id is compared too, with a hash that nothing has.
-        let stored = row.as_ref().map_or("0".repeat(64), |row| row.secret_sha256.clone());
+        let stored = row.as_ref().map_or("0".repeat(64), |(row, _)| row.secret_sha256.clone());
         let equal: bool = stored.as_bytes().ct_eq(sha256_hex(secret.as_bytes()).as_bytes()).into();
-        let Some(row) = row.filter(|row| equal && !row.revoked && row.expires_at > now) else {
+        let holds = |(row, user): &(TokenRow, UserRow)| equal && !row.revoked && row.expires_at > now && !user.disabled;
+        let Some((row, user)) = row.filter(holds) else {
             return Err(wrong_credentials());
         };
-        let principal = self.enabled(&row.user).await?;
+        let principal = principal_of(user)?;
         if row.last_used_at.is_none_or(|at| at + TOUCH_EVERY <= now) {
             self.catalog.touch_token(&row.id, now).await?;
         }

@@ -34,13 +34,19 @@ impl std::fmt::Debug for UserRow {
 
 impl FromRow<'_, SqliteRow> for UserRow {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Self::read(row, "created_at")
+    }
+}
+
+impl UserRow {
+    fn read(row: &SqliteRow, created_at: &str) -> sqlx::Result<Self> {
         Ok(Self {
             name: row.try_get("name")?,
             password_hash: row.try_get("password_hash")?,
             roles: json(row, "roles")?,
             scope: row.try_get("scope")?,
             disabled: row.try_get("disabled")?,
-            created_at: time(row, "created_at")?,
+            created_at: time(row, created_at)?,
         })
     }
 }
@@ -177,13 +183,15 @@ impl Catalog {
         Ok(())
     }
 
-    /// The token of this id.
-    pub async fn token(&self, id: &str) -> Result<Option<TokenRow>> {
-        sqlx::query_as("SELECT * FROM access_token WHERE id = $1")
-            .bind(id)
-            .fetch_optional(self.readers())
-            .await
-            .map_err(failed("reading a token"))
+    /// The token of this id with its login: every call of a tool asks for both.
+    pub async fn token_and_login(&self, id: &str) -> Result<Option<(TokenRow, UserRow)>> {
+        let query = sqlx::query(
+            "SELECT access_token.*, login.name, login.password_hash, login.roles, login.scope, login.disabled, \
+               login.created_at AS login_created_at \
+             FROM access_token JOIN login ON login.name = access_token.login WHERE access_token.id = $1",
+        );
+        let both = |row: SqliteRow| Ok((TokenRow::from_row(&row)?, UserRow::read(&row, "login_created_at")?));
+        query.bind(id).try_map(both).fetch_optional(self.readers()).await.map_err(failed("reading a token"))
     }
 
     /// Tokens of one user, or of all, oldest first.

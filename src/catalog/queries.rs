@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool, SqliteRow};
-use sqlx::{FromRow, Row};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{FromRow, QueryBuilder, Row, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 
 /// Records per commit.
 const GROUP: usize = 64;
+/// How long the end of a statement may wait for company.
+const LATER: Duration = Duration::from_millis(50);
 
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +86,11 @@ impl Ledger {
         task.spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
             while waiting.recv_many(&mut group, GROUP).await > 0 {
+                // Nobody waits for the end of a statement: it goes with what is written next.
+                if group.iter().all(|(_, caller)| caller.is_closed()) {
+                    let more = waiting.recv_many(&mut group, GROUP);
+                    let _ = tokio::time::timeout(LATER, more).await;
+                }
                 let rows: Vec<&QueryRow> = group.iter().filter_map(|(row, _)| row.as_ref()).collect();
                 let done = match rows.is_empty() {
                     true => Ok(()),
@@ -113,43 +120,37 @@ impl Ledger {
     }
 }
 
+/// One statement, which is a transaction by itself: a record that begins and ends in a group is written and then completed.
 async fn write_group(writer: &SqlitePool, process: &str, group: &[&QueryRow]) -> sqlx::Result<()> {
-    // One statement is a transaction by itself.
-    if let [row] = group {
-        return insert(row, process).execute(writer).await.map(drop);
-    }
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    for row in group {
-        insert(row, process).execute(&mut *tx).await?;
-    }
-    tx.commit().await
-}
-
-fn insert<'a>(row: &'a QueryRow, process: &'a str) -> Query<'a, Sqlite, SqliteArguments> {
-    sqlx::query(
+    let mut insert = QueryBuilder::<Sqlite>::new(
         "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
-               snapshot_id, rollup, reasons, cache, status, error_code) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-             ON CONFLICT (query_id) DO UPDATE SET duration_ms = excluded.duration_ms, rows = excluded.rows, \
-               bytes = excluded.bytes, snapshot_id = excluded.snapshot_id, rollup = excluded.rollup, \
-               reasons = excluded.reasons, cache = excluded.cache, status = excluded.status, \
-               error_code = excluded.error_code",
-    )
-    .bind(&row.query_id)
-    .bind(process)
-    .bind(&row.principal)
-    .bind(&row.face)
-    .bind(&row.sql)
-    .bind(micros(row.started_at))
-    .bind(row.duration_ms)
-    .bind(row.rows)
-    .bind(row.bytes)
-    .bind(row.snapshot_id)
-    .bind(&row.rollup)
-    .bind(&row.reasons)
-    .bind(&row.cache)
-    .bind(&row.status)
-    .bind(&row.error_code)
+           snapshot_id, rollup, reasons, cache, status, error_code) ",
+    );
+    insert.push_values(group, |mut values, row| {
+        values
+            .push_bind(&row.query_id)
+            .push_bind(process)
+            .push_bind(&row.principal)
+            .push_bind(&row.face)
+            .push_bind(&row.sql)
+            .push_bind(micros(row.started_at))
+            .push_bind(row.duration_ms)
+            .push_bind(row.rows)
+            .push_bind(row.bytes)
+            .push_bind(row.snapshot_id)
+            .push_bind(&row.rollup)
+            .push_bind(&row.reasons)
+            .push_bind(&row.cache)
+            .push_bind(&row.status)
+            .push_bind(&row.error_code);
+    });
+    insert.push(
+        " ON CONFLICT (query_id) DO UPDATE SET duration_ms = excluded.duration_ms, rows = excluded.rows, \
+           bytes = excluded.bytes, snapshot_id = excluded.snapshot_id, rollup = excluded.rollup, \
+           reasons = excluded.reasons, cache = excluded.cache, status = excluded.status, \
+           error_code = excluded.error_code",
+    );
+    insert.build().execute(writer).await.map(drop)
 }
 
 impl Catalog {

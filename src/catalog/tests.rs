@@ -241,7 +241,7 @@ async fn statements_are_recorded_and_abandoned_ones_closed() {
         principal: "someone else".into(),
         ..statement("q007", "ok")
     };
-    catalog.end_query(&ended).await.unwrap();
+    catalog.end_query(ended);
     let mine = catalog.queries(Some("beijing"), 1000).await.unwrap();
     assert_eq!(mine.len(), 100, "an end does not change who asked");
     assert_eq!(mine[0].query_id, "q099", "newest first");

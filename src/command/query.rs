@@ -48,6 +48,12 @@ enum Format {
 
 pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
+    let done = answer(&app, arguments).await;
+    app.services.catalog.settle().await?;
+    done
+}
+
+async fn answer(app: &App, arguments: Arguments) -> Result<()> {
     let principal = app.services.auth.principal(&arguments.user).await?;
     let sql = if arguments.explain { format!("EXPLAIN {}", arguments.sql) } else { arguments.sql };
     let statement =

@@ -58,7 +58,9 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
             values.entry(key.to_owned()).or_default().push(value.to_owned());
         }
         let door = &app.services.door;
-        let document = report::run(door, report, &values, &principal, scope.as_deref(), &lang).await?;
+        let document = report::run(door, report, &values, &principal, scope.as_deref(), &lang).await;
+        app.services.catalog.settle().await?;
+        let document = document?;
         let bytes = format.render(&document)?;
         std::fs::write(&out, &bytes)
             .map_err(|error| Error::internal(format!("cannot write `{}`", out.display()), error))?;

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, lit};
 
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Dimension, HierarchyKind};
-use crate::model::table::{Table, Versions};
+use crate::model::table::{BEGIN, Table, Versions};
 
 /// The computed column of a ragged level in the flattened table. The prefix keeps it apart from the table's own columns.
 pub(super) fn column(level: &str) -> String {
@@ -97,12 +97,14 @@ pub(super) fn view(
     let column = |relation: &str, name: &str| Expr::Column(Column::new(Some(relation), name));
     let surrogate = table.surrogate.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
     let schema = provider.schema();
-    let date = lit(datafusion::common::ScalarValue::Date32(Some(day)));
+    // Before the first version its first one holds. A row from before the table kept versions has no days.
+    let date = lit(datafusion::common::ScalarValue::Date32(Some(day.max(BEGIN))));
+    let (from, to) = (column(HELD, &versions.from), column(HELD, &versions.to));
     let own = table.key.iter().map(|key| key.value.as_str());
     let any = own.clone().chain([surrogate]).map(|name| column(ANY, name));
     let any = LogicalPlanBuilder::scan(ANY, provider_as_source(Arc::clone(&provider)), None)?.project(any)?;
     let held = LogicalPlanBuilder::scan(HELD, provider_as_source(provider), None)?
-        .filter(column(HELD, &versions.from).lt_eq(date.clone()).and(column(HELD, &versions.to).gt(date)))?
+        .filter(from.clone().is_null().or(from.lt_eq(date.clone())).and(to.clone().is_null().or(to.gt(date))))?
         .build()?;
     let on = |relation: &str| own.clone().map(|key| Column::new(Some(relation), key)).collect::<Vec<_>>();
     let outputs = schema.fields().iter().map(|field| match field.name() == surrogate {

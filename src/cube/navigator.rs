@@ -245,7 +245,8 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
     if rollup.fresh.files.is_empty() && !rollup.stale.is_empty() {
         if let Some(history @ (History::AsIs | History::On(_))) = ask.chain.binding.history {
             let detail = format!(
-                "it holds members as they were, and some were others {history}; one that keeps the lowest level would serve"
+                "no partition of it holds for members {history}: it keeps them as they were. A rollup that keeps the lowest \
+                 level would serve, or `countinghouse refresh` if it is stale as it was, too"
             );
             return Err(Reason("C8", "STALE", detail));
         }

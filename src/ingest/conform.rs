@@ -20,11 +20,10 @@ use super::keys::{Lookup, Members};
 use super::parse::{self, ExactSum, Fault};
 use super::quarantine::{Quarantine, Reason, Reject};
 use super::sources::{RawBatch, Source, SourceFile, source, too_long};
-use super::versions::BEGIN;
 use super::worker::Stage;
 use crate::error::{Code, Error, Result};
 use crate::model::feed::FeedFile;
-use crate::model::table::{Column, DataType, Period, Table, TableKind};
+use crate::model::table::{BEGIN, Column, DataType, Period, Table, TableKind};
 use crate::warehouse::SHARED;
 
 /// The node that may deliver for every branch.

@@ -13,12 +13,7 @@ use super::conform::Target;
 use super::keys::KeyIndex;
 use super::merge::{Fate, columns, converter, failed, project};
 use crate::error::{Error, Result};
-use crate::model::table::Versions;
-
-/// First day of a member's first version, before any fact: 1900-01-01.
-pub(super) const BEGIN: i32 = -25_567;
-/// The day after the last of a version that holds. 9999-12-31.
-pub(super) const END: i32 = 2_932_896;
+use crate::model::table::{BEGIN, END, Versions};
 
 /// A version of a member.
 #[derive(Debug, Clone, Copy)]

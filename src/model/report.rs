@@ -6,6 +6,7 @@ mod keys;
 mod tests;
 mod validate;
 
+use super::cube::History;
 use super::{Label, Located};
 
 pub use decode::parse;
@@ -24,6 +25,8 @@ pub struct Report {
     pub audience: Vec<String>,
     /// The cubes its datasets may read.
     pub cubes: Vec<Located<String>>,
+    /// Which versions of members stand; each cube's default unless stated.
+    pub history: Option<History>,
     pub parameters: Vec<Parameter>,
     pub datasets: Vec<Dataset>,
     pub blocks: Vec<Block>,

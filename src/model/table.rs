@@ -43,6 +43,11 @@ pub enum TableKind {
     Dimension,
 }
 
+/// First day of a member's first version, before any fact: 1900-01-01, in days since 1970-01-01.
+pub const BEGIN: i32 = -25_567;
+/// The day after the last of a version that still holds: 9999-12-31.
+pub const END: i32 = 2_932_896;
+
 /// Versions of a dimension's rows (slowly changing dimension, type 2): each holds from a day on, inclusive, until another,
 /// exclusive; those of one key neither overlap nor leave gaps. A fact holds the surrogate of the version of its own day.
 #[derive(Debug, Clone)]

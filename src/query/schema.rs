@@ -226,7 +226,9 @@ impl OneSchema {
                     Some(cube) if door.0.cubes.get(name).is_none() => (cube, true),
                     _ => (name, false),
                 };
-                let Some(binding) = door.binding(cube, snapshot, cut.as_ref(), *history).await? else {
+                let Some(compiled) = door.0.cubes.get(cube) else { return Ok(None) };
+                let history = compiled.history(*history, cut.is_none())?;
+                let Some(binding) = door.binding(cube, snapshot, cut.as_ref(), history).await? else {
                     return Ok(None);
                 };
                 Ok(Some(if rows { detail(binding) } else { Arc::new(CubeTable::new(binding)) }))

@@ -285,6 +285,8 @@ pub struct DatasetEvidence {
     pub sql_sha256: String,
     /// Rollups that answered; empty: facts did.
     pub rollups: Vec<String>,
+    /// Which versions of members stand, where a dimension keeps any: `as_is`, `as_was`.
+    pub history: Vec<String>,
     /// Rollups that were passed over, with reasons, as the query door tells them.
     pub refused: serde_json::Value,
     /// What the reader must know of this answer.

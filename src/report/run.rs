@@ -1,6 +1,6 @@
 //! A run: parameters, then every dataset through the query door at one snapshot, then the document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang};
 use crate::model;
 use crate::model::report::Report;
-use crate::query::{Branch, Door, Face, HEAD_OFFICE, HeadInfo, Statement};
+use crate::query::{Branch, Door, Face, HEAD_OFFICE, HeadInfo, History, Statement};
 
 /// Statements of one run that execute at once: a report takes its share of the machine, not all of it.
 const CONCURRENT: usize = 4;
@@ -60,7 +60,7 @@ pub async fn run(
     let runs: Vec<BoxFuture<'_, Result<(Dataset, DatasetEvidence)>>> = report
         .datasets
         .iter()
-        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, &bound).boxed())
+        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, report.history, &bound).boxed())
         .collect();
     let loaded: Vec<_> = futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
     let (datasets, of_datasets) = loaded.into_iter().unzip();
@@ -122,6 +122,7 @@ async fn collect(
     head: &HeadInfo,
     scope: &str,
     dataset: &model::report::Dataset,
+    history: Option<History>,
     parameters: &[Resolved],
 ) -> Result<(Dataset, DatasetEvidence)> {
     let name = dataset.name.as_str();
@@ -130,6 +131,7 @@ async fn collect(
         parameters: parameter::bind(&dataset.sql, parameters)?,
         schema: Some(scope.to_owned()),
         snapshot: Some(head.snapshot_id),
+        history,
         ..Statement::new(dataset.sql.clone())
     };
     let limit = dataset.rows.unwrap_or(dataset.max_rows);
@@ -146,6 +148,9 @@ async fn collect(
     let read = Dataset { name: name.to_owned(), columns, rows };
     let texts =
         |value: &serde_json::Value| -> Vec<String> { value.as_array().into_iter().flatten().map(text).collect() };
+    let routes = collected.provenance["rollups"]["routes"].as_array();
+    let history: BTreeSet<String> =
+        routes.into_iter().flatten().filter_map(|route| Some(route["history"].as_str()?.to_owned())).collect();
     let evidence = DatasetEvidence {
         name: name.to_owned(),
         query_id: collected.query_id,
@@ -154,6 +159,7 @@ async fn collect(
         sql: dataset.sql.clone(),
         sql_sha256: sha256(dataset.sql.as_bytes()),
         rollups: texts(&collected.provenance["rollups"]["used"]),
+        history: history.into_iter().collect(),
         refused: collected.provenance["rollups"]["refused"].clone(),
         notices: texts(&collected.provenance["notices"]),
         duration_ms: milliseconds(started),

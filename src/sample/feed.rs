@@ -122,6 +122,7 @@ pub(super) const LAYOUTS: [Layout; 18] = [
             plain("peer_group_code"),
             plain("staff_count"),
             plain("opened_on"),
+            plain("valid_from"),
         ],
         sums: &[],
         constants: "",

@@ -186,6 +186,9 @@ fn planted(setting: &Setting) -> Value {
         },
         "concentration": {"best_fifth_per_mille": [780, 820]},
         "window_dressing": {"branch": effects::DRESSING_BRANCH, "added_per_mille": effects::DRESSING, "gap_per_mille": 300},
+        "moved_outlet": setting.moved().map(|moved| json!({
+            "unit": moved.unit, "from": moved.from, "to": moved.to, "on": moved.on,
+        })),
         "faulty_rows": {"batch": 2, "rows": 24, "list": "faulty_rows.csv"},
     })
 }
@@ -234,7 +237,14 @@ fn description(options: &Options, setting: &Setting, summary: &Summary) -> Strin
          \x20 complaint_churn: {{open_days: {open_days}, monthly_risk: {risk}, after: {after}, months: {churn_months}}}\n\
          \x20 concentration: {{best_fifth: [0.78, 0.82]}}\n\
          \x20 window_dressing: {{branch: {dressing}, gap: 0.30}}\n\
+         {moved}\
          \x20 faulty_rows: 24\n",
+        moved = setting.moved().map_or_else(String::new, |moved| {
+            format!(
+                "  moved_outlet: {{unit: \"{}\", from: \"{}\", to: \"{}\", on: {}}}\n",
+                moved.unit, moved.from, moved.to, moved.on
+            )
+        }),
         outlets = summary.outlets,
         branches = branch_count(),
         bad_branch = effects::BAD_BRANCH,

@@ -29,7 +29,7 @@ use crate::cube::measure::{Days, Fold};
 use crate::cube::{Binding, CompiledMeasure, Cubes, fact_column, internal};
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{Additivity, History};
+use crate::model::cube::Additivity;
 use crate::warehouse::{
     DataFile, MONTH, Progress, Publication, Replaces, SHARED, Snapshot, TIE_OUT, TableFiles, Warehouse, file_schema,
     partition_columns,
@@ -146,8 +146,7 @@ async fn build_all(
             continue;
         }
         // Each fact with the version of its own day: what was built stays true when a unit moves.
-        let history = cube.versioned.then_some(History::AsWas);
-        let binding = cubes.bind(cube, engine, warehouse, &snapshot, None, history).await?;
+        let binding = cubes.bind(cube, engine, warehouse, &snapshot, None, cube.as_was()).await?;
         let organised = organised(&binding, &branches)?;
         let contents = cubes.contents(cube, warehouse, &snapshot, None, None).await?;
         let mut measures = BTreeSet::new();

@@ -22,6 +22,7 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
         description: fields.label("description"),
         audience: fields.texts("audience").into_iter().map(|role| role.value).collect(),
         cubes: fields.texts("cubes"),
+        history: fields.text("history").and_then(|reading| reading.parse().ok()),
         parameters: fields
             .named_maps("parameters")
             .map(|(name, fields)| parameter(name, &fields, &mut faults))

@@ -10,6 +10,11 @@ pub(crate) static REPORT: Shape = Shape {
         may("description", Kind::Label, "What it answers."),
         may("audience", Kind::List(&Kind::Name), "Roles that may open it; everyone with a login unless stated."),
         need("cubes", Kind::List(&Kind::Name), "The cubes that its datasets may read."),
+        may(
+            "history",
+            Kind::OneOf(&["as_is", "as_was"]),
+            "Members as they are, or as they were, where a dimension keeps versions; each cube's default unless stated.",
+        ),
         need(
             "parameters",
             Kind::Entries(&Kind::Name, &Kind::Map(&PARAMETER)),

@@ -51,8 +51,8 @@ impl SystemTable for Rollups {
             Scope::Branches(branches) => Some(branches),
         };
         let mut rows: Vec<(String, RollupState)> = Vec::new();
-        for (name, _) in door.0.cubes.iter() {
-            if let Some(binding) = door.binding(name, snapshot, own, None).await? {
+        for (name, cube) in door.0.cubes.iter() {
+            if let Some(binding) = door.binding(name, snapshot, own, cube.as_was()).await? {
                 rows.extend(binding.rollup_states().into_iter().map(|state| (name.to_owned(), state)));
             }
         }

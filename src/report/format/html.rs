@@ -150,6 +150,21 @@ impl View {
         locale::message(self.lang, "report-sources", &[("rollups", count(rollups.len())), ("facts", count(facts))])
     }
 
+    /// As they are or as they were; nothing where no dimension keeps versions.
+    fn history(&self, document: &Document) -> Option<String> {
+        let datasets = &document.evidence.datasets;
+        let mut readings: Vec<&str> =
+            datasets.iter().flat_map(|dataset| &dataset.history).map(String::as_str).collect();
+        readings.sort_unstable();
+        readings.dedup();
+        match readings[..] {
+            [] => None,
+            ["as_is"] => Some(self.word("report-as-is")),
+            ["as_was"] => Some(self.word("report-as-was")),
+            _ => Some(readings.join(&self.word("list-separator"))),
+        }
+    }
+
     /// Head office against its branches; nothing while no comparison stands.
     fn tie_out(&self, document: &Document) -> Option<String> {
         Some(match &document.evidence.tie_out {

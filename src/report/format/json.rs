@@ -107,6 +107,7 @@ fn dataset(dataset: &DatasetEvidence) -> Node {
         "sql": dataset.sql,
         "sql_sha256": dataset.sql_sha256,
         "rollups": {"used": dataset.rollups, "refused": dataset.refused},
+        "history": dataset.history,
         "notices": dataset.notices,
         "duration_ms": dataset.duration_ms,
     })

@@ -107,6 +107,7 @@ fn document() -> Document {
                 sql: "SELECT 1".into(),
                 sql_sha256: "bb".into(),
                 rollups: Vec::new(),
+                history: Vec::new(),
                 refused: serde_json::Value::Null,
                 notices: vec![HOSTILE.into()],
                 duration_ms: 3,

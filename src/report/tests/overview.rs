@@ -149,6 +149,7 @@ fn evidence(datasets: &[Dataset], values: &[Resolved]) -> Evidence {
                 sql: String::new(),
                 sql_sha256: "51ab007f0c3e9912".into(),
                 rollups: Vec::new(),
+                history: Vec::new(),
                 refused: serde_json::Value::Null,
                 notices: Vec::new(),
                 duration_ms: 1,

@@ -12,7 +12,7 @@ use super::question::{Call, Scalar, Unit, What};
 pub(crate) type Numbers = [Option<i128>];
 /// Number of the person.
 pub(crate) const CLIENT: usize = 0;
-/// Number of the target office; -1 for the unknown one.
+/// Number of the version of the target office that the row holds; -1 for the unknown one.
 pub(crate) const TARGET: usize = 1;
 pub(crate) const DAY: usize = 2;
 

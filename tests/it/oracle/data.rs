@@ -8,6 +8,10 @@
 //! fewer rows: balances from February to June 2023 and events from 10 February to 30 June (also of what is missing a year
 //! later: gamma's June, everybody's April), positions from 20 February on, of gamma up to 15 September, of the others up
 //! to 5 January 2024. Alpha's rows of April 2023 come with the second batch, some of them.
+//!
+//! Offices and clients keep versions. A row lies in the file of the branch that booked it, and stays there when its office
+//! moves; it holds the version of its own day among those that were known when it was loaded. Gamma's offices and, in the
+//! first batch, its clients do not change, so that its rollups serve in more readings than those of the other branches.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -145,9 +149,99 @@ impl Dice {
     }
 }
 
+// ---- versions
+
+/// First day of a member's first version, whatever is delivered: before any fact.
+const BEGIN: i32 = date(1900, 1, 1);
+/// The day that is delivered for the first version of a member with others in the same file. Without it the first row would
+/// be the newest one, of the batch's own date.
+const OPENED: i32 = date(2010, 1, 1);
+
+/// A version of a member: it holds from its first day on, until the member's next one.
+#[derive(Debug, Clone)]
+pub(crate) struct Version<T> {
+    pub(crate) from: i32,
+    /// Which batch made it: 0 or 1.
+    pub(crate) batch: usize,
+    pub(crate) row: T,
+}
+
+/// Members in the order of their first delivery, each with its versions in order.
+pub(crate) type Members<T> = Vec<Vec<Version<T>>>;
+
+/// The version that holds on a day.
+pub(crate) fn in_force<T>(versions: &[Version<T>], day: i32) -> &Version<T> {
+    versions.iter().rev().find(|version| version.from <= day).unwrap_or(&versions[0])
+}
+
+/// Place of the version that a fact holds: that of its own day, among those known when it was loaded.
+pub(crate) fn booked<T>(versions: &[Version<T>], fact: &Fact) -> usize {
+    let known = |version: &Version<T>| version.batch <= fact.batch && version.from <= fact.day;
+    versions.iter().rposition(known).unwrap_or(0)
+}
+
+/// A delivered row of a dimension that keeps versions. Without a day it is of the batch's own date.
+#[derive(Debug, Clone)]
+struct News<T> {
+    from: Option<i32>,
+    row: T,
+}
+
+/// What the rows of a dimension say of versions.
+trait Member: Clone + PartialEq {
+    /// Whether both are of one member.
+    fn is_same(&self, other: &Self) -> bool;
+
+    /// The row with what is overwritten in all versions as the newest one has it.
+    fn overwritten(&self, newest: &Self) -> Self;
+}
+
+/// Takes in a batch's rows. Gives those that ended a version before them, and the day.
+fn deliver<T: Member>(members: &mut Members<T>, batch: usize, news: &[News<T>]) -> Vec<(T, i32)> {
+    let mut dated: Vec<(i32, &T)> = news.iter().map(|news| (news.from.unwrap_or(AS_OF[batch]), &news.row)).collect();
+    dated.sort_by_key(|(day, _)| *day);
+    let mut opened = Vec::new();
+    for (day, row) in dated {
+        let Some(place) = members.iter().position(|versions| versions[0].row.is_same(row)) else {
+            members.push(vec![Version { from: BEGIN, batch, row: row.clone() }]);
+            continue;
+        };
+        let versions = &mut members[place];
+        let last = versions.len() - 1;
+        let held = versions.iter().rposition(|version| version.from <= day).unwrap_or(0);
+        let is_equal = versions[held].row.overwritten(row) == *row;
+        if held < last {
+            assert!(is_equal, "a version before the last one is refused, and no feed here brings any");
+            continue;
+        }
+        for version in versions.iter_mut() {
+            version.row = version.row.overwritten(row);
+        }
+        if !is_equal {
+            assert!(versions[last].from < day, "two versions of one day");
+            versions.push(Version { from: day, batch, row: row.clone() });
+            opened.push((row.clone(), day));
+        }
+    }
+    opened
+}
+
+/// With a unit go all that stand below it on that day: each gets a version of the same content.
+fn take_along(members: &mut [Vec<Version<Office>>], batch: usize, unit: &str, day: i32) {
+    for place in 0..members.len() {
+        let versions = &members[place];
+        let held = versions.iter().rposition(|version| version.from <= day).unwrap_or(0);
+        let office = versions[held].row;
+        if versions[held].from < day && office.parent == Some(unit) {
+            members[place].insert(held + 1, Version { from: day, batch, row: office });
+            take_along(members, batch, office.id, day);
+        }
+    }
+}
+
 // ---- dimensions
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Office {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
@@ -167,6 +261,26 @@ pub(crate) struct Client {
     pub(crate) is_staff: Option<bool>,
 }
 
+impl Member for Office {
+    fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
+    fn overwritten(&self, newest: &Self) -> Self {
+        Self { kind: newest.kind, ..*self }
+    }
+}
+
+impl Member for Client {
+    fn is_same(&self, other: &Self) -> bool {
+        (self.branch, &self.id) == (other.branch, &other.id)
+    }
+
+    fn overwritten(&self, newest: &Self) -> Self {
+        Self { joined_on: newest.joined_on, ..self.clone() }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Product {
     pub(crate) id: &'static str,
@@ -174,14 +288,17 @@ pub(crate) struct Product {
     pub(crate) family: Option<&'static str>,
 }
 
-/// Some branches have no sub-branch above an outlet, some sub-branches no outlet, and two outlets share a name.
+/// Some branches have no sub-branch above an outlet, some sub-branches no outlet, and two outlets share a name. Gamma comes
+/// first: its keys are below those of all offices that move.
 fn offices() -> Vec<Office> {
     let office = |id, name, level, parent, branch, kind| Office { id, name, level, parent, branch, kind };
     vec![
         office("H", "Head office", "head_office", None, "head_office", Some("office")),
+        office("BG", "Gamma", "branch", Some("H"), "gamma", Some("regional")),
+        office("G1", "Market", "outlet", Some("BG"), "gamma", None),
+        office("G2", "Gamma Hill", "sub_branch", Some("BG"), "gamma", Some("full")),
         office("BA", "Alpha", "branch", Some("H"), "alpha", Some("regional")),
         office("BB", "Beta", "branch", Some("H"), "beta", None),
-        office("BG", "Gamma", "branch", Some("H"), "gamma", Some("regional")),
         office("A1", "Alpha North", "sub_branch", Some("BA"), "alpha", Some("full")),
         office("A2", "Alpha South", "sub_branch", Some("BA"), "alpha", None),
         office("A11", "Mill", "outlet", Some("A1"), "alpha", Some("full")),
@@ -191,22 +308,52 @@ fn offices() -> Vec<Office> {
         office("B1", "Beta West", "sub_branch", Some("BB"), "beta", Some("full")),
         office("B11", "Tower", "outlet", Some("B1"), "beta", Some("full")),
         office("B2", "Harbour", "outlet", Some("BB"), "beta", Some("counter")),
-        office("G1", "Market", "outlet", Some("BG"), "gamma", None),
-        office("G2", "Gamma Hill", "sub_branch", Some("BG"), "gamma", Some("full")),
     ]
 }
 
-/// Bridge moves to another sub-branch, Harbour to another branch, Quay becomes something.
-fn moved(mut offices: Vec<Office>) -> Vec<Office> {
-    for office in &mut offices {
-        match office.id {
-            "A12" => office.parent = Some("A2"),
-            "B2" => (office.parent, office.branch) = (Some("BG"), "gamma"),
-            "A21" => office.kind = Some("counter"),
-            _ => {}
+/// The rows of offices by batch.
+///
+/// In the first, Bridge goes to Alpha South in the middle of January, and with it and Quay to branch beta in the middle of
+/// February; Market goes below Beta West on 1 March; Tower leaves there on 1 April; Quay leaves Alpha South in May. In the
+/// second, Harbour goes to gamma on 1 June, and Beta West to alpha on 11 June, with Market and without Tower. What is taken
+/// along keeps the branch code of its own row. Kinds are overwritten. The last two rows are known.
+fn office_news() -> [Vec<News<Office>>; 2] {
+    let known = offices();
+    let row = |id: &str, parent: &'static str, branch: &'static str, kind: Option<&'static str>| {
+        let office = *known.iter().find(|office| office.id == id).unwrap();
+        Office { parent: Some(parent), branch, kind, ..office }
+    };
+    let on = |year: i32, month: i32, day: i32, row: Office| News { from: Some(date(year, month, day)), row };
+    let moves = [
+        on(2024, 1, 17, row("A12", "A2", "alpha", Some("counter"))),
+        on(2024, 2, 15, row("A2", "BB", "beta", None)),
+        on(2024, 3, 1, row("A3", "B1", "beta", Some("full"))),
+        on(2024, 4, 1, row("B11", "BB", "beta", Some("full"))),
+        on(2024, 5, 6, row("A21", "BB", "beta", None)),
+    ];
+    let first = known.iter().map(|office| {
+        let told = office.branch == "gamma" || moves.iter().any(|news| news.row.id == office.id);
+        News { from: told.then_some(OPENED), row: *office }
+    });
+    let first = first.chain(moves.iter().cloned()).collect();
+    let second = vec![
+        on(2024, 6, 1, row("B2", "BG", "gamma", Some("counter"))),
+        on(2024, 6, 11, row("B1", "BA", "alpha", Some("full"))),
+        News { from: None, row: row("A21", "BB", "beta", Some("counter")) },
+        on(2024, 1, 17, row("A12", "A2", "alpha", Some("counter"))),
+        News { from: None, row: row("B11", "BB", "beta", Some("full")) },
+    ];
+    [first, second]
+}
+
+fn known_offices(news: &[Vec<News<Office>>; 2]) -> [Members<Office>; 2] {
+    let mut known: Members<Office> = Vec::new();
+    [0, 1].map(|batch| {
+        for (office, day) in deliver(&mut known, batch, &news[batch]) {
+            take_along(&mut known, batch, office.id, day);
         }
-    }
-    offices
+        known.clone()
+    })
 }
 
 fn products() -> Vec<Product> {
@@ -261,15 +408,20 @@ fn client(dice: &mut Dice, number: i64, branch: &'static str) -> Client {
     }
 }
 
-/// Six more persons, and every third of the known ones with another tier or date.
+/// Six more persons, and every third of the known ones with another tier, or with another date and other duties. So has the
+/// first of gamma another tier, whose key is the lowest there.
 fn grown(dice: &mut Dice, mut clients: Vec<Client>) -> Vec<Client> {
     for (place, client) in clients.iter_mut().enumerate() {
         match place % 6 {
-            0 => client.tier = dice.weighted(TIERS),
+            0 => {
+                let tier = dice.weighted(TIERS);
+                client.tier = if tier == client.tier { next(tier) } else { tier };
+            }
             3 => {
                 client.joined_on = client.joined_on.map(|day| day + 1);
                 client.is_staff = client.is_staff.map(|is| !is);
             }
+            1 if place == 1 => client.tier = next(client.tier),
             _ => {}
         }
     }
@@ -278,6 +430,42 @@ fn grown(dice: &mut Dice, mut clients: Vec<Client>) -> Vec<Client> {
         clients.push(client(dice, number, branch));
     }
     clients
+}
+
+fn next(tier: Option<&str>) -> Option<&'static str> {
+    match tier {
+        Some("basic") => Some("silver"),
+        Some("silver") => Some("gold"),
+        Some(_) => None,
+        None => Some("basic"),
+    }
+}
+
+/// The rows of clients by batch. In the first, some have had another tier from a day on; what the second brings holds from
+/// days in June, from the batch's own date, or from a day in May that the first batch's facts have passed already.
+fn client_news(states: &[Vec<Client>; 2]) -> [Vec<News<Client>>; 2] {
+    const EARLIER: [i32; 4] = [date(2024, 1, 1), date(2024, 2, 14), date(2024, 3, 1), date(2024, 3, 20)];
+    const LATER: [Option<i32>; 4] = [Some(date(2024, 6, 1)), Some(date(2024, 6, 14)), None, Some(date(2024, 5, 6))];
+    let mut first = Vec::new();
+    for (place, client) in states[0].iter().enumerate() {
+        let changes = place % 4 == 1 && client.branch != "gamma";
+        first.push(News { from: changes.then_some(OPENED), row: client.clone() });
+        if changes {
+            let row = Client { tier: next(client.tier), ..client.clone() };
+            first.push(News { from: Some(EARLIER[place / 4 % 4]), row });
+        }
+    }
+    let second = states[1].iter().enumerate().filter(|(_, client)| !states[0].contains(client));
+    let second = second.map(|(place, client)| News { from: LATER[place / 3 % 4], row: client.clone() });
+    [first, second.collect()]
+}
+
+fn known_clients(news: &[Vec<News<Client>>; 2]) -> [Members<Client>; 2] {
+    let mut known: Members<Client> = Vec::new();
+    [0, 1].map(|batch| {
+        deliver(&mut known, batch, &news[batch]);
+        known.clone()
+    })
 }
 
 // ---- facts
@@ -361,9 +549,11 @@ const TARGETS: Weights =
 #[derive(Debug)]
 pub(crate) struct Data {
     /// After the first and after the second batch.
-    pub(crate) offices: [Vec<Office>; 2],
-    pub(crate) clients: [Vec<Client>; 2],
+    pub(crate) offices: [Members<Office>; 2],
+    pub(crate) clients: [Members<Client>; 2],
     pub(crate) products: [Vec<Product>; 2],
+    office_news: [Vec<News<Office>>; 2],
+    client_news: [Vec<News<Client>>; 2],
     /// Of all batches, by [`FACT_TABLES`].
     pub(crate) facts: [Vec<Fact>; 3],
 }
@@ -377,7 +567,15 @@ impl Data {
         for (facts, earlier) in facts.iter_mut().zip([earlier_balances, earlier_events, earlier_positions]) {
             facts.extend(earlier(&mut dice, &clients));
         }
-        Self { offices: [offices(), moved(offices())], clients, products: [products(), regrouped(products())], facts }
+        let (office_news, client_news) = (office_news(), client_news(&clients));
+        Self {
+            offices: known_offices(&office_news),
+            clients: known_clients(&client_news),
+            products: [products(), regrouped(products())],
+            office_news,
+            client_news,
+            facts,
+        }
     }
 
     /// Rows of a fact table after the first (0) or second (1) batch.
@@ -651,35 +849,34 @@ impl Data {
         })
     }
 
-    /// In the second batch only members that are new or changed.
+    /// In the second batch mostly members that are new or changed.
     fn dimensions(&self, batch: usize, feed: &mut Feed) {
-        let rows = news(&self.offices, batch, |office| {
-            let text = |cell: Option<&str>| cell.unwrap_or_default().to_owned();
+        let text = |cell: Option<&str>| cell.unwrap_or_default().to_owned();
+        let day = |day: Option<i32>| day.map(iso).unwrap_or_default();
+        let rows = self.office_news[batch].iter().map(|News { from, row: office }| {
             let [id, name, level, branch] = [office.id, office.name, office.level, office.branch].map(str::to_owned);
-            vec![id, name, level, text(office.parent), branch, text(office.kind)]
+            vec![id, name, level, text(office.parent), branch, text(office.kind), day(*from)]
         });
-        let columns = ["office_id", "office_name", "level_code", "parent_id", "branch_code", "kind_code"];
-        feed.file("dim_office", &columns, rows);
-        let rows = news(&self.clients, batch, |client| {
+        let columns = ["office_id", "office_name", "level_code", "parent_id", "branch_code", "kind_code", "valid_from"];
+        feed.file("dim_office", &columns, rows.collect());
+        let rows = self.client_news[batch].iter().map(|News { from, row: client }| {
             vec![
                 client.branch.to_owned(),
                 client.id.clone(),
                 client.number.to_string(),
-                client.tier.unwrap_or_default().to_owned(),
-                client.joined_on.map(iso).unwrap_or_default(),
+                text(client.tier),
+                day(client.joined_on),
                 client.is_staff.map(|is| is.to_string()).unwrap_or_default(),
+                day(*from),
             ]
         });
-        feed.file("dim_client", &["branch_code", "client_id", "client_no", "tier", "joined_on", "is_staff"], rows);
-        let rows = news(&self.products, batch, |product| {
-            vec![product.id.to_owned(), product.line.to_owned(), product.family.unwrap_or_default().to_owned()]
-        });
-        feed.file("dim_product", &["product_id", "line", "family"], rows);
+        let columns = ["branch_code", "client_id", "client_no", "tier", "joined_on", "is_staff", "since"];
+        feed.file("dim_client", &columns, rows.collect());
+        let [before, now] = [&self.products[0], &self.products[batch]];
+        let rows = now.iter().filter(|product| batch == 0 || !before.contains(product));
+        let rows = rows.map(|product| vec![product.id.to_owned(), product.line.to_owned(), text(product.family)]);
+        feed.file("dim_product", &["product_id", "line", "family"], rows.collect());
     }
-}
-
-fn news<T: PartialEq>(states: &[Vec<T>; 2], batch: usize, cells: impl Fn(&T) -> Vec<String>) -> Vec<Vec<String>> {
-    states[batch].iter().filter(|member| batch == 0 || !states[0].contains(member)).map(cells).collect()
 }
 
 impl FactTable {

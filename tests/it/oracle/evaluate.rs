@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::cubes::{
     Calculation, Cube, Derived, Gives, Input, Measure, Rule, Shift, Snapshot, State, Within, place_in_dimension,
 };
-use super::data::{AS_OF, Data, Office, civil, date, month_end};
+use super::data::{AS_OF, Data, Fact, Office, Version, booked, civil, date, in_force, month_end};
 use super::question::{Asker, Call, Cond, Op, Ordinary, Question, Scalar, Unit, Value, What};
 
-/// A cube's rows after a batch, joined and filtered as the cube is, and the days that they cover.
+/// A cube's rows after a batch in one reading of its members, joined and filtered as the cube is, and the days that they
+/// cover.
 #[derive(Debug)]
 pub(crate) struct Table {
     cube: &'static Cube,
@@ -38,14 +39,18 @@ struct Row {
 // ---- joins
 
 impl Table {
-    pub(crate) fn new(cube: &'static Cube, data: &Data, state: usize) -> Self {
+    /// With members as of a day; each fact's as of its own day without one.
+    pub(crate) fn new(cube: &'static Cube, data: &Data, state: usize, day: Option<i32>) -> Self {
         let offices = &data.offices[state];
         let mut rows = Vec::new();
         let (mut first, mut until) = (i32::MAX, i32::MIN);
         for fact in data.visible(cube.facts, state) {
             (first, until) = (first.min(fact.day), until.max(fact.day));
-            let mut known = data.clients[state].iter();
-            let client = known.find(|client| client.branch == fact.branch && Some(&client.id) == fact.client.as_ref());
+            let client = data.clients[state].iter().find(|versions| {
+                let client = &versions[0].row;
+                client.branch == fact.branch && Some(&client.id) == fact.client.as_ref()
+            });
+            let client = client.map(|versions| &standing(versions, fact, day).row);
             let product = data.products[state].iter().find(|product| Some(product.id) == fact.product);
             let family = product.and_then(|product| product.family);
             // The cube's own condition.
@@ -64,14 +69,16 @@ impl Table {
                 "account_no" | "holding_no" => Value::Integer(i128::from(fact.number)),
                 "attempt" => fact.numbers[0].map_or(Value::Null, Value::Integer),
                 name => match name.strip_prefix("target_") {
-                    Some(name) => of_office(offices, fact.target, name),
-                    None => of_office(offices, fact.office, name),
+                    Some(name) => of_office(offices, fact.target, fact, day, name),
+                    None => of_office(offices, fact.office, fact, day, name),
                 },
             });
-            let target = offices.iter().position(|office| Some(office.id) == fact.target);
+            let target = offices.iter().position(|versions| Some(versions[0].row.id) == fact.target);
+            // The version that the fact holds, whichever stands for it.
+            let target = target.map(|place| 100 * place + booked(&offices[place], fact));
             let mut numbers = vec![
                 client.map(|client| i128::from(client.number)),
-                Some(target.map_or(-1, |place| place as i128)),
+                Some(target.map_or(-1, |version| version as i128)),
                 Some(i128::from(fact.day)),
             ];
             numbers.extend_from_slice(&fact.numbers);
@@ -97,19 +104,30 @@ fn optional(text: Option<&str>) -> Value {
     text.map_or(Value::Null, Value::text)
 }
 
-/// A column of the organisation; the unknown member is called so on every level.
-fn of_office(offices: &[Office], id: Option<&str>, column: &str) -> Value {
-    let find = |id: &str| offices.iter().find(|office| office.id == id);
-    let Some(office) = id.and_then(find) else {
+/// The version that stands for a fact's member.
+fn standing<'a, T>(versions: &'a [Version<T>], fact: &Fact, day: Option<i32>) -> &'a Version<T> {
+    match day {
+        Some(day) => in_force(versions, day),
+        None => &versions[booked(versions, fact)],
+    }
+}
+
+/// A column of the organisation; the unknown member is called so on every level. What stands above is taken as of the same
+/// day, and as it was as of the version's first day.
+fn of_office(offices: &[Vec<Version<Office>>], id: Option<&str>, fact: &Fact, day: Option<i32>, column: &str) -> Value {
+    let find = |id: &str| offices.iter().find(|versions| versions[0].row.id == id);
+    let Some(versions) = id.and_then(find) else {
         return if column == "office_kind" { Value::Null } else { Value::text("unknown") };
     };
+    let version = standing(versions, fact, day);
+    let (office, day) = (&version.row, day.unwrap_or(version.from));
     match column {
         "branch_code" => Value::text(office.branch),
         "office_kind" => optional(office.kind),
         level => {
             let mut path = vec![office];
             while let Some(above) = path[path.len() - 1].parent.and_then(find) {
-                path.push(above);
+                path.push(&in_force(above, day).row);
             }
             path.reverse();
             // A missing level shows what stands above it.

@@ -497,6 +497,33 @@ impl Moment {
     }
 }
 
+/// Which versions of members it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Each fact's own.
+    AsWas,
+    /// Those of the snapshot's as-of date.
+    AsIs,
+    /// Those of a day.
+    On(i32),
+}
+
+impl Reading {
+    /// As the server writes it.
+    pub(crate) fn told(self) -> String {
+        match self {
+            Self::AsWas => "as_was".to_owned(),
+            Self::AsIs => "as_is".to_owned(),
+            Self::On(day) => iso(day),
+        }
+    }
+}
+
+/// Before anything moves; the day before a sub-branch does, in the middle of a month, and the day itself; a move on the
+/// first of a month; such a day of the second batch, and the day before it.
+const DAYS: [i32; 6] =
+    [date(2023, 1, 1), date(2024, 2, 14), date(2024, 2, 15), date(2024, 3, 1), date(2024, 5, 31), date(2024, 6, 1)];
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Grouping {
     Plain,
@@ -522,6 +549,8 @@ pub(crate) struct Question {
     pub(crate) cube: &'static Cube,
     pub(crate) asker: Asker,
     pub(crate) moment: Moment,
+    /// What it asks for; the default of whom it asks unless it does.
+    pub(crate) reading: Option<Reading>,
     pub(crate) keys: Vec<Scalar>,
     pub(crate) grouping: Grouping,
     pub(crate) calls: Vec<Call>,
@@ -538,12 +567,13 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Of head office, when all is refreshed.
+    /// Of head office, when all is refreshed, with members as they were: so rollups hold them, and any may answer.
     pub(crate) fn of(cube: &'static Cube) -> Self {
         Self {
             cube,
             asker: Asker::HeadOffice,
             moment: Moment::Renewed,
+            reading: Some(Reading::AsWas),
             keys: Vec::new(),
             grouping: Grouping::Plain,
             calls: Vec::new(),
@@ -565,6 +595,28 @@ impl Question {
     pub(crate) fn by(mut self, asker: Asker) -> Self {
         self.asker = asker;
         self
+    }
+
+    pub(crate) fn reading(mut self, reading: Option<Reading>) -> Self {
+        self.reading = reading;
+        self
+    }
+
+    /// What is read: unasked, head office reads members as they are, and a branch its own files as it booked them.
+    pub(crate) fn read(&self) -> Reading {
+        self.reading.unwrap_or(match self.asker {
+            Asker::HeadOffice => Reading::AsIs,
+            Asker::Schema(_) | Asker::Branch(_) => Reading::AsWas,
+        })
+    }
+
+    /// The day as of which members are read; none where it is each fact's own.
+    pub(crate) fn members_on(&self) -> Option<i32> {
+        match self.read() {
+            Reading::AsWas => None,
+            Reading::AsIs => Some(AS_OF[self.moment.state()]),
+            Reading::On(day) => Some(day),
+        }
     }
 
     /// Keys by name of a member or time level.
@@ -742,11 +794,12 @@ impl Question {
             }
         }
         if self.asker != Asker::HeadOffice {
-            add(&|question| question.asker = Asker::HeadOffice);
+            add(&|question| (question.reading, question.asker) = (Some(question.read()), Asker::HeadOffice));
         }
+        add(&|question| question.reading = None);
         // Equal to the question itself when there was nothing to take away.
-        let own = (self.sql(), self.asker);
-        found.retain(|smaller| (smaller.sql(), smaller.asker) != own);
+        let own = (self.sql(), self.asker, self.reading);
+        found.retain(|smaller| (smaller.sql(), smaller.asker, smaller.reading) != own);
         found
     }
 }
@@ -817,6 +870,10 @@ impl Draw {
         if self.dice.percent(2) {
             self.wrong(&mut question);
         }
+        // Drawn last, so that it changes nothing else of a seed's question.
+        let day = Reading::On(self.dice.pick(&DAYS));
+        question.reading =
+            self.dice.weighted(&[(None, 56), (Some(Reading::AsWas), 16), (Some(Reading::AsIs), 10), (Some(day), 18)]);
         question
     }
 

@@ -39,6 +39,8 @@ report-sources = { $rollups ->
     [one] { $facts } dataset
    *[other] { $facts } datasets
 } from facts
+report-as-is = organisation as it is today
+report-as-was = organisation as it was at the time
 report-tie-out-agrees = head office = sum of branches ({ $figures } checked)
 report-tie-out-differs = head office differs from the sum of branches: { $names }
 report-rights = rights
