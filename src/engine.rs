@@ -6,6 +6,7 @@
 mod functions;
 mod hot;
 mod registry;
+mod rules;
 mod scan;
 mod star;
 mod workers;
@@ -96,6 +97,8 @@ impl Engine {
         let options = session.options_mut();
         options.execution.collect_statistics = false; // they come from the log
         options.execution.enable_recursive_ctes = false;
+        // The check fails plans over `coalesce`, whose physical form admits nulls that its logical one excludes.
+        options.execution.skip_physical_aggregate_schema_check = true;
         options.execution.parquet.max_in_list_size = 200;
         options.optimizer.hash_join_single_partition_threshold = 64 << 20;
         options.optimizer.hash_join_single_partition_threshold_rows = 1_000_000;
@@ -103,7 +106,11 @@ impl Engine {
         options.sql_parser.map_string_types_to_utf8view = false; // one text type inside and on the wire
         options.sql_parser.parse_float_as_decimal = true; // 0.1 is a decimal: money never meets a float
 
-        let base = builder().with_config(session).with_runtime_env(Arc::clone(&runtime)).build();
+        let base = builder()
+            .with_config(session)
+            .with_optimizer_rules(rules::rules())
+            .with_runtime_env(Arc::clone(&runtime))
+            .build();
         let workers = Arc::new(Workers::new(config.target_partitions)?);
         let hot = Arc::new(Hot::new(config.hot_mib << 20));
         Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers, hot })
@@ -133,7 +140,7 @@ impl Engine {
             session.config_mut().options_mut().execution.target_partitions = 1;
         }
         let physical = session.query_planner().create_physical_plan(plan, &session).await?;
-        star::fuse(hot::keep(physical, &self.hot)?)
+        workers::cooperative(star::fuse(hot::keep(physical, &self.hot)?)?)
     }
 
     /// Runs a plan of the server's own, such as the build of a rollup, and gives its rows.

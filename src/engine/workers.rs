@@ -111,26 +111,32 @@ impl Drop for Rows {
     }
 }
 
-/// The plan with points where it can be stopped: after each batch of a join, and within a join that only compares.
+/// The plan with points where it can be stopped after each batch of a join.
+pub(super) fn cooperative(plan: Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let changed = plan.transform_up(|node| {
+        Ok(match node.children().len() {
+            0 | 1 => Transformed::no(node),
+            _ => Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>),
+        })
+    })?;
+    Ok(changed.data)
+}
+
+/// The plan with points where it can be stopped within a join that only compares.
 fn interruptible(plan: Arc<dyn ExecutionPlan>, stop: &Arc<AtomicBool>) -> PlanResult<Arc<dyn ExecutionPlan>> {
     let changed = plan.transform_up(|node| {
-        if node.children().len() < 2 {
+        let Some(join) = node.downcast_ref::<NestedLoopJoinExec>().filter(|join| join.filter().is_some()) else {
             return Ok(Transformed::no(node));
-        }
-        let node = match node.downcast_ref::<NestedLoopJoinExec>() {
-            Some(join) if join.filter().is_some() => {
-                let filter = join.filter().map(|filter| {
-                    let inner = Arc::clone(filter.expression());
-                    let watched = Arc::new(Watched { inner, stop: Arc::clone(stop) });
-                    JoinFilter::new(watched, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
-                });
-                let projection = join.projection().as_ref().map(|columns| columns.to_vec());
-                let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
-                Arc::new(NestedLoopJoinExec::try_new(left, right, filter, join.join_type(), projection)?)
-            }
-            _ => node,
         };
-        Ok(Transformed::yes(Arc::new(CooperativeExec::new(node))))
+        let filter = join.filter().map(|filter| {
+            let inner = Arc::clone(filter.expression());
+            let watched = Arc::new(Watched { inner, stop: Arc::clone(stop) });
+            JoinFilter::new(watched, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
+        });
+        let projection = join.projection().as_ref().map(|columns| columns.to_vec());
+        let (left, right) = (Arc::clone(join.left()), Arc::clone(join.right()));
+        let join = NestedLoopJoinExec::try_new(left, right, filter, join.join_type(), projection)?;
+        Ok(Transformed::yes(Arc::new(join) as Arc<dyn ExecutionPlan>))
     })?;
     Ok(changed.data)
 }

@@ -277,8 +277,11 @@ async fn a_move_rebuilds_nothing_and_each_reading_says_what_answers() {
     assert!(was.contains("answer|rollup by_branch"), "{was}");
     let is = rows(&app, statement(&explain, None)).await.join("\n");
     assert!(is.contains("cube|sales, members as_is"), "{is}");
-    assert!(is.contains("answer|rollup by_outlet"), "{is}");
     assert!(is.contains("by_branch   C8 STALE: no partition of it holds for members as_is"), "{is}");
+    // Ten facts are too few for it to be chosen by itself.
+    let only = Statement { rollups: "by_outlet".into(), ..statement(&explain, None) };
+    let only = rows(&app, only).await.join("\n");
+    assert!(only.contains("answer|rollup by_outlet"), "{only}");
     let day = rows(&app, statement(&explain, Some("2025-01-31".parse().unwrap()))).await.join("\n");
     assert!(day.contains("members 2025-01-31"), "{day}");
 

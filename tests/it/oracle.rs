@@ -21,6 +21,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use countinghouse::app::App;
 use countinghouse::auth::Principal;
+use countinghouse::error::Code;
 use countinghouse::ingest::load;
 use countinghouse::query::{Collected, Face, History, Rollups, Statement};
 
@@ -204,7 +205,11 @@ async fn ask(app: &App, setting: Setting, sql: &str, rollups: Rollups) -> Outcom
     statement.rollups = rollups;
     statement.history = setting.reading.map(Reading::history);
     let answer = app.services.door.collect(&setting.asker.principal(), Face::CommandLine, statement, 1_000_000).await;
-    answer.map(|answer| Given::new(&answer)).map_err(|error| error.code().as_str().to_owned())
+    answer.map(|answer| Given::new(&answer)).map_err(|error| match error.code() {
+        // Never right: the cause belongs into the report.
+        Code::QueryFailed | Code::Internal => format!("{error:?}"),
+        code => code.as_str().to_owned(),
+    })
 }
 
 /// What differs between two outcomes.
