@@ -350,6 +350,20 @@ def test_o1_o2_session_options(connection):
     assert connection.adbc_current_db_schema == "beijing"
 
 
+def test_members_are_read_as_asked(server):
+    """An outlet of Beijing came directly under its branch on 2025-12-01 (`moved_outlet` in sample_data/bank.yaml)."""
+    sql = (
+        "SELECT COUNT(*) AS n FROM head_office.deposits WHERE month = DATE '2025-11-01' AND outlet = '北京国贸网点'"
+        " AND sub_branch = '北京朝阳支行'"
+    )
+    for history, was_there in [("as_is", False), ("as_was", True), ("2025-11-30", True), ("2025-12-01", False)]:
+        with server.connect(token=True, headers={"countinghouse-history": history}) as connection:
+            assert (rows(connection, sql)["n"][0].as_py() > 0) == was_there, history
+    with server.connect(token=True, headers={"countinghouse-history": "sometimes"}) as connection:
+        with pytest.raises(adbc_driver_manager.Error, match="countinghouse-history"):
+            rows(connection, sql)
+
+
 def test_o3_closing_a_session_keeps_the_token(server):
     for _ in range(3):
         with server.connect(token=True) as connection:
