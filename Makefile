@@ -108,8 +108,8 @@ dependencies:
 	    END { for (name in versions) if (versions[name] > 1) { print "more than one version of " name; bad = 1 } exit bad }'
 	@echo "dependencies: one arrow, one datafusion, one object_store"
 
-oracle: ## Ask 20,000 random questions with rollups, without, and of a plain evaluator
-	COUNTINGHOUSE_ORACLE_QUESTIONS=$${COUNTINGHOUSE_ORACLE_QUESTIONS:-20000} $(CARGO) test --locked $(FEATURES) --test it -- oracle::random --nocapture
+oracle: ## Ask 20,000 random questions with rollups, without, and of a plain evaluator (release build, half an hour)
+	COUNTINGHOUSE_ORACLE_QUESTIONS=$${COUNTINGHOUSE_ORACLE_QUESTIONS:-20000} $(CARGO) test --release --locked $(FEATURES) --test it -- oracle::random --nocapture
 
 crash: ## Kill a load and a refresh fifty times at random moments
 	COUNTINGHOUSE_CRASHES=$${COUNTINGHOUSE_CRASHES:-50} $(CARGO) test --locked $(FEATURES) --test it -- faults:: --nocapture
