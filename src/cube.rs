@@ -6,7 +6,6 @@
 
 mod ask;
 mod days;
-
 mod measure;
 mod members;
 mod navigator;

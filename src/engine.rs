@@ -20,6 +20,8 @@ use arrow::array::RecordBatch;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableProvider};
 use datafusion::common::Result as PlanResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
@@ -29,6 +31,7 @@ use datafusion::execution::{SessionStateDefaults, TaskContext, object_store::Obj
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::prelude::SessionConfig;
 
 use futures::TryStreamExt;
@@ -166,7 +169,9 @@ impl Engine {
             base.window_functions().clone(),
             runtime,
         );
-        self.workers.run(reset_plan_states(plan)?, Arc::new(context))
+        // One that runs once keeps what its operators were told of each other when it was planned.
+        let plan = if repeats(&plan) { reset_plan_states(plan)? } else { plan };
+        self.workers.run(plan, Arc::new(context))
     }
 
     fn pool(&self) -> Arc<dyn MemoryPool> {
@@ -180,12 +185,18 @@ impl Engine {
     }
 }
 
-/// Whether a plan can be started more than once. What a run learns and tells its own scans, such as the best rows so far of
-/// a sorted limit, stays in the plan; only the operator for stars learns the same each time.
+/// Whether a plan can be started more than once, and at the same time: what runs tell each other through it must be
+/// nothing. A sorted limit tells its scan the best rows so far, a scalar subquery its value to what waits for it, and a scan
+/// of files gathers measurements of every run.
 pub fn repeats(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let mut repeats = true;
     let _ = plan.apply(|node| {
-        repeats &= node.dynamic_expressions_produced().is_empty();
+        if hot::is_hot(node) {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        repeats &= node.dynamic_expressions_produced().is_empty()
+            && !node.is::<ScalarSubqueryExec>()
+            && node.downcast_ref::<DataSourceExec>().is_none_or(|scan| scan.data_source().is::<MemorySourceConfig>());
         Ok(if repeats { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
     repeats

@@ -14,12 +14,12 @@ mod schema;
 mod system;
 mod wire;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
@@ -535,9 +535,12 @@ impl Door {
             }
         };
         // The plan starts while the disk syncs; no row is given before both are done.
+        let mut running = rows::Running::new(self, row.clone(), deadline, permit);
         let (begun, started) = tokio::join!(self.0.catalog.begin_query(&row), start);
-        begun?;
-        let mut running = rows::Running::new(self, row, deadline, permit);
+        if let Err(error) = begun {
+            running.forget();
+            return Err(error);
+        }
         match started {
             Ok((rows, recording)) => running.start(rows, recording),
             Err(error) => {
@@ -690,8 +693,11 @@ impl Door {
         let found = dimension.hierarchies.iter().find_map(|hierarchy| {
             Some((hierarchy, hierarchy.levels.iter().find(|level| *level.name == *scope.level)?))
         });
-        let mut branches = Vec::new();
+        let versions = self.0.cubes.tables.get(dimension.table.as_str()).and_then(|table| table.versions.as_ref());
+        let mut branches: BTreeMap<String, (i32, String)> = BTreeMap::new();
         for batch in self.0.warehouse.read(snapshot, &dimension.table, None).await? {
+            let from = versions.and_then(|versions| batch.column_by_name(&versions.from));
+            let from = from.and_then(|from| from.as_primitive_opt::<Date32Type>());
             let keys = text_column(&batch, &scope.key)?;
             let (names, codes) = match found.map(|(hierarchy, _)| &hierarchy.kind) {
                 Some(HierarchyKind::Ragged { level_of, member, .. }) => {
@@ -705,19 +711,18 @@ impl Door {
                     (Some(codes), Some((_, level))) => level.members.iter().any(|member| member == codes.value(row)),
                     _ => true,
                 };
+                // The newest name counts, and a planned one does not yet.
+                let day = from.filter(|from| from.is_valid(row)).map_or(i32::MIN, |from| from.value(row));
                 if on_level && !keys.is_null(row) {
-                    let branch = Branch { key: keys.value(row).to_owned(), name: names.value(row).to_owned() };
-                    if !branches.contains(&branch) {
-                        branches.push(branch);
+                    let named =
+                        branches.entry(keys.value(row).to_owned()).or_insert((day, names.value(row).to_owned()));
+                    if named.0 < day && day <= snapshot.as_of {
+                        *named = (day, names.value(row).to_owned());
                     }
                 }
             }
         }
-        // Later versions stand below earlier ones, and the newest name counts.
-        branches.reverse();
-        branches.sort_by(|a, b| a.key.cmp(&b.key));
-        branches.dedup_by(|a, b| a.key == b.key);
-        Ok(branches)
+        Ok(branches.into_iter().map(|(key, (_, name))| Branch { key, name }).collect())
     }
 
     /// A branch is complete when each periodic fact has its rows on the newest snapshot day; without such facts, when it

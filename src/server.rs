@@ -98,7 +98,6 @@ impl Bound {
             tracing::warn!("requests were still running {} s after the stop and were dropped", DRAIN.as_secs());
             Ok(())
         });
-        catalog.settle().await?;
-        ended
+        ended.and(catalog.settle().await)
     }
 }

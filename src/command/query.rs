@@ -49,8 +49,7 @@ enum Format {
 pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
     let done = answer(&app, arguments).await;
-    app.services.catalog.settle().await?;
-    done
+    done.and(app.services.catalog.settle().await)
 }
 
 async fn answer(app: &App, arguments: Arguments) -> Result<()> {

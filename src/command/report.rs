@@ -59,8 +59,9 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         }
         let door = &app.services.door;
         let document = report::run(door, report, &values, &principal, scope.as_deref(), &lang).await;
-        app.services.catalog.settle().await?;
+        let settled = app.services.catalog.settle().await;
         let document = document?;
+        settled?;
         let bytes = format.render(&document)?;
         std::fs::write(&out, &bytes)
             .map_err(|error| Error::internal(format!("cannot write `{}`", out.display()), error))?;

@@ -13,13 +13,13 @@ use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::{Column, Result as PlanResult};
+use datafusion::common::{Column, NullEquality, Result as PlanResult};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, lit};
 
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Dimension, HierarchyKind};
-use crate::model::table::{BEGIN, Table, Versions};
+use crate::model::table::{BEGIN, END, Table, Versions};
 
 /// The computed column of a ragged level in the flattened table. The prefix keeps it apart from the table's own columns.
 pub(super) fn column(level: &str) -> String {
@@ -98,9 +98,10 @@ pub(super) fn view(
     let surrogate = table.surrogate.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
     let schema = provider.schema();
     // Before the first version its first one holds. A row from before the table kept versions has no days.
-    let date = lit(datafusion::common::ScalarValue::Date32(Some(day.max(BEGIN))));
+    let date = lit(datafusion::common::ScalarValue::Date32(Some(day.clamp(BEGIN, END - 1))));
     let (from, to) = (column(HELD, &versions.from), column(HELD, &versions.to));
-    let own = table.key.iter().map(|key| key.value.as_str());
+    let own = own_key(table);
+    let own = own.iter().copied();
     let any = own.clone().chain([surrogate]).map(|name| column(ANY, name));
     let any = LogicalPlanBuilder::scan(ANY, provider_as_source(Arc::clone(&provider)), None)?.project(any)?;
     let held = LogicalPlanBuilder::scan(HELD, provider_as_source(provider), None)?
@@ -111,9 +112,16 @@ pub(super) fn view(
         true => column(ANY, surrogate).alias(surrogate),
         false => column(HELD, field.name()).alias(field.name()),
     });
-    let plan =
-        any.join(held, JoinType::Inner, (on(ANY), on(HELD)), None)?.project(outputs.collect::<Vec<_>>())?.build()?;
+    // The unknown member may have null for a key.
+    let both = any.join_detailed(held, JoinType::Inner, (on(ANY), on(HELD)), None, NullEquality::NullEqualsNull)?;
+    let plan = both.project(outputs.collect::<Vec<_>>())?.build()?;
     Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+/// What a member is known by: its key, within its branch where members are kept apart.
+fn own_key(table: &Table) -> Vec<&str> {
+    let key = table.natural_key().chain(&table.partition.branch);
+    key.map(|column| column.value.as_str()).collect()
 }
 
 /// Which row stands for a row.
@@ -133,7 +141,7 @@ impl Standing {
         // A row from before the table kept versions is a first one.
         let from: Vec<i32> = from.iter().map(|day| day.unwrap_or(i32::MIN)).collect();
         let Some(day) = day else { return Ok(Self { rows: None, day: None, from: Some(from) }) };
-        let keys = table.key.iter().map(|key| text(rows, key)).collect::<Result<Vec<_>>>()?;
+        let keys = own_key(table).into_iter().map(|key| text(rows, key)).collect::<Result<Vec<_>>>()?;
         let key = |row: usize| keys.iter().map(|key| key.value(row)).collect::<Vec<_>>();
         let mut held: HashMap<Vec<&str>, usize> = HashMap::new();
         for row in 0..rows.num_rows() {

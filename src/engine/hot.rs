@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{cast, concat, concat_batches, take_record_batch};
+use arrow::compute::{cast, concat, concat_batches, interleave_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, UInt16Type};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, internal_datafusion_err};
@@ -25,6 +25,7 @@ use datafusion::physical_expr::expressions::{Column, lit};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -32,7 +33,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 /// Bytes of all files of a scan that is taken from memory.
-const SMALL: u64 = 16 << 20;
+const SMALL: u64 = 8 << 20;
 /// Rows handed on at a time.
 const ROWS: usize = 8192;
 
@@ -44,7 +45,8 @@ type Key = (Arc<str>, Arc<str>);
 /// The rows of a file.
 #[derive(Debug)]
 struct Kept {
-    rows: RecordBatch,
+    /// [`ROWS`] in each but the last, and no buffer shared: an operator that counts what it holds counts it once.
+    rows: Vec<RecordBatch>,
     /// Of each column with few values.
     codes: Vec<Option<Codes>>,
 }
@@ -122,14 +124,16 @@ struct Bytes;
 impl Weighter<Key, Arc<Kept>> for Bytes {
     fn weight(&self, (file, columns): &Key, kept: &Arc<Kept>) -> u64 {
         let codes: usize = kept.codes.iter().flatten().map(Codes::bytes).sum();
-        (kept.rows.get_array_memory_size() + codes + file.len() + columns.len() + 64) as u64
+        let rows: usize = kept.rows.iter().map(RecordBatch::get_array_memory_size).sum();
+        (rows + codes + file.len() + columns.len() + 64) as u64
     }
 }
 
 impl Hot {
     /// Room for `bytes` of decoded rows; none keeps nothing.
     pub(super) fn new(bytes: u64) -> Self {
-        let options = OptionsBuilder::new().estimated_items_capacity(4096).weight_capacity(bytes).build();
+        // Shards divide the room, and a file that does not fit into one would be read for nothing each time.
+        let options = OptionsBuilder::new().estimated_items_capacity(4096).weight_capacity(bytes).shards(1).build();
         let options = options.expect("both capacities are set");
         Self(Cache::with_options(options, Bytes, DefaultHashBuilder::default(), DefaultLifecycle::default()))
     }
@@ -146,6 +150,11 @@ pub(super) fn keep(plan: Arc<dyn ExecutionPlan>, hot: &Arc<Hot>) -> Result<Arc<d
         None => Ok(Transformed::no(node)),
     })?;
     Ok(kept.data)
+}
+
+/// Whether an operator reads from memory.
+pub(super) fn is_hot(node: &Arc<dyn ExecutionPlan>) -> bool {
+    node.is::<HotExec>()
 }
 
 /// The operator.
@@ -194,13 +203,14 @@ impl HotExec {
             let running = DataSourceExec::from_data_source(config).execute(0, context)?;
             let rows = concat_batches(&self.schema(), &running.try_collect::<Vec<_>>().await?)?;
             let codes = rows.columns().iter().map(Codes::of).collect();
+            let rows = parts(rows.num_rows()).map(|part| copied(&rows, part)).collect::<Result<_>>()?;
             Ok::<_, DataFusionError>(Arc::new(Kept { rows, codes }))
         };
         self.hot.0.get_or_insert_async(&key, read).await
     }
 
     /// The rows of a file that meet the conditions, as far as these are decided by value.
-    fn rows(&self, kept: &Kept) -> Result<RecordBatch> {
+    fn rows(&self, kept: &Kept) -> Result<Vec<RecordBatch>> {
         let decided = self.conditions.iter().filter_map(|(column, condition)| {
             let codes = kept.codes.get(*column)?.as_ref()?;
             codes.decide(condition)
@@ -213,8 +223,25 @@ impl HotExec {
         let rows = spans.flat_map(|(_, span)| &first.codes.rows[span[0] as usize..span[1] as usize]).copied();
         let mut rows: Vec<u32> = rows.filter(|row| others.iter().all(|other| other.meets(*row))).collect();
         rows.sort_unstable();
-        Ok(take_record_batch(&kept.rows, &UInt32Array::from(rows))?)
+        let all: Vec<&RecordBatch> = kept.rows.iter().collect();
+        let places: Vec<(usize, usize)> =
+            rows.into_iter().map(|row| (row as usize / ROWS, row as usize % ROWS)).collect();
+        places.chunks(ROWS).map(|places| Ok(interleave_record_batch(&all, places)?)).collect()
     }
+}
+
+/// First row and number of rows of each part of so many.
+fn parts(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(ROWS).map(move |start| (start, ROWS.min(rows - start)))
+}
+
+/// Some rows in buffers of their own.
+fn copied(rows: &RecordBatch, (start, length): (usize, usize)) -> Result<RecordBatch> {
+    if rows.num_columns() == 0 {
+        return Ok(rows.slice(start, length));
+    }
+    let indices: UInt32Array = (start..start + length).map(|row| row as u32).collect::<Vec<_>>().into();
+    Ok(take_record_batch(rows, &indices)?)
 }
 
 /// The conjuncts of a scan's predicate that follow from one output column alone and from nothing that is still to come.
@@ -292,12 +319,8 @@ impl ExecutionPlan for HotExec {
             let (own, context) = (own.clone(), Arc::clone(&context));
             async move { own.rows(&*own.kept(file, context).await?) }
         });
-        let slices = |rows: RecordBatch| {
-            let starts = (0..rows.num_rows()).step_by(ROWS);
-            stream::iter(starts.map(move |start| Ok(rows.slice(start, ROWS.min(rows.num_rows() - start)))))
-        };
-        let rows = rows.map_ok(slices).try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        let rows = rows.map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten();
+        Ok(Box::pin(cooperative(RecordBatchStreamAdapter::new(self.schema(), rows.boxed()))))
     }
 }
 

@@ -568,11 +568,14 @@ impl<'a> Conformer<'a> {
             let own: Vec<Option<&Members>> =
                 self.names.iter().map(|name| lookup.and_then(|lookup| lookup.members(name))).collect();
             let shared = lookup.and_then(|lookup| lookup.members(SHARED));
-            // A fact names the version of its own day. A date that cannot be read is that column's fault.
+            // A fact names the version of its own day, what has no day that of the feed's. A date that cannot be read is that
+            // column's fault.
             let dated = self.date.filter(|_| reference.from.is_some()).map(|date| &self.columns[date].1);
             let day = |row: usize| {
-                let dated = dated?;
-                dated.get(raw, row).ok().flatten().and_then(|cell| parse::date(cell, dated.format).ok())
+                let own = dated.and_then(|dated| {
+                    dated.get(raw, row).ok().flatten().and_then(|cell| parse::date(cell, dated.format).ok())
+                });
+                own.unwrap_or(self.task.business_date)
             };
             let find = |row: usize, key: &[u8]| {
                 let (own, day) =

@@ -129,11 +129,11 @@ impl Members {
         }
     }
 
-    /// Surrogate of a key: of the version that holds on a day, the first one before them all, the newest without a day.
-    pub(super) fn get(&self, key: &[u8], day: Option<i32>) -> Option<i64> {
+    /// Surrogate of a key: of the version that holds on a day, the first one before them all.
+    pub(super) fn get(&self, key: &[u8], day: i32) -> Option<i64> {
         let position = self.keys.get(key)?;
         let Some(versions) = self.versions.get(&position) else { return Some(self.surrogates[position]) };
-        let after = day.map_or(versions.len(), |day| versions.partition_point(|(from, _)| *from <= day));
+        let after = versions.partition_point(|(from, _)| *from <= day);
         Some(versions[after.saturating_sub(1)].1)
     }
 }

@@ -76,6 +76,11 @@ impl Running {
         result
     }
 
+    /// There is no record to close.
+    pub(super) fn forget(&mut self) {
+        self.ended = true;
+    }
+
     /// Stops the plan and closes the record.
     pub(super) fn end(&mut self, error: Option<&Error>) {
         self.stream = None;

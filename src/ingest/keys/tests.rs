@@ -20,7 +20,7 @@ fn members_are_kept_apart_by_branch() {
     lookup.members_mut("beijing").insert(b"1", None, 11);
     lookup.members_mut("shanghai").insert(b"1", None, 12);
     lookup.members_mut("shanghai").insert(b"1", None, 13);
-    assert_eq!(lookup.members("beijing").and_then(|members| members.get(b"1", None)), Some(11));
-    assert_eq!(lookup.members("shanghai").and_then(|members| members.get(b"1", None)), Some(12));
+    assert_eq!(lookup.members("beijing").and_then(|members| members.get(b"1", 0)), Some(11));
+    assert_eq!(lookup.members("shanghai").and_then(|members| members.get(b"1", 0)), Some(12));
     assert!(lookup.members("xian").is_none());
 }

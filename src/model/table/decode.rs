@@ -240,6 +240,9 @@ impl Check<'_> {
             self.fault(to, "a version's first day and the day after its last are two columns");
         }
         let Some(parent) = parent else { return };
+        if table.partition.branch.is_some() {
+            self.fault(parent, "a unit and what is above it stand in one part, so the table has no `partition.branch`");
+        }
         let mut keys = table.natural_key();
         match (keys.next().and_then(|key| table.column(key)), keys.next()) {
             (Some(key), None) => self.known(parent, Some(key.data_type)),
