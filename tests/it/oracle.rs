@@ -41,13 +41,16 @@ const QUESTIONS: u64 = 250;
 
 // ---- the bank
 
+/// Cube, state, and day of the members.
+type Place = (usize, usize, Option<i32>);
+
 struct Bank {
     state: PathBuf,
     /// By [`Moment`].
     snapshots: [i64; 4],
     data: Data,
     /// By cube, state and the day of its members; made when it is first asked of.
-    tables: Mutex<BTreeMap<(usize, usize, Option<i32>), Arc<Table>>>,
+    tables: Mutex<BTreeMap<Place, Arc<Table>>>,
 }
 
 fn project() -> PathBuf {
