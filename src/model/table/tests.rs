@@ -86,7 +86,8 @@ fn faults_within_and_among_tables() {
         "t.yaml:20:10: table `fact_sale`: it has no column `amuont`; did you mean `amount`?",
         "t.yaml:23:14: table `fact_sale`: the loader adds a column `month` to a table with `partition.date`; rename this one",
         "t.yaml:24:28: `type` must be text, integer, money, decimal(p,s), date, timestamp, boolean or float, not `decimal(39`; inside { } it stands in quotes",
-        "t.yaml:24:39: a column has no key `2)`; its keys are `name`, `type`, `required`, `references`, `sensitivity`, `kind`",
+        "t.yaml:24:39: a column has no key `2)`; its keys are `name`, `type`, `required`, `references`, `sensitivity`, `kind`, \
+         `overwrite`",
         "t.yaml:25:49: table `fact_sale`: `dim_org` has no `surrogate` to refer to",
         "t.yaml:26:51: table `fact_sale`: column `customer_sk` references the unknown table `dim_custmer`; did you mean `dim_customer`?",
         "t.yaml:27:14: `name` must be a name of lower-case letters, digits and `_` that begins with a letter, not `Buyer`",
