@@ -199,8 +199,9 @@ impl Coverage {
         session: &SessionState,
     ) -> Result<Run> {
         let Some(condition) = condition else { return Ok((self.first, self.first - 1)) }; // no day at all
-        // Beyond what the facts cover, so that a whole year is seen as one before it has ended, and an open end as open.
-        let from = start(self.first, "year");
+        // Beyond what the facts cover, so that a whole year is seen as one before it has ended, an open end as open, and two
+        // ranges as two though the facts begin in the gap.
+        let from = moved_start(start(self.first, "year"), -1, Unit::Year);
         let to = moved_start(start(self.until, "year"), 2, Unit::Year) - 1;
         let values = super::values_between(from, to, levels, &[condition], session)?;
         let inside = truths(&values[0])?;
@@ -213,6 +214,9 @@ impl Coverage {
         };
         let first = first.max(if first == from { self.first } else { first });
         let last = if last == to { limit } else { last };
+        if first > last {
+            return Ok((self.first, self.first - 1));
+        }
         let count = |unit: Unit| {
             let starts = start(first, unit.name()) == first && start(last + 1, unit.name()) == last + 1;
             starts.then(|| (1..).find(|count| moved_start(first, *count, unit) > last)).flatten()
