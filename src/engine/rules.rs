@@ -30,6 +30,15 @@ pub(super) fn rules() -> Vec<Rule> {
     std::iter::once(first).chain(Optimizer::new().rules.into_iter().map(held)).collect()
 }
 
+/// A null of the statement, as whatever type it was taken.
+fn is_null(item: &Expr) -> bool {
+    match item {
+        Expr::Literal(value, _) => value.is_null(),
+        Expr::Cast(cast) => is_null(&cast.expr),
+        _ => false,
+    }
+}
+
 /// `a IN (x, NULL)` is true or null, and its negation false or null.
 #[derive(Debug)]
 struct NullsInLists;
@@ -44,7 +53,6 @@ impl OptimizerRule for NullsInLists {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let is_null = |item: &Expr| matches!(item, Expr::Literal(value, _) if value.is_null());
         plan.map_expressions(|expr| {
             expr.transform_up(|expr| match expr {
                 Expr::InList(InList { expr, list, negated }) if list.iter().any(is_null) => {
