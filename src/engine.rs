@@ -135,8 +135,8 @@ impl Engine {
         self.session(Arc::new(MemoryCatalogProviderList::new()), "none")
     }
 
-    /// What runs of a logical plan that has been optimised. `rows` is how many it will read, where that is known: one core
-    /// is faster than several on few.
+    /// What runs of a logical plan that has been optimised. `rows` is how many it reads of cubes, where it reads any:
+    /// one core is faster than several on few. Rows of base tables are not among them.
     pub async fn physical(&self, plan: &LogicalPlan, rows: Option<u64>) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let mut session = self.bare_session();
         if rows.is_some_and(|rows| rows <= FEW) {

@@ -128,8 +128,9 @@ fn own_key(table: &Table) -> Vec<&str> {
 struct Standing {
     /// None when each stands for itself.
     rows: Option<Vec<usize>>,
-    /// The day that a row is looked at, and the first day of each row.
+    /// The day on which members are looked at; none when each is in its own version.
     day: Option<i32>,
+    /// First day of each row; none without versions.
     from: Option<Vec<i32>>,
 }
 
