@@ -114,13 +114,15 @@ oracle: ## Ask 20,000 random questions with rollups, without, and of a plain eva
 crash: ## Kill a load and a refresh fifty times at random moments
 	COUNTINGHOUSE_CRASHES=$${COUNTINGHOUSE_CRASHES:-50} $(CARGO) test --locked $(FEATURES) --test it -- faults:: --nocapture
 
-bench: ## First row over each face, on a bank of BENCH_CUSTOMERS customers that is made and loaded once
+bench: ## First row over each face, on a bank of BENCH_CUSTOMERS customers that is made and loaded once; cost of a refresh
 	$(CARGO) build --locked --release
 	@[ -f "$(BENCH)/loaded" ] || { rm -rf "$(BENCH)"; mkdir -p "$(BENCH)"; \
 	  "$(TARGET)/release/countinghouse" sample --out "$(BENCH)/feed" --customers $(BENCH_CUSTOMERS) --months $(BENCH_MONTHS) --seed $(BENCH_SEED); \
 	  "$(TARGET)/release/countinghouse" load --state "$(BENCH)/state" "$(BENCH)/feed/batch-0001/feed.yaml" "$(BENCH)/feed/batch-0002/feed.yaml"; \
+	  "$(TARGET)/release/countinghouse" refresh --state "$(BENCH)/state"; \
 	  touch "$(BENCH)/loaded"; }
 	$(CARGO) bench --locked --bench serving -- "$(BENCH)/state" $(BENCH_RUNS)
+	"$(PYTHON)" benches/refresh.py --binary "$(TARGET)/release/countinghouse" --dir "$(BENCH)/refresh"
 
 ssb: $(SSB)/venv/.installed ## Star Schema Benchmark beside DuckDB and DataFusion, ratios as a table (SF=1, ARGS=--fresh)
 	$(CARGO) build --locked --release

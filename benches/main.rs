@@ -1,13 +1,14 @@
-//! Time to the first row of a one-month, one-branch question: in process, with its plan kept and planned anew, over HTTP and
-//! over Flight SQL, in one run. Results are computed each time.
+//! Time to the first row of a question that a rollup answers: one figure, and a table of one month and branch, each in process
+//! with its plan kept and planned anew; the table over HTTP and over Flight SQL, too. All in one run; results are computed
+//! each time.
 //!
-//! `cargo bench --bench serving -- STATE [RUNS]` over a loaded state of the sample project (`countinghouse --state STATE
-//! load ...`). Prints minimum, median and maximum in milliseconds, and each median as a ratio to the one in process.
+//! `cargo bench --bench serving -- STATE [RUNS]` over a loaded and refreshed state of the sample project (`countinghouse
+//! --state STATE load ...`). Prints minimum, median and maximum in milliseconds, and each median as a ratio to the first.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the benchmark")]
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use countinghouse::app::App;
@@ -16,7 +17,13 @@ use countinghouse::query::{Face, ResultCache, Statement};
 use countinghouse::server;
 use futures::StreamExt;
 
-const QUESTION: &str = "SELECT product_line, SUM(balance), MEASURE(balance_daily_average), MEASURE(customers) \
+/// As the server has it.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const FIGURE: &str = "SELECT SUM(balance) FROM beijing.deposits WHERE month = DATE '2025-12-01'";
+const TABLE: &str = "SELECT product_line, SUM(balance), MEASURE(balance_daily_average), MEASURE(customers) \
                         FROM beijing.deposits WHERE month = DATE '2025-12-01' GROUP BY product_line";
 
 fn main() {
@@ -57,13 +64,16 @@ async fn measure(state: &Path, runs: usize) {
         answer.rows.next().await.unwrap().unwrap();
         started.elapsed()
     };
-    let (mut door, mut planned, mut web, mut wire) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let names = ["figure", "figure anew", "table", "table anew", "HTTP", "Flight SQL"];
+    let mut times: [Vec<Duration>; 6] = Default::default();
     for run in 0..=runs {
-        let kept = in_process(QUESTION.to_owned()).await;
-        let anew = in_process(format!("{QUESTION} -- {run}")).await;
+        let figure = in_process(FIGURE.to_owned()).await;
+        let figure_anew = in_process(format!("{FIGURE} -- {run}")).await;
+        let table = in_process(TABLE.to_owned()).await;
+        let table_anew = in_process(format!("{TABLE} -- {run}")).await;
 
         let started = Instant::now();
-        let body = serde_json::json!({"sql": QUESTION, "format": "arrow", "cache": "off"});
+        let body = serde_json::json!({"sql": TABLE, "format": "arrow", "cache": "off"});
         let request = client.post(format!("http://{http}/api/sql")).bearer_auth(&token);
         let request = request.header("content-type", "application/json").body(body.to_string());
         let answer = request.send().await.unwrap();
@@ -72,28 +82,23 @@ async fn measure(state: &Path, runs: usize) {
         let over_http = started.elapsed();
 
         let started = Instant::now();
-        let info = tool.execute(QUESTION.to_owned(), None).await.unwrap();
+        let info = tool.execute(TABLE.to_owned(), None).await.unwrap();
         let ticket = info.endpoint[0].ticket.clone().unwrap();
         let mut rows = tool.do_get(ticket).await.unwrap();
         rows.next().await.unwrap().unwrap();
         let over_flight = started.elapsed();
         // The first round warms the caches.
         if run > 0 {
-            door.push(kept);
-            planned.push(anew);
-            web.push(over_http);
-            wire.push(over_flight);
+            let round = [figure, figure_anew, table, table_anew, over_http, over_flight];
+            times.iter_mut().zip(round).for_each(|(times, time)| times.push(time));
         }
     }
-    let median = |times: &mut Vec<std::time::Duration>| {
+    let mut base = None;
+    for (name, mut times) in names.into_iter().zip(times) {
         times.sort();
-        times[times.len() / 2].as_secs_f64() * 1000.0
-    };
-    let base = median(&mut door);
-    for (name, mut times) in [("plan kept", door), ("planned anew", planned), ("HTTP", web), ("Flight SQL", wire)] {
-        let middle = median(&mut times);
-        let (least, most) = (times[0].as_secs_f64() * 1000.0, times[times.len() - 1].as_secs_f64() * 1000.0);
-        println!("{name:12} min {least:7.1} ms  median {middle:7.1} ms  max {most:7.1} ms  ratio {:.2}", middle / base);
+        let [least, middle, most] = [0, times.len() / 2, times.len() - 1].map(|n| times[n].as_secs_f64() * 1000.0);
+        let base = *base.get_or_insert(middle);
+        println!("{name:12} min {least:6.2} ms  median {middle:6.2} ms  max {most:7.2} ms  ratio {:.2}", middle / base);
     }
     let _ = stop.send(());
     serving.await.unwrap().unwrap();

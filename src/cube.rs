@@ -26,9 +26,9 @@ use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volatility, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volatility, cast, lit, when};
 
-use crate::engine::{Engine, Scans, ratio};
+use crate::engine::{Engine, Scans, ratio, seen};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{
     Additivity, Attribute, Cube, Derived, Dimension, HierarchyKind, History, Level, Measure, Model, State, TimeRule,
@@ -125,6 +125,8 @@ pub struct Binding {
     fact: Arc<dyn TableProvider>,
     fact_files: Arc<TableFiles>,
     dimensions: Vec<Arc<dyn TableProvider>>,
+    /// For each join whether the snapshot certifies that a fact meets one row of its dimension at most.
+    certified: Vec<bool>,
     coverage: Option<Coverage>,
     rollups: Arc<[BoundRollup]>,
     scans: Scans,
@@ -194,6 +196,7 @@ impl Cubes {
             Some(time) => days::coverage(&self.model, cube, time, warehouse, snapshot).await?,
             None => None,
         };
+        let certified = cube.joins.iter().map(|join| join.is_certified(snapshot)).collect();
         let mut dimensions = Vec::new();
         for (index, join) in cube.joins.iter().enumerate() {
             if join.ragged {
@@ -234,7 +237,17 @@ impl Cubes {
             rollups.push(sources.bind(rollup, stored.as_deref(), snapshot)?);
         }
         let rollups = rollups.into();
-        Ok(Binding { cube: Arc::clone(cube), fact, fact_files, dimensions, coverage, rollups, scans, history })
+        Ok(Binding {
+            cube: Arc::clone(cube),
+            fact,
+            fact_files,
+            dimensions,
+            certified,
+            coverage,
+            rollups,
+            scans,
+            history,
+        })
     }
 
     /// The members of a joined dimension as a snapshot has them; see [`members::members`].
@@ -282,7 +295,22 @@ impl Cubes {
     }
 }
 
+impl CompiledJoin {
+    /// Whether a snapshot certifies that its dimension's key identifies a row. A dimension that holds nothing yet joins none.
+    fn is_certified(&self, snapshot: &Snapshot) -> bool {
+        let table = self.dimension.table.as_str();
+        let key = || snapshot.certificate(table).and_then(|certificate| certificate.key);
+        !snapshot.tables.contains_key(table) || key().is_some_and(|key| key == *self.dimension.key)
+    }
+}
+
 impl Binding {
+    /// The first dimension whose join is not certified.
+    fn uncertified(&self) -> Option<&str> {
+        let place = self.certified.iter().position(|certified| !certified)?;
+        Some(self.cube.joins[place].dimension.name.as_str())
+    }
+
     /// What of the cube's rollups answers.
     pub fn rollup_states(&self) -> Vec<RollupState> {
         self.rollups.iter().map(BoundRollup::state).collect()
@@ -644,6 +672,17 @@ fn compile(
                 }),
             }
         }
+        if let (TimeRule::LastSeen, Some(time)) = (&measure.time, &cube.time)
+            && inputs.len() >= texts.len()
+        {
+            match last_seen(measure, inputs.first(), fact_column(&time.key), &base_schema) {
+                Ok(state) => inputs = vec![state],
+                Err(message) => faults.push(Diagnostic {
+                    place: measure.name.place.clone(),
+                    message: format!("measure `{}`: {message}", *measure.name),
+                }),
+            }
+        }
         if inputs.len() >= texts.len() {
             measures.push(CompiledMeasure { measure: measure.clone(), inputs });
         }
@@ -693,6 +732,32 @@ fn compile(
         rollups,
         versioned,
     })
+}
+
+/// A row's state of a measure that is taken on the last day with a value; the error says why there is none.
+fn last_seen(
+    measure: &Measure,
+    value: Option<&Expr>,
+    day: Expr,
+    schema: &DFSchema,
+) -> std::result::Result<Expr, String> {
+    let value = match (&measure.state, value) {
+        (State::Count { .. }, None) => lit(1_i64),
+        (State::Count { .. }, Some(of)) => {
+            let one = when(of.clone().is_not_null(), lit(1_i64)).end();
+            one.map_err(|error| error.strip_backtrace())?
+        }
+        (_, Some(value)) => value.clone(),
+        (_, None) => return Err("it has no value".to_owned()),
+    };
+    match value.get_type(schema).map_err(|error| error.strip_backtrace())? {
+        DataType::Decimal128(..) => {}
+        kind if kind.is_integer() => {}
+        other => {
+            return Err(format!("the value last seen is exact for whole numbers and decimals only, not for {other}"));
+        }
+    }
+    Ok(seen(day, value))
 }
 
 /// A value and its square as decimals, whose sums a variance is finished from; the error says why there is none.

@@ -45,7 +45,9 @@ use crate::warehouse::TableFiles;
 
 pub use workers::Rows;
 
-pub use functions::{bitmap_build, bitmap_count, bitmap_merge, ratio, standard_deviation, variance};
+pub use functions::{
+    bitmap_build, bitmap_count, bitmap_merge, ratio, seen, seen_last, seen_value, standard_deviation, variance,
+};
 
 /// The catalog's name in SQL.
 pub const CATALOG: &str = "countinghouse";
@@ -60,6 +62,8 @@ const FEW: u64 = 500_000;
 #[derive(Clone)]
 pub struct Engine {
     base: SessionState,
+    /// The same on one core.
+    one: SessionState,
     runtime: Arc<RuntimeEnv>,
     store: Arc<dyn object_store::ObjectStore>,
     memory_bytes: usize,
@@ -114,9 +118,11 @@ impl Engine {
             .with_optimizer_rules(rules::rules())
             .with_runtime_env(Arc::clone(&runtime))
             .build();
+        let mut one = base.clone();
+        one.config_mut().options_mut().execution.target_partitions = 1;
         let workers = Arc::new(Workers::new(config.target_partitions)?);
         let hot = Arc::new(Hot::new(config.hot_mib << 20));
-        Ok(Self { base, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers, hot })
+        Ok(Self { base, one, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers, hot })
     }
 
     /// A session that plans one statement, over its own catalogs.
@@ -138,11 +144,8 @@ impl Engine {
     /// What runs of a logical plan that has been optimised. `rows` is how many it reads of cubes, where it reads any:
     /// one core is faster than several on few. Rows of base tables are not among them.
     pub async fn physical(&self, plan: &LogicalPlan, rows: Option<u64>) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let mut session = self.bare_session();
-        if rows.is_some_and(|rows| rows <= FEW) {
-            session.config_mut().options_mut().execution.target_partitions = 1;
-        }
-        let physical = session.query_planner().create_physical_plan(plan, &session).await?;
+        let session = if rows.is_some_and(|rows| rows <= FEW) { &self.one } else { &self.base };
+        let physical = session.query_planner().create_physical_plan(plan, session).await?;
         workers::cooperative(star::fuse(hot::keep(physical, &self.hot)?)?)
     }
 

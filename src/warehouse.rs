@@ -5,6 +5,7 @@
 //! readers see all of it or none of it, whatever dies when (`publication.rs` holds the protocol). Delta is used for its log
 //! only (`log.rs`); Parquet is written here (`file.rs`) and scanned by `engine`. What the rows mean is not known here.
 
+mod certificate;
 mod file;
 mod log;
 mod publication;
@@ -19,6 +20,7 @@ use arrow::datatypes::SchemaRef;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::certificate::Certificate;
 pub use self::publication::{Publication, Replaces, WrittenFile};
 pub use self::sweep::Swept;
 pub use self::table::{
@@ -208,7 +210,7 @@ impl Warehouse {
             {
                 continue;
             }
-            for batch in file::read(self.storage.store(), file).await? {
+            for batch in file::read(self.storage.store(), file, None).await? {
                 batches.push(with_partition_columns(&batch, file, &files)?);
             }
         }
@@ -217,7 +219,7 @@ impl Warehouse {
 
     /// Reads one data file whole, without partition columns: what a load compares a partition with.
     pub async fn read_file(&self, file: &DataFile) -> Result<Vec<RecordBatch>> {
-        file::read(self.storage.store(), file).await
+        file::read(self.storage.store(), file, None).await
     }
 
     /// The clock that publications are stamped by.

@@ -22,7 +22,7 @@ use super::measure::{Component, Days, Fold};
 use super::navigator::{Fit, Supply};
 use super::rewrite::{Chain, internal};
 use super::rollup;
-use crate::engine::{bitmap_build, bitmap_count, bitmap_merge};
+use crate::engine::{bitmap_build, bitmap_count, bitmap_merge, seen_last};
 use crate::error::{Code, Error, Result};
 
 /// What one grouping set asks of its source.
@@ -234,6 +234,7 @@ impl Ask<'_> {
                 (Fold::Rows | Fold::Count | Fold::Sum, _) => sum(state(n)),
                 (Fold::Min, _) => min(state(n)),
                 (Fold::Max, _) => max(state(n)),
+                (Fold::Last, _) => seen_last(state(n)),
             });
             let kind = types[self.keys.len() + n].clone();
             let merged = col(Column::new_unqualified(merge_name(n)));
@@ -323,6 +324,7 @@ pub(super) fn component_aggregate(
                 input = input * weight;
             }
         }
+        (Days::Closed, Some(n)) => filters.push(days::column(days::weight_column(n)).gt(lit(0_i64))),
         _ => {}
     }
     let call = match component.fold {
@@ -330,6 +332,7 @@ pub(super) fn component_aggregate(
         Fold::Sum => sum(input),
         Fold::Min => min(input),
         Fold::Max => max(input),
+        Fold::Last => seen_last(input),
         Fold::Distinct if to_merge => bitmap_build(cast(input, DataType::Int64)),
         Fold::Distinct => count_distinct(input),
     };

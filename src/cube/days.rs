@@ -310,7 +310,7 @@ fn values_between(
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for (name, unit) in levels {
         fields.push(Field::new(name, DataType::Date32, true));
-        arrays.push(Arc::new((first..=last).map(|day| Some(start(day, unit))).collect::<Date32Array>()));
+        arrays.push(Arc::new(Date32Array::from(starts(first, last, unit))));
     }
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
         .map_err(|error| Error::internal("cannot build the calendar of a cube", error))?;
@@ -329,6 +329,27 @@ pub(super) fn start(day: i32, unit: &str) -> i32 {
         "quarter" => Date::new(civil.year(), (civil.month() - 1) / 3 * 3 + 1, 1).map_or(day, number),
         _ => number(civil.first_of_year()),
     }
+}
+
+/// The first day of the period of each day from one to another.
+fn starts(first: i32, last: i32, unit: &str) -> Vec<i32> {
+    let mut starts = Vec::with_capacity(usize::try_from(last - first + 1).unwrap_or(0));
+    let mut day = first;
+    while day <= last {
+        // The shortest period of a kind lies whole within the days that are taken without looking.
+        let begins = start(day, unit);
+        let sure = match unit {
+            "day" => 1,
+            "week" => 7,
+            "month" => 28,
+            "quarter" => 90,
+            _ => 365,
+        };
+        let next = (begins + sure).clamp(day + 1, last + 1);
+        starts.extend((day..next).map(|_| begins));
+        day = next;
+    }
+    starts
 }
 
 impl Maps {
@@ -394,4 +415,20 @@ pub(super) fn buckets(keys: &[ArrayRef], rows: usize) -> Result<Vec<usize>> {
             *known.entry(row.owned()).or_insert(next)
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_are_those_of_each_day() {
+        for unit in ["day", "week", "month", "quarter", "year"] {
+            for first in [-400, 0, 20_450, 20_500] {
+                let each: Vec<i32> = (first..=first + 800).map(|day| start(day, unit)).collect();
+                assert_eq!(starts(first, first + 800, unit), each, "{unit} from {first}");
+            }
+            assert_eq!(starts(7, 6, unit), [0; 0]);
+        }
+    }
 }

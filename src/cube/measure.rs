@@ -7,7 +7,7 @@ use datafusion::functions::math::expr_fn::abs;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 
 use super::CompiledMeasure;
-use crate::engine::{ratio, standard_deviation, variance};
+use crate::engine::{ratio, seen_value, standard_deviation, variance};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Measure, State, TimeRule};
 use crate::model::table;
@@ -28,6 +28,8 @@ pub(super) enum Fold {
     Max,
     /// The set of values.
     Distinct,
+    /// The latest day with a value, and the sum on it; the input is the state of one row.
+    Last,
 }
 
 impl Fold {
@@ -40,6 +42,7 @@ impl Fold {
             Self::Min => "min",
             Self::Max => "max",
             Self::Distinct => "set",
+            Self::Last => "last",
         }
     }
 }
@@ -53,6 +56,8 @@ pub(super) enum Days {
     Close,
     /// All closed days, each as often as it stands for a calendar day when `weighted`.
     Daily { weighted: bool },
+    /// All closed days.
+    Closed,
 }
 
 /// One state of a measure.
@@ -73,8 +78,10 @@ impl CompiledMeasure {
             TimeRule::All => Days::All,
             TimeRule::Close => Days::Close,
             TimeRule::AverageDaily { day_sum } => Days::Daily { weighted: day_sum.is_none() },
+            TimeRule::LastSeen => Days::Closed,
         };
         let parts = match (&measure.state, days) {
+            (State::Sum { .. } | State::Count { .. }, Days::Closed) => vec![(Fold::Last, input(0))],
             (State::Count { of }, Days::Daily { weighted: true }) => {
                 // A row counts once for each day it stands for.
                 let one = match of {
@@ -118,6 +125,7 @@ impl CompiledMeasure {
                 cast(top.clone(), kind.clone()) / nullif(bottom.clone(), lit(0_i64))
             }
             ([top, bottom], _) => ratio(top.clone(), bottom.clone(), scale),
+            ([last], _) if matches!(self.measure.time, TimeRule::LastSeen) => seen_value(last.clone(), scale),
             (states, _) => states[0].clone(),
         };
         cast(value, kind)
@@ -170,6 +178,7 @@ pub(super) fn wrong_aggregate(measure: &Measure, typed: &str) -> Error {
         }
         (State::Average { .. }, _) => format!("is an average, so `{typed}` has no meaning"),
         (_, TimeRule::Close) => format!("is taken at period end, so `{typed}` over rows has no meaning"),
+        (_, TimeRule::LastSeen) => format!("is the value last seen, so `{typed}` over rows has no meaning"),
         (_, TimeRule::AverageDaily { .. }) => format!("is an average over days, so `{typed}` has no meaning"),
         _ => format!("is not called by `{typed}`"),
     };

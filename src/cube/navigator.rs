@@ -242,6 +242,11 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
     if let Some((code, detail)) = &rollup.missing {
         return Err(Reason("C1", code, detail.clone()));
     }
+    if let Some(dimension) = ask.chain.binding.uncertified() {
+        let detail =
+            format!("the snapshot does not certify the key of dimension `{dimension}`; run `countinghouse refresh`");
+        return Err(Reason("C7", "UNCERTIFIED_JOIN", detail));
+    }
     if rollup.fresh.files.is_empty() && !rollup.stale.is_empty() {
         if let Some(history @ (History::AsIs | History::On(_))) = ask.chain.binding.history {
             let detail = format!(
@@ -339,7 +344,7 @@ fn supply(
     }
     match (component.days, map) {
         (Days::Close, Some(n)) => gate.push(rollup::close().eq(bucket_column(close_column(n)))),
-        (Days::Daily { .. }, Some(n)) => gate.push(bucket_column(inside_column(n))),
+        (Days::Daily { .. } | Days::Closed, Some(n)) => gate.push(bucket_column(inside_column(n))),
         _ => {}
     }
     let gate = conjunction(gate);
@@ -368,7 +373,7 @@ fn supply(
         Fold::Sum if whole => Ok(Supply::State(value(input * rows, gate)?)),
         Fold::Min | Fold::Max => Ok(Supply::State(value(input, gate)?)),
         Fold::Distinct => Ok(Supply::Member(value(input, gate)?)),
-        Fold::Sum | Fold::Rows => Err(missing()),
+        Fold::Sum | Fold::Rows | Fold::Last => Err(missing()),
     }
 }
 

@@ -368,6 +368,7 @@ fn state_type(component: &Component, schema: &DFSchema) -> std::result::Result<D
             whole if whole.is_integer() => Ok(DataType::Binary),
             other => Err(format!("only whole numbers are counted in a set, not {other}")),
         },
+        Fold::Last => Ok(DataType::Binary),
         Fold::Sum => match kind(&sum(input.clone()))? {
             DataType::Float64 | DataType::Float32 => {
                 Err("sums of floating-point numbers depend on their order".to_owned())

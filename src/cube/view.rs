@@ -164,8 +164,9 @@ impl Binding {
             relations(expr, &mut needed)?;
         }
         let mut plan = LogicalPlanBuilder::scan(FACT, provider_as_source(fact), None)?;
-        for (join, provider) in cube.joins.iter().zip(&self.dimensions) {
-            if !needed.contains(&join.alias) {
+        for ((join, provider), certified) in cube.joins.iter().zip(&self.dimensions).zip(&self.certified) {
+            // Only a join that is certified neither loses nor multiplies facts.
+            if *certified && !needed.contains(&join.alias) {
                 continue;
             }
             let name = TableReference::bare(join.alias.clone());

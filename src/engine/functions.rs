@@ -6,6 +6,7 @@
 mod bitmap;
 mod measure;
 mod ratio;
+mod seen;
 mod spread;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use bitmap::{bitmap_build, bitmap_count, bitmap_merge};
 pub use ratio::ratio;
+pub use seen::{seen, seen_last, seen_value};
 pub use spread::{standard_deviation, variance};
 
 /// Functions that a statement may not call.

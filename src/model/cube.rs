@@ -286,6 +286,8 @@ pub enum TimeRule {
     /// Sum of daily values divided by calendar days (日均). `day_sum` names the column that already holds the sum of the
     /// days a row stands for.
     AverageDaily { day_sum: Option<Located<String>> },
+    /// In each cell the latest snapshot day that has a value, whichever it is. Cells of different days do not add up.
+    LastSeen,
 }
 
 /// A stored aggregate of a cube.
@@ -355,7 +357,7 @@ impl Measure {
             return Some(call.as_str());
         }
         match (&self.state, &self.time) {
-            (_, TimeRule::AverageDaily { .. }) => None,
+            (_, TimeRule::AverageDaily { .. } | TimeRule::LastSeen) => None,
             (State::Sum { .. } | State::Count { .. }, _) => Some("sum"),
             (State::Min { .. }, _) => Some("min"),
             (State::Max { .. }, _) => Some("max"),
@@ -375,9 +377,10 @@ impl Measure {
     }
 
     /// Whether cells without rows count as nothing, so that a change to or from them is a number: sums and counts do,
-    /// averages and bounds have no value there.
+    /// averages, bounds and last values have none there.
     pub fn is_zero_without_rows(&self) -> bool {
-        matches!(self.state, State::Sum { .. } | State::Count { .. } | State::Distinct { .. })
+        !matches!(self.time, TimeRule::LastSeen)
+            && matches!(self.state, State::Sum { .. } | State::Count { .. } | State::Distinct { .. })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A further table is one file and one line of [`SYSTEM_TABLES`].
 
+mod certificates;
 mod loads;
 mod queries;
 mod rejects;
@@ -42,6 +43,7 @@ pub(super) trait SystemTable: Sync {
 
 /// All of them.
 pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] = &[
+    &certificates::Certificates,
     &loads::Loads,
     &queries::Queries,
     &rejects::Rejects,

@@ -17,7 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::async_writer::AsyncFileWriter;
-use parquet::arrow::{AsyncArrowWriter, ParquetRecordBatchStreamBuilder};
+use parquet::arrow::{AsyncArrowWriter, ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
@@ -108,11 +108,19 @@ pub(super) async fn damage(store: Arc<dyn ObjectStore>, new: &NewFile) -> Result
     }
 }
 
-/// All rows of a file, without the partition columns.
-pub(super) async fn read(store: Arc<dyn ObjectStore>, file: &DataFile) -> Result<Vec<RecordBatch>> {
+/// All rows of a file, without the partition columns; of some columns only, where they are named, in the order of the file.
+pub(super) async fn read(
+    store: Arc<dyn ObjectStore>,
+    file: &DataFile,
+    columns: Option<&[&str]>,
+) -> Result<Vec<RecordBatch>> {
     let failed = |cause: parquet::errors::ParquetError| Error::internal(format!("cannot read {}", file.path), cause);
     let reader = ObjectReader { store, path: Path::from(file.path.as_str()), size: file.size };
-    let stream = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
+    let mut stream = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::columns(stream.parquet_schema(), columns.iter().copied());
+        stream = stream.with_projection(mask);
+    }
     let stream = stream.with_batch_size(8192).build().map_err(failed)?;
     stream.try_collect().await.map_err(failed)
 }

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::certificate::{self, CERTIFICATES, certify};
 use super::file::{self, NewFile};
 use super::log::Commit;
 use super::table::{MONTH, SHARED, file_schema, partition_columns, table_schema};
@@ -95,11 +96,11 @@ struct Intent {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct TableIntent {
+pub(super) struct TableIntent {
     /// The version to commit on.
-    base: i64,
-    adds: Vec<NewFile>,
-    removes: Vec<DataFile>,
+    pub(super) base: i64,
+    pub(super) adds: Vec<NewFile>,
+    pub(super) removes: Vec<DataFile>,
 }
 
 /// The light part, in the catalog: enough to abort when the heavy part is lost.
@@ -396,6 +397,12 @@ impl Publication {
         self.parent.as_ref()
     }
 
+    /// Whether the snapshot that it starts from says of each dimension that its keys were checked. One that an older server
+    /// published does not; publishing checks what is missing.
+    pub fn is_certified(&self) -> bool {
+        self.parent.as_ref().is_none_or(|parent| !certificate::lacks_any(&self.warehouse, parent))
+    }
+
     /// Writes one file of one partition.
     ///
     /// `branch` and `month` (yyyymm of the period's first month) are given where the table is cut by them, and only there.
@@ -454,7 +461,8 @@ impl Publication {
     /// in the state `received`, so that a crash leaves them to be finished.
     ///
     /// Errors: before *prepare* the publication is as if it had never been; after it, the next writer finishes it. `CONFLICT`:
-    /// a table holds commits that are not ours; `DEFINITION`: a table's columns were changed.
+    /// a table holds commits that are not ours; `DEFINITION`: a table's columns were changed; `TIE_OUT`: keys that joins rely
+    /// on do not hold what their tables declare.
     pub async fn publish(self, business_date: i32, facts: Value, batches: Vec<BatchRow>) -> Result<Arc<Snapshot>> {
         fail::fail_point!("publish::after_write", |_| Err(injected("publish::after_write")));
         let warehouse = &self.warehouse;
@@ -471,7 +479,7 @@ impl Publication {
                 tables.insert(name, TableIntent { base, adds: change.adds, removes });
             }
         }
-        let intent = Intent {
+        let mut intent = Intent {
             v: 1,
             number: self.number,
             kind: self.kind.clone(),
@@ -484,6 +492,11 @@ impl Publication {
         if let Some(damage) = warehouse.damage(&intent).await? {
             return Err(Error::new(Code::Internal, format!("nothing was published: {damage}")));
         }
+        let certificates = certify(warehouse, self.parent.as_deref(), &intent.tables).await?;
+        if intent.facts.is_null() {
+            intent.facts = json!({});
+        }
+        intent.facts[CERTIFICATES] = certificates;
         for batch in batches {
             let row = BatchRow { state: "received".to_owned(), snapshot_id: None, ..batch };
             warehouse.catalog.upsert_batch(&row).await?;

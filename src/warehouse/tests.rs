@@ -21,6 +21,28 @@ warehouse:
       surrogate: product_sk
       columns:
         - {name: product_name, type: text, required: true}
+    - name: dim_unit
+      kind: dimension
+      key: [unit]
+      versions: {from: valid_from, to: valid_to}
+      surrogate: unit_sk
+      columns:
+        - {name: unit, type: text, required: true}
+        - {name: valid_from, type: date}
+        - {name: valid_to, type: date}
+    - name: dim_place
+      kind: dimension
+      key: [place]
+      partition: {branch: branch_code}
+      columns:
+        - {name: place, type: text, required: true}
+        - {name: branch_code, type: text, required: true}
+    - name: fact_sale
+      kind: fact
+      key: [sale]
+      columns:
+        - {name: sale, type: integer}
+        - {name: unit_sk, type: integer, references: dim_unit}
     - name: fact_balance
       kind: fact
       key: [business_date, account_sk]
@@ -603,4 +625,92 @@ mod crashes {
         assert!(catalog.open_publication().await.unwrap().is_some());
         assert_eq!(names(&warehouse, &first).await, ["loan", "card"]);
     }
+}
+
+// ---- certificates
+
+fn units(rows: &[(i64, &str, i32, i32)]) -> RecordBatch {
+    let days = |pick: fn(&(i64, &str, i32, i32)) -> i32| Date32Array::from_iter_values(rows.iter().map(pick));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("unit_sk", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)))),
+        ("unit", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.1)))),
+        ("valid_from", Arc::new(days(|row| row.2))),
+        ("valid_to", Arc::new(days(|row| row.3))),
+    ];
+    let schema = file_schema(&table("dim_unit"));
+    let column = |name: &str| Arc::clone(&columns.iter().find(|(known, _)| *known == name).unwrap().1);
+    RecordBatch::try_new(Arc::clone(&schema), schema.fields().iter().map(|field| column(field.name())).collect())
+        .unwrap()
+}
+
+fn sales(rows: &[(i64, Option<i64>)]) -> RecordBatch {
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0))),
+        Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>()),
+    ];
+    RecordBatch::try_new(file_schema(&table("fact_sale")), columns).unwrap()
+}
+
+async fn publish(
+    warehouse: &Warehouse,
+    name: &str,
+    branch: Option<&str>,
+    rows: RecordBatch,
+    replaces: Replaces,
+) -> Result<Arc<Snapshot>> {
+    let publication = warehouse.begin("load").await?;
+    publication.write(&table(name), branch, None, vec![rows], replaces).await?;
+    let facts = publication.parent().map_or_else(|| json!({}), |parent| parent.facts.clone());
+    publication.publish(20_000, facts, Vec::new()).await
+}
+
+#[tokio::test]
+async fn keys_that_joins_rely_on_are_checked_and_recorded() {
+    let place = Place::new();
+    let (warehouse, _) = place.open().await;
+    let unit = |rows| publish(&warehouse, "dim_unit", None, rows, Replaces::Partition);
+    let refused = |published: Result<Arc<Snapshot>>| {
+        let error = published.unwrap_err();
+        assert_eq!(error.code(), Code::TieOut);
+        error.message().to_owned()
+    };
+
+    let twice = unit(units(&[(1, "a", 0, 9), (2, "b", 0, 9), (1, "c", 0, 9)])).await;
+    assert!(refused(twice).contains("`dim_unit`: `unit_sk` identifies a row, and 1 stands in several"));
+    let overlap = unit(units(&[(1, "a", 0, 9), (2, "a", 8, 20)])).await;
+    assert!(refused(overlap).contains("versions of `a` overlap at 1970-01-09"));
+    let gap = unit(units(&[(2, "a", 10, 20), (1, "a", 0, 9)])).await;
+    assert!(refused(gap).contains("versions of `a` leave a gap at 1970-01-11"));
+    assert!(warehouse.head().await.unwrap().is_none());
+
+    let snapshot = unit(units(&[(2, "a", 9, 20), (1, "a", 0, 9), (3, "b", 4, 20)])).await.unwrap();
+    let known = snapshot.certificate("dim_unit").unwrap();
+    assert_eq!((known.key.as_deref(), known.rows), (Some("unit_sk"), 3));
+
+    let sale = |rows, replaces| publish(&warehouse, "fact_sale", None, rows, replaces);
+    let strange = sale(sales(&[(1, Some(1)), (2, Some(4))]), Replaces::Nothing).await;
+    assert!(refused(strange).contains("`fact_sale`: `unit_sk` holds 4, which is no key of `dim_unit`"));
+    let first = sale(sales(&[(1, Some(1)), (2, None)]), Replaces::Nothing).await.unwrap();
+    let second = sale(sales(&[(3, Some(3))]), Replaces::Nothing).await.unwrap();
+    assert_eq!(second.certificate("dim_unit"), first.certificate("dim_unit"), "an untouched table's stands");
+    let facts = second.certificate("fact_sale").unwrap();
+    assert_eq!((facts.rows, facts.references["unit_sk"].as_str()), (3, "dim_unit"));
+    let strange = sale(sales(&[(4, Some(0))]), Replaces::Nothing).await;
+    assert!(refused(strange).contains("`unit_sk` holds 0"));
+
+    // Head office joins all branches' members: one key in two of them would count each fact twice.
+    let member = |place: &str| {
+        let schema = file_schema(&table("dim_place"));
+        RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec![place]))]).unwrap()
+    };
+    publish(&warehouse, "dim_place", Some("beijing"), member("7"), Replaces::Partition).await.unwrap();
+    let twice = publish(&warehouse, "dim_place", Some("wuhan"), member("7"), Replaces::Partition).await;
+    assert!(refused(twice).contains("`place` identifies a row, and 7 stands in several"));
+    let other = publish(&warehouse, "dim_place", Some("wuhan"), member("8"), Replaces::Partition).await.unwrap();
+    assert_eq!(other.certificate("dim_place").unwrap().rows, 2);
+
+    // What is said of one version is not said of another.
+    let mut moved = other.as_ref().clone();
+    *moved.tables.get_mut("dim_place").unwrap() += 1;
+    assert_eq!(moved.certificate("dim_place"), None);
 }

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::Array;
+use countinghouse::app::App;
 use countinghouse::error::Code;
 use countinghouse::model::cube::{Additivity, TimeRule};
 
-use super::bank::{app, ask, branch, head_office, project, refusal, rows};
+use super::bank::{app, ask, branch, copy_of_state, head_office, project, refusal, rows};
 
 /// Exact sums of decimal texts with at most six places.
 fn scaled(text: &str) -> i128 {
@@ -407,4 +408,43 @@ async fn a_preview_shows_rows_and_only_what_means_something_for_one() {
     .await;
     let cell = rows(&app, &head_office(), "SELECT SUM(balance) FROM deposits").await;
     assert_eq!(sum, cell);
+}
+
+#[tokio::test]
+async fn joins_that_no_certificate_vouches_for_are_kept() {
+    let state = copy_of_state();
+    let question = "SELECT branch, SUM(balance) FROM head_office.deposits WHERE month = DATE '2025-12-01' \
+                    GROUP BY branch ORDER BY branch";
+    let recorded = "SELECT table_name, column_name, certifies, dimension_table, table_rows > 0 \
+                    FROM system.certificates ORDER BY 1, 2";
+    let explain = format!("EXPLAIN {question}");
+    let certified = App::open(project(), state.path()).await.unwrap();
+    let who = head_office();
+    let right = rows(&certified, &who, question).await;
+    let certificates = rows(&certified, &who, recorded).await;
+    for expected in ["dim_org|org_sk|unique||true", "fact_balance_monthly|org_sk|reference|dim_org|true"] {
+        assert!(certificates.iter().any(|row| row == expected), "{expected} is not among {certificates:#?}");
+    }
+    assert!(rows(&certified, &branch("beijing"), recorded).await.is_empty(), "rows of the bank are not for a branch");
+    assert!(!rows(&certified, &who, &explain).await.join("\n").contains("UNCERTIFIED_JOIN"));
+    drop(certified);
+
+    // As an older server left it.
+    let file = format!("sqlite://{}", state.path().join("catalog.db").display());
+    let catalog = sqlx::SqlitePool::connect(&file).await.unwrap();
+    let forget = "UPDATE snapshot SET facts = json_remove(facts, '$.certificates')";
+    assert!(sqlx::query(forget).execute(&catalog).await.unwrap().rows_affected() > 0);
+    catalog.close().await;
+    let old = App::open(project(), state.path()).await.unwrap();
+    assert!(rows(&old, &who, recorded).await.is_empty());
+    let plan = rows(&old, &who, &explain).await.join("\n");
+    assert!(plan.contains("UNCERTIFIED_JOIN"), "{plan}");
+    assert_eq!(rows(&old, &who, question).await, right);
+
+    // A refresh builds nothing, and checks what is missing.
+    let refreshed = old.services.door.refresh(&[], &()).await.unwrap();
+    assert!(refreshed.rollups.iter().all(|rollup| rollup.built == 0));
+    assert_eq!(rows(&old, &who, recorded).await, certificates);
+    assert!(!rows(&old, &who, &explain).await.join("\n").contains("UNCERTIFIED_JOIN"));
+    assert_eq!(rows(&old, &who, question).await, right);
 }

@@ -1004,6 +1004,39 @@ async fn months_without_rows_on_their_last_day_close_empty() {
 }
 
 #[tokio::test]
+async fn a_last_value_is_each_cells_own_and_is_not_added_up() {
+    let app = app().await;
+    // Alpha has no row on the last of March: its close is empty, and what was seen last is not.
+    let march = || {
+        let march = period(Unit::Month, date(2024, 3, 1));
+        Question::of(&POSITIONS).filter(march).measures(&["held", "held_seen", "holdings_seen"])
+    };
+    let by_outlet = check(&app, &march().keys(&["month", "outlet"]).by(Asker::Schema("alpha"))).await;
+    by_outlet.hit("positions_month");
+    assert!(by_outlet.rows().iter().all(|row| row[2] == "NULL" && row[3] != "NULL" && row[4] != "0"));
+    let whole = check(&app, &march().keys(&["month"])).await;
+    let parts = check(&app, &march().keys(&["month", "branch_code"])).await;
+    let seen = |rows: &[Vec<String>], at: usize| rows.iter().filter_map(|row| units(&row[at])).sum::<i128>();
+    assert_ne!(seen(whole.rows(), 2), seen(parts.rows(), 3), "the whole is on its own last day");
+
+    for moment in [Moment::Fresh, Moment::Stale, Moment::Renewed] {
+        for keys in [&[][..], &["quarter"], &["week"], &["booked_on", "branch"], &["year", "outlet"], &["client_id"]] {
+            let measures = ["held_seen", "holdings_seen", "held_seen_prior_year", "held_seen_vs_prior_year"];
+            let question = Question::of(&POSITIONS).keys(keys).measures(&measures).at(moment);
+            check(&app, &question).await;
+            check(&app, &question.filter(days(date(2024, 2, 10), date(2024, 4, 3)))).await;
+            let balances = Question::of(&BALANCES).keys(keys).measures(&["balance_seen", "funded_seen"]).at(moment);
+            check(&app, &balances).await;
+        }
+        let by_time = Question::of(&BALANCES).keys(&["year", "quarter"]).grouped(Grouping::Rollup);
+        let judged = check(&app, &by_time.measures(&["balance_seen", "balance"]).at(moment)).await;
+        if moment == Moment::Fresh {
+            judged.hit("balances_quarter");
+        }
+    }
+}
+
+#[tokio::test]
 async fn daily_averages_divide_by_the_days_asked_for() {
     let app = app().await;
     let measures = ["held_average", "holdings_average"];

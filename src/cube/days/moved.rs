@@ -159,6 +159,10 @@ impl Coverage {
         let length = i64::try_from(days().count()).unwrap_or(i64::MAX);
         let weights = match rule {
             Days::Daily { .. } => self.weights(&inside, &vec![0; inside.len()])?,
+            Days::Closed => {
+                let closed = inside.iter().zip(&self.snapshot_days);
+                closed.map(|(inside, closed)| i64::from(*inside && *closed)).collect()
+            }
             Days::All | Days::Close => inside.iter().map(|inside| i64::from(*inside)).collect(),
         };
         let fed = weights.into_iter().enumerate().filter(|(_, weight)| *weight > 0);
@@ -309,6 +313,7 @@ impl Moved {
         match self.rule {
             Days::All => held().count() == days.len(),
             Days::Close => snapshots().last() == Some(*day),
+            Days::Closed => snapshots().count() == days.len(),
             Days::Daily { .. } => {
                 let weight: i64 = days.iter().map(|(_, weight)| weight).sum();
                 snapshots().count() == days.len() && i64::try_from(held().count()) == Ok(weight)

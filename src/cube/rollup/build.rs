@@ -116,7 +116,8 @@ pub async fn refresh(
         }
     };
     let parent = publication.parent().cloned().ok_or_else(nothing_loaded)?;
-    if rollups.iter().all(|rollup| rollup.built == 0) && parent.facts.get(TIE_OUT) == facts.get(TIE_OUT) {
+    let nothing_new = publication.is_certified() && rollups.iter().all(|rollup| rollup.built == 0);
+    if nothing_new && parent.facts.get(TIE_OUT) == facts.get(TIE_OUT) {
         publication.abort().await?;
         return Ok(Refreshed { snapshot: parent.id, rollups });
     }

@@ -257,6 +257,10 @@ fn measure(fields: &Fields<'_>, earlier: &[Measure], faults: &mut Vec<Diagnostic
     } else {
         rules.refuses(fields, &["day_sum"], "for `time: average_daily`");
     }
+    if *rule == "last_seen" && !matches!(word.as_str(), "sum" | "count" | "") {
+        let message = format!("state `{}` is not taken where it was last seen; only `sum` and `count` are", *word);
+        rules.fault(fields.given("time"), message);
+    }
     let of = fields.text("of");
     // Without `of` a daily average is made of its day sums alone.
     let formula = of.clone().or_else(|| day_sum.clone()).unwrap_or_default();
@@ -274,6 +278,7 @@ fn measure(fields: &Fields<'_>, earlier: &[Measure], faults: &mut Vec<Diagnostic
     let time = match rule.as_str() {
         "close" => TimeRule::Close,
         "average_daily" => TimeRule::AverageDaily { day_sum },
+        "last_seen" => TimeRule::LastSeen,
         _ => TimeRule::All,
     };
     let declared: Option<Located<DataType>> = fields.number("type");

@@ -139,10 +139,11 @@ impl Shift {
     /// Why a measure under a time rule has no such comparison.
     pub(super) fn unfit(self, rule: &TimeRule) -> Option<&'static str> {
         let close = matches!(rule, TimeRule::Close);
+        let one_day = close || matches!(rule, TimeRule::LastSeen);
         match self {
             Self::YearStart | Self::Opening if !close => Some("is for measures with `time: close`"),
-            Self::ToDate(_) | Self::ToDatePriorYear(_) | Self::Rolling(..) if close => {
-                Some("adds days up, and the measure is taken at the close; compare its `average_daily` instead")
+            Self::ToDate(_) | Self::ToDatePriorYear(_) | Self::Rolling(..) if one_day => {
+                Some("adds days up, and the measure is taken on one day; compare its `average_daily` instead")
             }
             _ => None,
         }

@@ -53,6 +53,7 @@ pub fn describe_cube(model: &Model, cube: &Cube) -> String {
             TimeRule::All => "",
             TimeRule::Close => ", at the close",
             TimeRule::AverageDaily { .. } => ", daily average",
+            TimeRule::LastSeen => ", last seen",
         };
         let unit = measure.unit.as_ref().map(|unit| format!(" in {unit}")).unwrap_or_default();
         let call = measure.declared_aggregate().map(|name| format!("{name} or ")).unwrap_or_default();

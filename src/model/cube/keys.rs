@@ -172,9 +172,10 @@ static MEASURE: Shape = Shape {
         may("denominator", Kind::TextOr(&PART), "Ratio: an SQL expression that is summed."),
         may(
             "time",
-            Kind::OneOf(&["all", "close", "average_daily", "opening", "movement"]),
-            "Along time: every day, the last day, the daily average; of a balance its opening (the last day before the \
-             period) or its movement (close less opening).",
+            Kind::OneOf(&["all", "close", "average_daily", "last_seen", "opening", "movement"]),
+            "Along time: every day, the last day, the daily average, in each cell the last day that has a value (such cells \
+             do not add up); of a balance its opening (the last day before the period) or its movement (close less \
+             opening).",
         )
         .or("all"),
         may("from", Kind::Name, "Opening and movement: the measure with `time: close` that they are of."),

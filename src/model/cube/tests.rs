@@ -261,7 +261,7 @@ fn unknown_measure_class() {
             ("state: sum, of: end_balance, time: close", "state: sum, of: end_balance, time: closing"),
         ],
         &[
-            "cubes/deposits.yaml:18:58: `time` must be one of `all`, `close`, `average_daily`, `opening`, `movement`, not `closing`",
+            "cubes/deposits.yaml:18:58: `time` must be one of `all`, `close`, `average_daily`, `last_seen`, `opening`, `movement`, not `closing`",
             "cubes/deposits.yaml:22:27: `state` must be one of `sum`, `count`, `min`, `max`, `avg`, `ratio`, `distinct`, `variance`, `stddev`, not `maximum`; did you mean `max`?",
         ],
     );
@@ -547,7 +547,7 @@ fn faults_of_comparisons_and_calculations() {
         said(&compared("[prior_yaer, ytd]", &[])),
         [
             "cubes/deposits.yaml:18:144: measure `balance`: `prior_yaer` is not a comparison; did you mean `prior_year`?",
-            "cubes/deposits.yaml:18:156: measure `balance`: `ytd` adds days up, and the measure is taken at the close; compare its `average_daily` instead",
+            "cubes/deposits.yaml:18:156: measure `balance`: `ytd` adds days up, and the measure is taken on one day; compare its `average_daily` instead",
         ]
     );
     assert_eq!(

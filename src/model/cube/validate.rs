@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::derived::{Derived, Within};
 use super::{
-    Cube, Dimension, Hierarchy, HierarchyKind, Join, Kept, Measure, Model, Rollup, SnapshotDays, State, TimeRule,
+    Additivity, Cube, Dimension, Hierarchy, HierarchyKind, Join, Kept, Measure, Model, Rollup, SnapshotDays, TimeRule,
 };
 use crate::model::shape::{did_you_mean, quoted};
 use crate::model::table::{DataType, Table, TableKind};
@@ -326,6 +326,7 @@ impl<'a> Check<'a> {
             TimeRule::All => return,
             TimeRule::Close => ("close", None),
             TimeRule::AverageDaily { day_sum } => ("average_daily", day_sum.as_ref()),
+            TimeRule::LastSeen => ("last_seen", None),
         };
         let name = &measure.name;
         if cube.time.is_none() {
@@ -364,7 +365,7 @@ impl<'a> Check<'a> {
                     self.fault(of, &message);
                 }
                 Some(other) => {
-                    let adds = matches!(other.state, State::Sum { .. } | State::Count { .. });
+                    let adds = other.additivity() != Additivity::NonAdditive;
                     if matches!(derived, Derived::Share { .. }) && !adds {
                         let message = format!(
                             "measure `{}`: a share is of a sum or a count, whose parts add up to the whole, and `{}` is \

@@ -765,7 +765,9 @@ fn no_word_is_missing() {
     for case in ["request", "denied", "missing", "data", "limit", "busy", "slow", "internal"] {
         keys.extend([format!("portal-error-{case}"), format!("portal-error-{case}-then")]);
     }
-    for word in ["additive", "semi-additive", "non-additive", "time-all", "time-close", "time-average-daily"] {
+    for word in
+        ["additive", "semi-additive", "non-additive", "time-all", "time-close", "time-average-daily", "time-last-seen"]
+    {
         keys.insert(format!("portal-{word}"));
     }
     assert!(keys.len() > 50, "{keys:?}");

@@ -131,6 +131,8 @@ pub(crate) enum Rule {
     Close,
     /// Divided by the days of the bucket.
     Average,
+    /// On the latest day with a value.
+    Seen,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -414,6 +416,9 @@ pub(crate) static BALANCES: Cube = Cube {
                 .compared("prior_period prior_year"),
             Measure::new("balance_average", None, State::Sum(balance::day_sum), Rule::Average, MONEY)
                 .compared("prior_period prior_year ytd ytd_prior_year rolling_3_months"),
+            Measure::new("balance_seen", None, State::Sum(balance::end), Rule::Seen, MONEY)
+                .compared("prior_period prior_year"),
+            Measure::new("funded_seen", None, State::Count(balance::end), Rule::Seen, Gives::Integer),
             Measure::new("interest", SUM, State::Sum(balance::interest), Rule::All, MONEY)
                 .compared("prior_period prior_year mtd qtd ytd qtd_prior_year rolling_2_months"),
             Measure::new(
@@ -479,21 +484,22 @@ pub(crate) static BALANCES: Cube = Cube {
                       product_family tier tier",
             time: Unit::Month,
             measures: "balance accounts funded clients clients_seen lowest highest peak \
-                       balance_mean balance_spread balance_average interest cost_rate overdraft_share",
+                       balance_mean balance_spread balance_average balance_seen funded_seen interest cost_rate \
+                       overdraft_share",
             only: None,
         },
         Rollup {
             name: "balances_quarter",
             members: "branch currency",
             time: Unit::Quarter,
-            measures: "balance accounts clients_seen balance_average interest",
+            measures: "balance accounts clients_seen balance_average balance_seen interest",
             only: None,
         },
         Rollup {
             name: "balances_client",
             members: OF_CLIENT,
             time: Unit::Month,
-            measures: "balance balance_spread accounts interest",
+            measures: "balance balance_spread balance_seen accounts interest",
             only: None,
         },
         Rollup {
@@ -664,7 +670,7 @@ mod position {
     }
 }
 
-const HELD: &str = "held held_average holdings holdings_average holders holders_seen traded peak largest_held held_mean held_spread traded_rate";
+const HELD: &str = "held held_average holdings holdings_average holders holders_seen held_seen holdings_seen traded peak largest_held held_mean held_spread traded_rate";
 
 pub(crate) static POSITIONS: Cube = Cube {
     name: "positions",
@@ -681,6 +687,9 @@ pub(crate) static POSITIONS: Cube = Cube {
             Measure::new("holdings_average", None, State::Sum(one), Rule::Average, MONEY).compared("qtd"),
             Measure::new("holders", DISTINCT, State::Distinct(client), Rule::Close, Gives::Integer)
                 .compared("prior_period"),
+            Measure::new("held_seen", None, State::Sum(position::worth), Rule::Seen, MONEY)
+                .compared("prior_period prior_year"),
+            Measure::new("holdings_seen", None, State::Rows, Rule::Seen, Gives::Integer).compared("prior_period"),
             Measure::new("holders_seen", DISTINCT, State::Distinct(client), Rule::All, Gives::Integer)
                 .compared("prior_period mtd"),
             Measure::new("traded", SUM, State::Sum(position::turnover), Rule::All, MONEY)
@@ -711,7 +720,7 @@ pub(crate) static POSITIONS: Cube = Cube {
             name: "positions_week",
             members: "branch tier",
             time: Unit::Week,
-            measures: "held held_average holders traded",
+            measures: "held held_average held_seen holders traded",
             only: None,
         },
         Rollup {
@@ -722,7 +731,13 @@ pub(crate) static POSITIONS: Cube = Cube {
             measures: HELD,
             only: None,
         },
-        Rollup { name: "positions_client", members: OF_CLIENT, time: Unit::Month, measures: "held traded", only: None },
+        Rollup {
+            name: "positions_client",
+            members: OF_CLIENT,
+            time: Unit::Month,
+            measures: "held held_seen traded",
+            only: None,
+        },
     ],
 };
 

@@ -339,7 +339,7 @@ impl DateMap {
         match rule {
             Rule::All => true,
             Rule::Close => self.close.get(self.bucket(day)) == Some(&day),
-            Rule::Average => self.inside[(day - self.first) as usize] && table.is_snapshot(day),
+            Rule::Average | Rule::Seen => self.inside[(day - self.first) as usize] && table.is_snapshot(day),
         }
     }
 }
@@ -777,10 +777,11 @@ fn number(value: &Value) -> Option<(i128, u32)> {
 /// A value now against the one before. Sums and counts are zero where there is no row, other measures have no value there.
 fn change(of: &Measure, now: &Value, before: &Value, known: bool, relative: bool) -> Value {
     let (now, before) = (number(now), number(before));
-    let adds = matches!(
-        of.state,
-        State::Sum(_) | State::Rows | State::Count(_) | State::Distinct(_) | State::DistinctMember(_)
-    );
+    let adds = of.rule != Rule::Seen
+        && matches!(
+            of.state,
+            State::Sum(_) | State::Rows | State::Count(_) | State::Distinct(_) | State::DistinctMember(_)
+        );
     let scale = now.or(before).map_or(0, |(_, scale)| scale);
     let (now, before) = (now.map(|(now, _)| now), before.map(|(before, _)| before));
     let difference = match (now, before) {
@@ -934,6 +935,16 @@ fn finish(measure: &Measure, rows: &[&Row], length: Option<i128>) -> Value {
         Gives::Integer | Gives::Date => 0,
     };
     let value = match &measure.state {
+        State::Sum(input) | State::Count(input) if measure.rule == Rule::Seen => {
+            let seen = || rows.iter().filter_map(|row| input(&row.numbers).map(|value| (row.day, value)));
+            let last = seen().map(|(day, _)| day).max();
+            let one = |value: i128| if matches!(measure.state, State::Count(_)) { 1 } else { value };
+            last.map(|last| seen().filter(|(day, _)| *day == last).map(|(_, value)| one(value)).sum())
+        }
+        State::Rows if measure.rule == Rule::Seen => {
+            let last = rows.iter().map(|row| row.day).max();
+            last.map(|last| rows.iter().filter(|row| row.day == last).count() as i128)
+        }
         State::Sum(input) if measure.rule == Rule::Average => match (sum(*input), length) {
             // Sums of money by days; a count is a whole number.
             (Some(total), Some(days)) if measure.name == "holdings_average" => quotient(total, 0, days, 0, scale),

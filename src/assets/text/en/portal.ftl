@@ -48,6 +48,7 @@ portal-non-additive = not at all
 portal-time-all = whole period
 portal-time-close = end of period
 portal-time-average-daily = daily average
+portal-time-last-seen = last seen
 
 portal-unit-cny = CNY
 portal-unit-percent = percent

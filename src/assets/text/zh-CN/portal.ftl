@@ -42,6 +42,7 @@ portal-non-additive = 不可加
 portal-time-all = 期间
 portal-time-close = 时点
 portal-time-average-daily = 日均
+portal-time-last-seen = 最近一次
 
 portal-unit-cny = 元
 portal-unit-percent = 百分比

@@ -209,6 +209,7 @@ pub(in crate::server::http) fn time_rule(rule: &TimeRule) -> &'static str {
         TimeRule::All => "all",
         TimeRule::Close => "close",
         TimeRule::AverageDaily { .. } => "average_daily",
+        TimeRule::LastSeen => "last_seen",
     }
 }
 

@@ -218,7 +218,7 @@ fn schemas() -> Value {
             "measures": {"type": "array", "items": {"type": "object", "properties": {
                 "name": text, "label": label, "description": label, "type": text, "unit": optional, "role": optional,
                 "state": {"enum": ["sum", "count", "min", "max", "avg", "ratio", "distinct"]},
-                "time_rule": {"enum": ["all", "close", "average_daily"]},
+                "time_rule": {"enum": ["all", "close", "average_daily", "last_seen"]},
                 "additivity": {"enum": ["additive", "semi_additive", "non_additive"]},
                 "good": {"enum": ["up", "down", "none"]},
                 "aggregate": {"type": ["string", "null"], "description": "The ordinary aggregate that calls it"},
