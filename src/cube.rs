@@ -262,9 +262,8 @@ impl Cubes {
     ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let CompiledJoin { dimension, ragged, .. } = &cube.joins[join];
         let table = self.table_of(&dimension.table)?;
-        let wanted = branches.map(|branches| branches.iter().cloned().chain([SHARED.to_owned()]).collect());
-        let batches = warehouse.read(snapshot, &dimension.table, wanted.as_ref()).await?;
-        match *ragged || table.versions.is_some() && !batches.is_empty() {
+        let batches = warehouse.read(snapshot, &dimension.table, with_shared(branches).as_ref()).await?;
+        match *ragged || !batches.is_empty() {
             true => members::members(dimension, table, &batches, day),
             false => Ok((crate::warehouse::table_schema(table), batches)),
         }
@@ -280,9 +279,19 @@ impl Cubes {
         day: Option<i32>,
     ) -> Result<Contents> {
         let mut contents = Contents::default();
-        for join in Contents::wanted(cube) {
-            let branch = self.table_of(&cube.joins[join].dimension.table)?.partition.branch.as_ref();
-            let (_, batches) = self.members(cube, join, warehouse, snapshot, branches, day).await?;
+        for (join, mut columns) in Contents::wanted(cube) {
+            let CompiledJoin { dimension, ragged, .. } = &cube.joins[join];
+            let table = self.table_of(&dimension.table)?;
+            let branch = table.partition.branch.as_ref();
+            let batches = match *ragged || table.versions.is_some() {
+                true => self.members(cube, join, warehouse, snapshot, branches, day).await?.1,
+                false => {
+                    let further = [&dimension.key].into_iter().chain(branch);
+                    columns.extend(further.map(|column| column.value.clone()));
+                    let branches = with_shared(branches);
+                    warehouse.read_columns(snapshot, &dimension.table, branches.as_ref(), &columns).await?
+                }
+            };
             contents.add(join, cube, branch.map(|branch| branch.value.clone()), &batches)?;
         }
         Ok(contents)
@@ -328,6 +337,11 @@ impl Binding {
         let contents = Some(contents);
         Sources { cube: &self.cube, facts: &self.fact_files, coverage: self.coverage.as_ref(), contents }
     }
+}
+
+/// Some branches, and what is for all.
+fn with_shared(branches: Option<&BTreeSet<String>>) -> Option<BTreeSet<String>> {
+    branches.map(|branches| branches.iter().cloned().chain([SHARED.to_owned()]).collect())
 }
 
 /// The files of some branches, and those for all.

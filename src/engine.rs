@@ -127,11 +127,11 @@ impl Engine {
 
     /// A session that plans one statement, over its own catalogs.
     pub fn session(&self, catalogs: Arc<dyn CatalogProviderList>, default_schema: &str) -> SessionState {
-        let config = self.base.config().clone().with_default_catalog_and_schema(CATALOG, default_schema);
-        let mut session = SessionStateBuilder::new_from_existing(self.base.clone())
-            .with_config(config)
-            .with_catalog_list(catalogs)
-            .build();
+        // A copy: building one anew would register every function again.
+        let mut session = self.base.clone();
+        let catalog = &mut session.config_mut().options_mut().catalog;
+        (catalog.default_catalog, catalog.default_schema) = (CATALOG.to_owned(), default_schema.to_owned());
+        session.register_catalog_list(catalogs);
         session.mark_start_execution(); // what `now()` says throughout the statement
         session
     }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringArray};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -203,6 +203,21 @@ impl Warehouse {
         branches: Option<&BTreeSet<String>>,
     ) -> Result<Vec<RecordBatch>> {
         let files = self.files(snapshot, table).await?;
+        let all = files.schema.fields().iter().map(|field| field.name().clone()).collect();
+        self.read_columns(snapshot, table, branches, &all).await
+    }
+
+    /// As [`Self::read`], of some columns only, in the table's order.
+    pub async fn read_columns(
+        &self,
+        snapshot: &Snapshot,
+        table: &str,
+        branches: Option<&BTreeSet<String>>,
+        columns: &BTreeSet<String>,
+    ) -> Result<Vec<RecordBatch>> {
+        let files = self.files(snapshot, table).await?;
+        let of_file = columns.iter().filter(|column| !files.partition_columns.contains(column));
+        let of_file: Vec<&str> = of_file.map(String::as_str).collect();
         let mut batches = Vec::new();
         for file in &files.files {
             if let (Some(wanted), Some(branch)) = (branches, &file.branch)
@@ -210,8 +225,8 @@ impl Warehouse {
             {
                 continue;
             }
-            for batch in file::read(self.storage.store(), file, None).await? {
-                batches.push(with_partition_columns(&batch, file, &files)?);
+            for batch in file::read(self.storage.store(), file, Some(&of_file)).await? {
+                batches.push(with_partition_columns(&batch, file, &files, columns)?);
             }
         }
         Ok(batches)
@@ -252,9 +267,15 @@ impl Warehouse {
     }
 }
 
-fn with_partition_columns(batch: &RecordBatch, file: &DataFile, table: &TableFiles) -> Result<RecordBatch> {
+fn with_partition_columns(
+    batch: &RecordBatch,
+    file: &DataFile,
+    table: &TableFiles,
+    wanted: &BTreeSet<String>,
+) -> Result<RecordBatch> {
     let rows = batch.num_rows();
-    let columns = table.schema.fields().iter().map(|field| -> Result<ArrayRef> {
+    let fields = || table.schema.fields().iter().filter(|field| wanted.contains(field.name()));
+    let columns = fields().map(|field| -> Result<ArrayRef> {
         if !table.partition_columns.contains(field.name()) {
             return batch.column_by_name(field.name()).cloned().ok_or_else(|| {
                 Error::new(Code::Internal, format!("{} lacks the column `{}`", file.path, field.name()))
@@ -267,7 +288,8 @@ fn with_partition_columns(batch: &RecordBatch, file: &DataFile, table: &TableFil
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::clone(&table.schema), columns, &options)
+    let schema = Schema::new_with_metadata(fields().cloned().collect::<Vec<_>>(), table.schema.metadata().clone());
+    RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
         .map_err(|cause| Error::internal(format!("{} does not fit its table", file.path), cause))
 }
 

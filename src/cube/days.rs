@@ -7,7 +7,7 @@
 
 mod moved;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch};
@@ -151,7 +151,8 @@ async fn business_days(
         .ok_or_else(|| fault("unknown calendar"))?;
     let flag = calendar.business_day.as_ref().ok_or_else(|| fault("the calendar names no `business_day` column"))?;
     let mut days = vec![None; length];
-    for batch in warehouse.read(snapshot, &calendar.table, None).await? {
+    let columns = BTreeSet::from([calendar.day.value.clone(), flag.value.clone()]);
+    for batch in warehouse.read_columns(snapshot, &calendar.table, None, &columns).await? {
         let column = |name: &str, kind: DataType| -> Result<ArrayRef> {
             let array = batch.column_by_name(name).ok_or_else(|| fault("the calendar table lacks a column"))?;
             cast(array, &kind).map_err(|error| Error::internal("cannot read the calendar", error))
@@ -222,6 +223,11 @@ impl Coverage {
             });
         }
         Ok(Maps { first: self.first, maps: made })
+    }
+
+    /// The first day of the period of each covered day.
+    pub(super) fn starts(&self, unit: &str) -> Vec<i32> {
+        starts(self.first, self.until, unit)
     }
 
     /// First to last covered day.

@@ -488,10 +488,10 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
     let first_day = coverage.days().start;
     let day_of = |row: usize| first_day + i32::try_from(row).unwrap_or(0);
     let mut coarse = false;
+    let starts = coverage.starts(unit);
     let mut from = 0;
     while from < inside.len() {
-        let begins = start(day_of(from), unit);
-        let length = (from..inside.len()).take_while(|row| start(day_of(*row), unit) == begins).count();
+        let length = starts[from..].iter().take_while(|start| **start == starts[from]).count();
         let (rows, until) = (from..from + length, from + length - 1);
         let first = from;
         from += length;
@@ -524,7 +524,7 @@ fn periods(ask: &Ask<'_>, rollup: &BoundRollup, timed: Timed, session: &SessionS
     }
 
     let picked: UInt32Array = whole.iter().map(|(first, _)| u32::try_from(*first).ok()).collect();
-    let bucket: Vec<i32> = whole.iter().map(|(first, _)| start(day_of(*first), unit)).collect();
+    let bucket: Vec<i32> = whole.iter().map(|(first, _)| starts[*first]).collect();
     let mut fields = vec![Field::new(rollup::BUCKET, DataType::Date32, false)];
     let mut arrays: Vec<ArrayRef> = vec![Arc::new(Date32Array::from(bucket.clone()))];
     let mut add = |name: String, array: ArrayRef| {

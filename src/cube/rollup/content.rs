@@ -38,9 +38,13 @@ struct Rows {
 type Chains = BTreeMap<String, Vec<(i64, [u8; 32])>>;
 
 impl Contents {
-    /// Joins whose dimension some rollup of the cube reads.
-    pub(in crate::cube) fn wanted(cube: &CompiledCube) -> BTreeSet<usize> {
-        cube.rollups.iter().flat_map(|rollup| rollup.reads.keys().copied()).collect()
+    /// Joins whose dimension some rollup of the cube reads, with the columns that any of them does.
+    pub(in crate::cube) fn wanted(cube: &CompiledCube) -> BTreeMap<usize, BTreeSet<String>> {
+        let mut wanted: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        for (join, columns) in cube.rollups.iter().flat_map(|rollup| &rollup.reads) {
+            wanted.entry(*join).or_default().extend(columns.iter().cloned());
+        }
+        wanted
     }
 
     /// Takes in the rows of a joined dimension.
