@@ -203,10 +203,10 @@ impl Coverage {
         session: &SessionState,
     ) -> Result<Run> {
         let Some(condition) = condition else { return Ok((self.first, self.first - 1)) }; // no day at all
-        // Beyond what the facts cover, so that a whole year is seen as one before it has ended, an open end as open, and two
-        // ranges as two though the facts begin in the gap.
-        let from = moved_start(start(self.first, "year"), -1, Unit::Year);
-        let to = moved_start(start(self.until, "year"), 2, Unit::Year) - 1;
+        // Beyond what the facts cover, so that a whole year is seen as one before it has ended, an open end as open, two ranges
+        // as two though the facts begin in the gap, and one that comes every year as several.
+        let from = moved_start(start(self.first, "year"), -2, Unit::Year);
+        let to = moved_start(start(self.until, "year"), 3, Unit::Year) - 1;
         let values = super::values_between(from, to, levels, &[condition], session)?;
         let inside = truths(&values[0])?;
         let asked = runs(inside.iter().enumerate().filter(|(_, inside)| **inside).map(|(row, _)| from + row as i32));
