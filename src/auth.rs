@@ -19,9 +19,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::catalog::{Catalog, TokenRow, UserRow};
+use crate::catalog::{Catalog, TokenRow, UserRow, operator};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 
@@ -175,7 +176,11 @@ impl Auth {
         let user = self.catalog.user(name).await?.filter(|user| !user.disabled);
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let verdict = attempt.verify(password, stored.clone(), &self.clock).await?;
-        let (Some(user), true) = (user, verdict.matches) else { return Err(wrong_credentials()) };
+        let (Some(user), true) = (user, verdict.matches) else {
+            self.catalog.audit("login_failed", name, json!({"by": "password"})).await?;
+            return Err(wrong_credentials());
+        };
+        self.catalog.audit("login", name, json!({"by": "password"})).await?;
         if let (Some(old), Some(new)) = (stored, verdict.renewed) {
             self.catalog.renew_password_hash(name, &old, &new).await?;
         }
@@ -217,7 +222,9 @@ impl Auth {
             disabled: false,
             created_at: self.clock.now(),
         };
-        self.catalog.insert_user(&row).await
+        self.catalog.insert_user(&row).await?;
+        let detail = json!({"by": operator(), "roles": row.roles, "scope": row.scope});
+        self.catalog.audit("user_created", name, detail).await
     }
 
     /// Gives a login another password, which ends its sessions.
@@ -227,13 +234,17 @@ impl Auth {
         let user = self.user(name).await?;
         let password_hash = Some(self.passwords.hash(password).await?);
         self.catalog.update_user(&UserRow { password_hash, ..user }).await?;
-        self.catalog.delete_sessions_of(name).await
+        self.catalog.delete_sessions_of(name).await?;
+        self.catalog.audit("password_changed", name, json!({"by": operator()})).await
     }
 
     /// Disables a login, which ends its sessions, or enables it again.
     pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<()> {
         let user = self.user(name).await?;
-        self.catalog.update_user(&UserRow { disabled, ..user }).await
+        let before = user.disabled;
+        self.catalog.update_user(&UserRow { disabled, ..user }).await?;
+        let detail = json!({"by": operator(), "disabled": {"before": before, "after": disabled}});
+        self.catalog.audit("user_changed", name, detail).await
     }
 
     /// All logins, by name.
@@ -251,7 +262,7 @@ impl Auth {
     /// Errors: `NO_SUCH_OBJECT`.
     pub async fn revoke_token(&self, id: &str) -> Result<()> {
         match self.catalog.revoke_token(id).await? {
-            true => Ok(()),
+            true => self.catalog.audit("token_revoked", "", json!({"by": operator(), "token": id})).await,
             false => Err(Error::new(Code::NoSuchObject, format!("There is no token `{id}`."))),
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! Several processes may open one catalog (a server and a command line); they are told apart by [`process`].
 
+mod audit;
 mod batches;
 mod leases;
 mod principals;
@@ -30,6 +31,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 
+pub use audit::{AuditEvent, AuditFilter, AuditRow, Link, Verified, verify_audit_file};
 pub use batches::{BatchKey, BatchRow};
 pub use leases::Lease;
 pub use principals::{TokenRow, UserRow};
@@ -42,8 +44,11 @@ pub use snapshots::SnapshotRow;
 const APPLICATION_ID: i64 = 0x4354_4873;
 
 /// Forward only. The position is the schema version (`user_version`), so a step is never changed once it was released: add one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("catalog/migrations/0001_spine.sql"), include_str!("catalog/migrations/0002_statement_cache.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("catalog/migrations/0001_spine.sql"),
+    include_str!("catalog/migrations/0002_statement_cache.sql"),
+    include_str!("catalog/migrations/0003_audit.sql"),
+];
 
 /// How long a connection waits for another process's write before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -95,7 +100,7 @@ impl Catalog {
             .await
             .map_err(failed("opening it for reading"))?;
         let process = process::Process::current();
-        let ledger = queries::Ledger::start(writer.clone(), process.to_text());
+        let ledger = queries::Ledger::start(writer.clone(), process.to_text(), clock.clone());
         let inner = Inner { state: state.to_owned(), clock, writer, readers, process, ledger };
         let catalog = Self { inner: Arc::new(inner) };
         catalog.close_abandoned_queries().await?;
@@ -143,7 +148,8 @@ impl Catalog {
         &self.inner.readers
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time by its clock.
+    pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
@@ -236,6 +242,12 @@ fn optional_time(row: &SqliteRow, column: &str) -> sqlx::Result<Option<Timestamp
 
 fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> sqlx::Result<T> {
     serde_json::from_str(row.try_get(column)?).map_err(decode)
+}
+
+/// Who works on this machine: the operating system's name for the user that this process runs as.
+pub(crate) fn operator() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    format!("{}@host", named.filter(|name| !name.is_empty()).as_deref().unwrap_or("unknown"))
 }
 
 /// Random text of `bytes` bytes from the operating system, in hexadecimal.

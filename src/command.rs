@@ -3,6 +3,7 @@
 //! One file per command. A command reads its arguments, opens an [`App`](crate::app::App) where it needs one, and prints;
 //! what it does stands elsewhere. Exit codes: 0 good, 1 the user's data or definitions are wrong, 2 usage, 3 internal.
 
+mod audit;
 mod check;
 mod demo;
 mod describe;
@@ -64,6 +65,8 @@ enum Command {
     User(user::Arguments),
     /// Tokens: create, list, revoke.
     Token(token::Arguments),
+    /// The audit log: verify, list, export.
+    Audit(audit::Arguments),
 }
 
 /// Where the project and its state are.
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
             Command::Report(arguments) => Box::pin(report::run(&place, arguments)).await,
             Command::User(arguments) => Box::pin(user::run(&place, arguments)).await,
             Command::Token(arguments) => Box::pin(token::run(&place, arguments)).await,
+            Command::Audit(arguments) => Box::pin(audit::run(&place, arguments)).await,
         }
     });
     // A statement that hangs in a blocking call must not keep the process alive.

@@ -40,6 +40,8 @@ pub struct Config {
     pub flight: FlightConfig,
     /// Logins.
     pub auth: AuthConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
     /// Languages offered; the first is the default.
     pub languages: Vec<String>,
     /// Folder with the Noto Sans CJK fonts.
@@ -99,6 +101,13 @@ pub struct FlightConfig {
 pub struct AuthConfig {
     /// Life of a login, hours.
     pub session_hours: u64,
+}
+
+/// The audit log.
+#[derive(Debug, Clone)]
+pub struct AuditConfig {
+    /// How long a record is kept, days; 0 for ever.
+    pub keep_days: u32,
 }
 
 /// The settings of the project in `project`, for a server that writes `state`.
@@ -168,6 +177,7 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         http: HttpConfig { listen: area("http").needed("listen").value },
         flight: FlightConfig { listen: area("flight").needed("listen").value },
         auth: AuthConfig { session_hours: area("auth").number_or("session_hours", 1) },
+        audit: AuditConfig { keep_days: area("audit").number_or("keep_days", 0) },
         languages: fields.texts("languages").into_iter().map(|text| text.value).collect(),
         fonts: fields.text("fonts").map(|text| text.value),
     };

@@ -73,6 +73,8 @@ codes! {
     DetailLimit = "DETAIL_LIMIT", Caller;
     /// The statement's own arithmetic fails on the data: division by zero, a cast, an overflow.
     Evaluation = "EVALUATION", Caller;
+    /// The audit log was changed.
+    Audit = "AUDIT", Data;
     /// A request whose form or parameter is wrong.
     BadRequest = "BAD_REQUEST", Caller;
     /// No, wrong or expired credentials.

@@ -35,7 +35,7 @@ use self::merge::Merger;
 use self::quarantine::{FileCounts, Quarantine};
 use self::sources::SourceFile;
 use self::worker::{Stage, on_thread};
-use crate::catalog::{BatchKey, BatchRow, Catalog};
+use crate::catalog::{BatchKey, BatchRow, Catalog, operator};
 use crate::error::{Code, Error, Result};
 use crate::model::table::{Table, TableKind};
 pub use crate::warehouse::Progress;
@@ -273,6 +273,11 @@ pub async fn load_with(
     let mut outcome = counted(outcome(Disposition::Loaded, record.message.clone()));
     let snapshot = Box::pin(publication.publish(as_of, facts, vec![record])).await?;
     outcome.snapshot = Some(snapshot.id);
+    let detail = json!({
+        "node": node, "batch": number, "content_sha256": content.sha256, "snapshot": snapshot.id,
+        "delivered": outcome.rows_delivered, "loaded": outcome.rows_loaded, "rejected": outcome.rows_rejected,
+    });
+    catalog.audit("load", &operator(), detail).await?;
     outcome.seconds = started.elapsed().as_secs_f64();
     tracing::info!(
         node,

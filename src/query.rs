@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
@@ -31,7 +32,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::cache::Reused;
 use crate::auth::{Principal, Scope};
-use crate::catalog::{Catalog, QueryRow};
+use crate::catalog::{Catalog, QueryRow, operator};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cube::{Binding, Cubes, DetailLimit, Navigation, Refreshed, Route, refresh, rewrite};
@@ -402,8 +403,18 @@ impl Door {
         }
     }
 
-    /// Plans a statement, or takes the plan that an equal one left. No data file is opened.
+    /// Plans a statement, or takes the plan that an equal one left. No data file is opened. One that is refused is recorded.
     pub async fn prepare(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Prepared> {
+        let refused = QueryRow { status: "refused".to_owned(), ..self.record(principal, face, &statement, None) };
+        let prepared = self.prepared(principal, face, statement).await;
+        if let Err(error) = &prepared {
+            let error_code = Some(error.code().as_str().to_owned());
+            self.0.catalog.begin_query(&QueryRow { error_code, ..refused }).await?;
+        }
+        prepared
+    }
+
+    async fn prepared(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Prepared> {
         if principal.has_role("reader") && !principal.has_role("analyst") && face != Face::Report {
             return Err(Error::new(Code::Denied, "this login may open reports, but not run statements of its own"));
         }
@@ -506,22 +517,11 @@ impl Door {
             None => Reused::None,
         };
 
-        let started_at = self.0.clock.now();
         let row = QueryRow {
-            query_id: uuid::Uuid::now_v7().simple().to_string(),
-            principal: inner.principal.name.clone(),
-            face: inner.face.as_str().to_owned(),
-            sql: inner.statement.sql.clone(),
-            started_at,
-            duration_ms: None,
-            rows: None,
-            bytes: None,
-            snapshot_id: Some(inner.snapshot.id),
             rollup: Some(used(&planned.routes).join(", ")).filter(|used| !used.is_empty()),
             reasons: Some(reasons(&planned.routes)).filter(|reasons| !reasons.is_empty()),
             cache: reused.as_str().to_owned(),
-            status: "running".to_owned(),
-            error_code: None,
+            ..self.record(&inner.principal, inner.face, &inner.statement, Some(inner.snapshot.id))
         };
         let query_id = row.query_id.clone();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.0.config.query.deadline_seconds);
@@ -556,6 +556,28 @@ impl Door {
             rows: running.into_stream(),
             provenance,
         })
+    }
+
+    /// The record of a statement that begins now.
+    fn record(&self, principal: &Principal, face: Face, statement: &Statement, snapshot: Option<i64>) -> QueryRow {
+        QueryRow {
+            query_id: uuid::Uuid::now_v7().simple().to_string(),
+            principal: principal.name.clone(),
+            face: face.as_str().to_owned(),
+            sql: statement.sql.clone(),
+            started_at: self.0.clock.now(),
+            duration_ms: None,
+            rows: None,
+            bytes: None,
+            snapshot_id: snapshot.or(statement.snapshot),
+            rollup: None,
+            reasons: None,
+            cache: Reused::None.as_str().to_owned(),
+            status: "running".to_owned(),
+            error_code: None,
+            rights: Some(principal.fingerprint()),
+            parameters: statement.parameters.as_ref().map(parameters_text),
+        }
     }
 
     /// A place among the statements that run.
@@ -781,7 +803,11 @@ impl Door {
         let branches = async |snapshot: &Snapshot| -> Result<BTreeSet<String>> {
             Ok(self.read_branches(snapshot).await?.into_iter().map(|branch| branch.key).collect())
         };
-        refresh(&self.0.cubes, &self.0.engine, &self.0.warehouse, cubes, branches, progress).await
+        let refreshed = refresh(&self.0.cubes, &self.0.engine, &self.0.warehouse, cubes, branches, progress).await?;
+        let built: usize = refreshed.rollups.iter().map(|rollup| rollup.built).sum();
+        let detail = json!({"snapshot": refreshed.snapshot, "cubes": cubes, "partitions": built});
+        self.0.catalog.audit("refresh", &operator(), detail).await?;
+        Ok(refreshed)
     }
 
     /// What a principal may see at a snapshot.
@@ -853,6 +879,18 @@ fn text_column(batch: &RecordBatch, name: &str) -> Result<arrow::array::StringAr
     let text = arrow::compute::cast(column, &DataType::Utf8)
         .map_err(|error| Error::internal("cannot read the organisation", error))?;
     Ok(text.as_any().downcast_ref::<arrow::array::StringArray>().expect("just cast").clone())
+}
+
+/// A row of parameters as JSON, values as text.
+fn parameters_text(row: &RecordBatch) -> String {
+    let options = FormatOptions::default().with_null("");
+    let schema = row.schema();
+    let values = schema.fields().iter().zip(row.columns()).map(|(field, column)| {
+        let given = !column.is_empty() && column.is_valid(0);
+        let text = ArrayFormatter::try_new(column, &options).ok().filter(|_| given);
+        (field.name().clone(), text.map(|text| text.value(0).to_string()).into())
+    });
+    serde_json::Value::Object(values.collect()).to_string()
 }
 
 /// The parameters of a plan: `$1`, `$2` in order, or names without the sign. Unknown types are text.

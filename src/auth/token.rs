@@ -3,10 +3,11 @@
 //! A plain hash is enough here and Argon2 would be waste: there is nothing to guess in 256 random bits.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::{Auth, Principal, principal_of, sha256_hex, wrong_credentials};
-use crate::catalog::{SessionRow, TokenRow, UserRow, random_hex};
+use crate::catalog::{SessionRow, TokenRow, UserRow, operator, random_hex};
 use crate::error::{Code, Error, Result};
 
 /// Days a token lasts at most.
@@ -38,6 +39,8 @@ impl Auth {
             revoked: false,
         };
         self.catalog.insert_token(&row).await?;
+        let detail = json!({"by": operator(), "token": id, "label": label, "expires_at": row.expires_at.to_string()});
+        self.catalog.audit("token_created", &row.user, detail).await?;
         Ok(format!("cth_{id}_{secret}"))
     }
 

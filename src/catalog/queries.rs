@@ -14,8 +14,10 @@ use sqlx::{FromRow, QueryBuilder, Row, Sqlite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::audit::{AuditEvent, Chain};
 use super::process::{Life, Process};
-use super::{Catalog, failed, micros, time};
+use super::{Catalog, failed, is_duplicate, micros, time};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 
 /// Records per commit.
@@ -45,6 +47,10 @@ pub struct QueryRow {
     /// `running`, `ok`, `failed`, `cancelled` or `refused`.
     pub status: String,
     pub error_code: Option<String>,
+    /// Fingerprint of the rights it ran under.
+    pub rights: Option<String>,
+    /// Its parameters, as JSON.
+    pub parameters: Option<String>,
 }
 
 impl FromRow<'_, SqliteRow> for QueryRow {
@@ -64,14 +70,25 @@ impl FromRow<'_, SqliteRow> for QueryRow {
             cache: row.try_get("cache")?,
             status: row.try_get("status")?,
             error_code: row.try_get("error_code")?,
+            rights: row.try_get("rights")?,
+            parameters: row.try_get("parameters")?,
         })
     }
 }
 
-/// A record, and who waits for it; without a record one who waits for all before.
-type Waiting = (Option<QueryRow>, oneshot::Sender<Result<(), Arc<sqlx::Error>>>);
+/// What is to be written.
+#[derive(Debug)]
+enum Record {
+    /// A statement, in its own table and in the audit log.
+    Statement(QueryRow),
+    /// Anything else, in the audit log.
+    Event(AuditEvent),
+}
 
-/// Writes statement records in groups, and counts outcomes for the metrics.
+/// A record, and who waits for it; without a record one who waits for all before.
+type Waiting = (Option<Record>, oneshot::Sender<Result<(), Arc<sqlx::Error>>>);
+
+/// Writes records in groups, and counts outcomes of statements for the metrics.
 #[derive(Debug)]
 pub(super) struct Ledger {
     queue: mpsc::UnboundedSender<Waiting>,
@@ -80,24 +97,25 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn start(writer: SqlitePool, process: String) -> Self {
+    pub(super) fn start(writer: SqlitePool, process: String, clock: Clock) -> Self {
         let (queue, mut waiting) = mpsc::unbounded_channel::<Waiting>();
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
+            let mut chain = Chain::default();
             while waiting.recv_many(&mut group, GROUP).await > 0 {
                 // Nobody waits for the end of a statement: it goes with what is written next.
                 if group.iter().all(|(_, caller)| caller.is_closed()) {
                     let more = waiting.recv_many(&mut group, GROUP);
                     let _ = tokio::time::timeout(LATER, more).await;
                 }
-                let rows: Vec<&QueryRow> = group.iter().filter_map(|(row, _)| row.as_ref()).collect();
-                let done = match rows.is_empty() {
+                let records: Vec<&Record> = group.iter().filter_map(|(record, _)| record.as_ref()).collect();
+                let done = match records.is_empty() {
                     true => Ok(()),
-                    false => write_group(&writer, &process, &rows).await.map_err(Arc::new),
+                    false => write_group(&writer, &process, &mut chain, &records, clock.now()).await.map_err(Arc::new),
                 };
                 if let Err(error) = &done {
-                    tracing::error!(?error, rows = rows.len(), "statements were not recorded");
+                    tracing::error!(?error, records = records.len(), "nothing was recorded");
                 }
                 for (_, caller) in group.drain(..) {
                     let _ = caller.send(done.clone()); // a caller that left needs no answer; its record stands
@@ -108,41 +126,89 @@ impl Ledger {
     }
 
     /// Writes a record, or only waits for those before it.
-    async fn write(&self, row: Option<QueryRow>) -> Result<()> {
+    async fn write(&self, record: Option<Record>) -> Result<()> {
         let (answer, answered) = oneshot::channel();
-        let gone = || Error::internal("The statement record could not be written.", "the ledger has stopped");
-        self.queue.send((row, answer)).map_err(|_| gone())?;
+        let gone = || Error::internal("The audit record could not be written.", "the ledger has stopped");
+        self.queue.send((record, answer)).map_err(|_| gone())?;
         match answered.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(cause)) => Err(Error::internal("The statement record could not be written.", cause)),
+            Ok(Err(cause)) => Err(Error::internal("The audit record could not be written.", cause)),
             Err(_) => Err(gone()),
+        }
+    }
+
+    /// Writes an event. Durable when it returns.
+    pub(super) async fn event(&self, event: AuditEvent) -> Result<()> {
+        self.write(Some(Record::Event(event))).await
+    }
+}
+
+/// Writes a group in one transaction. Another process may have appended to the audit log meanwhile: then once more, after it.
+async fn write_group(
+    writer: &SqlitePool,
+    process: &str,
+    chain: &mut Chain,
+    group: &[&Record],
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let events: Vec<AuditEvent> = group
+        .iter()
+        .map(|record| match record {
+            Record::Statement(row) => AuditEvent::of_statement(row, now),
+            Record::Event(event) => event.clone(),
+        })
+        .collect();
+    let statements = group.iter().filter_map(|record| match record {
+        Record::Statement(row) => Some(row),
+        Record::Event(_) => None,
+    });
+    let statements: Vec<&QueryRow> = statements.collect();
+    let mut again = true;
+    loop {
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut insert = QueryBuilder::<Sqlite>::new("");
+        let end = chain.append(&events, &mut insert, &mut tx).await?;
+        insert_statements(process, &statements, &mut insert);
+        match insert.build().execute(&mut *tx).await {
+            Err(error) if again && is_duplicate(&error) => again = false,
+            Err(error) => return Err(error),
+            Ok(_) => {
+                tx.commit().await?;
+                chain.stands_at(end);
+                return Ok(());
+            }
         }
     }
 }
 
-/// One statement, which is a transaction by itself: a record that begins and ends in a group is written and then completed.
-async fn write_group(writer: &SqlitePool, process: &str, group: &[&QueryRow]) -> sqlx::Result<()> {
-    let mut insert = QueryBuilder::<Sqlite>::new(
+/// A record that begins and ends in a group is written and then completed.
+fn insert_statements(process: &str, group: &[&QueryRow], insert: &mut QueryBuilder<Sqlite>) {
+    if group.is_empty() {
+        return;
+    }
+    insert.push(
         "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
-           snapshot_id, rollup, reasons, cache, status, error_code) ",
+           snapshot_id, rollup, reasons, cache, status, error_code, rights, parameters) ",
     );
     insert.push_values(group, |mut values, row| {
         values
-            .push_bind(&row.query_id)
-            .push_bind(process)
-            .push_bind(&row.principal)
-            .push_bind(&row.face)
-            .push_bind(&row.sql)
+            .push_bind(row.query_id.clone())
+            .push_bind(process.to_owned())
+            .push_bind(row.principal.clone())
+            .push_bind(row.face.clone())
+            .push_bind(row.sql.clone())
             .push_bind(micros(row.started_at))
             .push_bind(row.duration_ms)
             .push_bind(row.rows)
             .push_bind(row.bytes)
             .push_bind(row.snapshot_id)
-            .push_bind(&row.rollup)
-            .push_bind(&row.reasons)
-            .push_bind(&row.cache)
-            .push_bind(&row.status)
-            .push_bind(&row.error_code);
+            .push_bind(row.rollup.clone())
+            .push_bind(row.reasons.clone())
+            .push_bind(row.cache.clone())
+            .push_bind(row.status.clone())
+            .push_bind(row.error_code.clone())
+            .push_bind(row.rights.clone())
+            .push_bind(row.parameters.clone());
     });
     insert.push(
         " ON CONFLICT (query_id) DO UPDATE SET duration_ms = excluded.duration_ms, rows = excluded.rows, \
@@ -150,13 +216,12 @@ async fn write_group(writer: &SqlitePool, process: &str, group: &[&QueryRow]) ->
            reasons = excluded.reasons, cache = excluded.cache, status = excluded.status, \
            error_code = excluded.error_code",
     );
-    insert.build().execute(writer).await.map(drop)
 }
 
 impl Catalog {
     /// Writes the record of a statement that begins (`running`) or was refused before it could. Durable when it returns.
     pub async fn begin_query(&self, row: &QueryRow) -> Result<()> {
-        self.inner.ledger.write(Some(row.clone())).await?;
+        self.inner.ledger.write(Some(Record::Statement(row.clone()))).await?;
         self.count_outcome(&row.status);
         Ok(())
     }
@@ -166,7 +231,7 @@ impl Catalog {
     pub fn end_query(&self, row: QueryRow) {
         self.count_outcome(&row.status);
         let (answer, _) = oneshot::channel();
-        if self.inner.ledger.queue.send((Some(row), answer)).is_err() {
+        if self.inner.ledger.queue.send((Some(Record::Statement(row)), answer)).is_err() {
             tracing::error!("the end of a statement was not recorded: the ledger has stopped");
         }
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{BatchKey, BatchRow, Catalog, NewSnapshot, QueryRow, micros};
+use super::{AuditFilter, BatchKey, BatchRow, Catalog, Link, NewSnapshot, QueryRow, micros, verify_audit_file};
 use crate::clock::Clock;
 use crate::error::Code;
 
@@ -223,6 +223,8 @@ fn statement(id: &str, status: &str) -> QueryRow {
         cache: "none".into(),
         status: status.into(),
         error_code: None,
+        rights: Some("f".repeat(64)),
+        parameters: None,
     }
 }
 
@@ -307,4 +309,172 @@ async fn a_batch_becomes_published_only_with_its_snapshot() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].state.as_str(), rows[0].message.as_str()), ("held", "too many rejects"));
     assert!(catalog.upsert_batch(&BatchRow { state: "unheard of".into(), ..batch(2) }).await.is_err());
+}
+
+// ---- the audit log
+
+/// Runs SQL on the catalog's own connection, as somebody who has the file would.
+async fn tamper(catalog: &Catalog, sql: &'static str) {
+    let changed = sqlx::query(sql).execute(&catalog.inner.writer).await.unwrap().rows_affected();
+    assert!(changed > 0, "{sql}");
+}
+
+async fn refusal(catalog: &Catalog) -> String {
+    let error = catalog.verify_audit(None).await.unwrap_err();
+    assert_eq!(error.code(), Code::Audit);
+    error.message().to_owned()
+}
+
+/// A catalog with statements and events of two processes.
+async fn audited(dir: &TempDir) -> Catalog {
+    let (one, other) = (open(dir).await, open(dir).await);
+    for round in 0..5 {
+        for (catalog, name) in [(&one, "one"), (&other, "other")] {
+            let id = format!("{name}{round}");
+            let begun = statement(&id, "running");
+            let (begun, login) =
+                tokio::join!(catalog.begin_query(&begun), catalog.audit("login", name, json!({"by": "password"})));
+            begun.unwrap();
+            login.unwrap();
+            catalog.end_query(statement(&id, "ok"));
+        }
+    }
+    other.settle().await.unwrap();
+    one.settle().await.unwrap();
+    one
+}
+
+#[tokio::test]
+async fn what_happened_is_one_chain_whoever_writes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = audited(&dir).await;
+    let verified = catalog.verify_audit(None).await.unwrap();
+    assert_eq!((verified.records, verified.last.sequence), (30, 30));
+    let of = |filter: AuditFilter| {
+        let catalog = catalog.clone();
+        async move { catalog.audit_rows(&filter).await.unwrap() }
+    };
+    let logins = of(AuditFilter { action: Some("login".into()), principal: Some("one".into()), ..Default::default() });
+    assert_eq!(logins.await.len(), 5);
+    let newest = of(AuditFilter { limit: Some(2), ..Default::default() }).await;
+    assert_eq!(newest.iter().map(|row| row.sequence).collect::<Vec<_>>(), [30, 29]);
+    assert_eq!(newest[0].hash, verified.last.hash);
+    let later = of(AuditFilter { since: Some(catalog.now() + SignedDuration::from_hours(1)), ..Default::default() });
+    assert_eq!(later.await, []);
+    let begun = of(AuditFilter { action: Some("statement".into()), ..Default::default() }).await;
+    assert_eq!(begun.len(), 10);
+    let detail = &begun[0].event.detail;
+    assert_eq!((&detail["sql"], &detail["face"], &detail["snapshot"]), (&json!("SELECT 1"), &json!("http"), &json!(1)));
+    assert_eq!(detail["rights"], json!("f".repeat(64)));
+    assert_eq!(of(AuditFilter { action: Some("statement_ended".into()), ..Default::default() }).await.len(), 10);
+
+    // A place that was noted stays in the chain however it grows.
+    catalog.audit("login", "one", json!({})).await.unwrap();
+    let noted: Link = verified.last.to_string().parse().unwrap();
+    assert_eq!(catalog.verify_audit(Some(&noted)).await.unwrap().records, 31);
+    for wrong in ["17", "x:y", &format!("3:{}", "g".repeat(64))] {
+        assert_eq!(wrong.parse::<Link>().unwrap_err().code(), Code::BadRequest);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_log_says_where() {
+    let change = "UPDATE audit SET record = replace(record, 'SELECT 1', 'SELECT 2') WHERE action = 'statement'";
+    for (sql, says) in [
+        (change, "was changed, or the one before it"),
+        (
+            "UPDATE audit SET hash = replace(hash, substr(hash, 1, 8), '00000000') WHERE sequence = 7",
+            "record 7 was changed",
+        ),
+        ("DELETE FROM audit WHERE sequence = 5", "record 5 is missing"),
+        ("DELETE FROM audit WHERE sequence BETWEEN 8 AND 10", "records 8 to 10 are missing"),
+        ("DELETE FROM audit WHERE sequence > 27", "records 28 to 30 are missing"),
+        ("DELETE FROM audit", "records 1 to 30 are missing"),
+        ("UPDATE audit SET sequence = 31 - sequence WHERE sequence = 1", "record 1 is missing"),
+        ("UPDATE audit SET sequence = -sequence WHERE sequence IN (1, 2)", "records 1 to 2 are missing"),
+        ("UPDATE audit_chain SET hash = 'x'", "record 30 is not the one that was written last"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = audited(&dir).await;
+        if sql.contains("31 - sequence") {
+            tamper(&catalog, "DELETE FROM audit WHERE sequence = 30").await;
+        }
+        tamper(&catalog, sql).await;
+        let message = refusal(&catalog).await;
+        assert!(message.contains(says), "{sql}: {message}");
+    }
+
+    // Two records in each other's place, each with its own hash.
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = audited(&dir).await;
+    tamper(&catalog, "UPDATE audit SET sequence = 100 WHERE sequence = 3").await;
+    tamper(&catalog, "UPDATE audit SET sequence = 3 WHERE sequence = 4").await;
+    tamper(&catalog, "UPDATE audit SET sequence = 4 WHERE sequence = 100").await;
+    assert!(refusal(&catalog).await.contains("record 3 stands in another's place: it says that it is 4"));
+}
+
+#[tokio::test]
+async fn a_log_that_was_written_anew_does_not_hold_what_was_noted() {
+    let (dir, another) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let noted = audited(&dir).await.verify_audit(None).await.unwrap().last;
+    // As good as a chain can be, and not this one.
+    let forged = audited(&another).await;
+    assert!(forged.verify_audit(None).await.is_ok());
+    let error = forged.verify_audit(Some(&noted)).await.unwrap_err();
+    assert!(error.message().contains("record 30 is not the one that was noted"), "{error}");
+    let beyond = Link { sequence: 40, ..noted };
+    let error = forged.verify_audit(Some(&beyond)).await.unwrap_err();
+    assert!(error.message().contains("records 31 to 40 are missing"), "{error}");
+}
+
+#[tokio::test]
+async fn an_exported_log_can_be_checked_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = audited(&dir).await;
+    let file = dir.path().join("audit.jsonl");
+    let exported = catalog.export_audit(&file).await.unwrap();
+    assert_eq!(verify_audit_file(&file, Some(&exported.last)).unwrap(), exported);
+    assert_eq!(catalog.export_audit(&file).await.unwrap_err().code(), Code::Conflict);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut swapped = lines.clone();
+    swapped.swap(4, 5);
+    let mut without = lines.clone();
+    without.remove(9);
+    for (lines, says) in [
+        (text.replacen("SELECT 1", "SELECT 3", 1).lines().map(str::to_owned).collect::<Vec<_>>(), "was changed"),
+        (swapped.into_iter().map(str::to_owned).collect(), "record 4 is missing"),
+        (without.into_iter().map(str::to_owned).collect(), "record 9 is missing"),
+    ] {
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let error = verify_audit_file(&file, None).unwrap_err();
+        assert!(error.message().contains(says), "{error}");
+    }
+    std::fs::write(&file, "{}\n").unwrap();
+    assert_eq!(verify_audit_file(&file, None).unwrap_err().code(), Code::BadRequest);
+}
+
+#[tokio::test]
+async fn old_records_are_dropped_in_order_and_that_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = audited(&dir).await;
+    let noted = catalog.verify_audit(None).await.unwrap().last;
+    assert_eq!(catalog.drop_audit(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
+    // From the first record that is not older on, nothing goes, whatever the others' own times say.
+    let logins = AuditFilter { action: Some("login".into()), ..Default::default() };
+    let logins = catalog.audit_rows(&logins).await.unwrap();
+    let sixth = &logins[4];
+    let all = catalog.audit_rows(&AuditFilter::default()).await.unwrap();
+    let kept = all.iter().filter(|row| row.event.at >= sixth.event.at).map(|row| row.sequence).min().unwrap();
+    assert_eq!(catalog.drop_audit(sixth.event.at).await.unwrap(), kept - 1);
+    let verified = catalog.verify_audit(Some(&noted)).await.unwrap();
+    assert_eq!((verified.after.sequence, verified.last.sequence), (kept - 1, 31));
+    assert_eq!(catalog.drop_audit(catalog.now() + SignedDuration::from_hours(1)).await.unwrap(), 32 - kept);
+    let verified = catalog.verify_audit(Some(&noted)).await.unwrap();
+    assert_eq!((verified.records, verified.after.sequence, verified.last.sequence), (1, 31, 32));
+    let only = &catalog.audit_rows(&AuditFilter::default()).await.unwrap()[0];
+    assert_eq!(only.event.action, "audit_dropped");
+    assert_eq!(only.event.detail["up_to"], json!(31));
+    catalog.audit("login", "one", json!({})).await.unwrap();
+    assert_eq!(catalog.verify_audit(None).await.unwrap().records, 2);
 }

@@ -1,6 +1,10 @@
 //! `countinghouse serve`
 
+use std::time::Duration;
+
 use clap::Args;
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
 
 use super::{Place, say, say_error};
 use crate::app::App;
@@ -30,6 +34,20 @@ pub(super) async fn serve(app: &App, http: Option<String>, flight: Option<String
     }
     let http = http.unwrap_or_else(|| app.config().http.listen.clone());
     let flight = flight.unwrap_or_else(|| app.config().flight.listen.clone());
+    let keep_days = app.config().audit.keep_days;
+    let catalog = app.services.catalog.clone();
+    // Ends with the server.
+    let mut upkeep = JoinSet::new();
+    upkeep.spawn(async move {
+        let mut days = tokio::time::interval(Duration::from_hours(24));
+        while keep_days > 0 {
+            days.tick().await;
+            let before = catalog.now() - SignedDuration::from_hours(24 * i64::from(keep_days));
+            if let Err(error) = catalog.drop_audit(before).await {
+                tracing::error!(?error, "old audit records were not dropped");
+            }
+        }
+    });
     let bound = server::bind(app.services.clone(), &http, &flight).await?;
     let stop = stop_signal()?;
     say(&format!("ready http=http://{} flight=grpc://{}", bound.http_address, bound.flight_address));

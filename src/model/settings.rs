@@ -23,6 +23,7 @@ pub(crate) static SETTINGS: Shape = Shape {
         may("http", Kind::Map(&HTTP), "Report portal and JSON interface."),
         may("flight", Kind::Map(&FLIGHT), "Arrow Flight SQL."),
         may("auth", Kind::Map(&AUTH), "Logins."),
+        may("audit", Kind::Map(&AUDIT), "The audit log."),
     ],
 };
 
@@ -83,3 +84,13 @@ static FLIGHT: Shape = Shape {
 
 static AUTH: Shape =
     Shape { name: "`auth`", keys: &[may("session_hours", Kind::Integer(1, 720), "Life of a login.").or("12")] };
+
+static AUDIT: Shape = Shape {
+    name: "`audit`",
+    keys: &[may(
+        "keep_days",
+        Kind::Integer(0, 36_500),
+        "How long a record of the audit log is kept, days; 0 for ever. Older ones are dropped when a server starts and daily.",
+    )
+    .or("1100")],
+};

@@ -2,6 +2,7 @@
 //!
 //! A further table is one file and one line of [`SYSTEM_TABLES`].
 
+mod audit;
 mod certificates;
 mod loads;
 mod queries;
@@ -43,6 +44,7 @@ pub(super) trait SystemTable: Sync {
 
 /// All of them.
 pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] = &[
+    &audit::Audit,
     &certificates::Certificates,
     &loads::Loads,
     &queries::Queries,

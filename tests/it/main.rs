@@ -1,6 +1,7 @@
 //! One binary for what needs the whole stack.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod audit;
 mod bank;
 mod cache;
 mod cubes;
