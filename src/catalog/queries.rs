@@ -80,7 +80,7 @@ impl FromRow<'_, SqliteRow> for QueryRow {
 #[derive(Debug)]
 enum Record {
     /// A statement, in its own table and in the audit log.
-    Statement(QueryRow),
+    Statement(Box<QueryRow>),
     /// Anything else, in the audit log.
     Event(AuditEvent),
 }
@@ -159,7 +159,7 @@ async fn write_group(
         })
         .collect();
     let statements = group.iter().filter_map(|record| match record {
-        Record::Statement(row) => Some(row),
+        Record::Statement(row) => Some(row.as_ref()),
         Record::Event(_) => None,
     });
     let statements: Vec<&QueryRow> = statements.collect();
@@ -221,7 +221,7 @@ fn insert_statements(process: &str, group: &[&QueryRow], insert: &mut QueryBuild
 impl Catalog {
     /// Writes the record of a statement that begins (`running`) or was refused before it could. Durable when it returns.
     pub async fn begin_query(&self, row: &QueryRow) -> Result<()> {
-        self.inner.ledger.write(Some(Record::Statement(row.clone()))).await?;
+        self.inner.ledger.write(Some(Record::Statement(Box::new(row.clone())))).await?;
         self.count_outcome(&row.status);
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Catalog {
     pub fn end_query(&self, row: QueryRow) {
         self.count_outcome(&row.status);
         let (answer, _) = oneshot::channel();
-        if self.inner.ledger.queue.send((Some(Record::Statement(row)), answer)).is_err() {
+        if self.inner.ledger.queue.send((Some(Record::Statement(Box::new(row))), answer)).is_err() {
             tracing::error!("the end of a statement was not recorded: the ledger has stopped");
         }
     }

@@ -40,8 +40,11 @@ pub(super) async fn serve(app: &App, http: Option<String>, flight: Option<String
     let mut upkeep = JoinSet::new();
     upkeep.spawn(async move {
         let mut days = tokio::time::interval(Duration::from_hours(24));
-        while keep_days > 0 {
+        loop {
             days.tick().await;
+            if keep_days == 0 {
+                return;
+            }
             let before = catalog.now() - SignedDuration::from_hours(24 * i64::from(keep_days));
             if let Err(error) = catalog.drop_audit(before).await {
                 tracing::error!(?error, "old audit records were not dropped");

@@ -97,6 +97,9 @@ fn key(table: &Table) -> Option<&Located<String>> {
     }
 }
 
+/// A version: branch, natural key, first day, and the day after the last.
+type Range<'a> = (Option<&'a str>, Vec<Option<String>>, i32, i32);
+
 struct Check<'a> {
     warehouse: &'a Warehouse,
     parent: Option<&'a Snapshot>,
@@ -184,7 +187,7 @@ impl Check<'_> {
         let Some(versions) = &table.versions else { return Ok(()) };
         let natural: Vec<&str> = table.natural_key().map(|column| column.as_str()).collect();
         let columns: Vec<&str> = [versions.from.as_str(), versions.to.as_str()].into_iter().chain(natural).collect();
-        let mut ranges: Vec<(Option<&str>, Vec<Option<String>>, i32, i32)> = Vec::new();
+        let mut ranges: Vec<Range<'_>> = Vec::new();
         for (file, batches) in files.iter().zip(self.columns(files, &columns).await?) {
             for batch in batches {
                 let day = |n: usize| batch.column(n).as_primitive_opt::<Date32Type>().map(|days| days.values().clone());
