@@ -431,6 +431,21 @@ fn time_rules_need_a_snapshot() {
         &[],
     );
     check(
+        &[("state: max, of: end_balance", "state: max, of: end_balance, time: last_seen")],
+        &[
+            "cubes/deposits.yaml:22:49: measure `peak`: state `max` is not taken where it was last seen; only `sum` and `count` are",
+        ],
+    );
+    check(
+        &[(
+            "state: sum, time: average_daily, day_sum: balance_day_sum",
+            "state: sum, of: end_balance, time: last_seen, compare: [prior_year, ytd]",
+        )],
+        &[
+            "cubes/deposits.yaml:19:105: measure `balance_daily_average`: `ytd` adds days up, and the measure is taken on one day; compare its `average_daily` instead",
+        ],
+    );
+    check(
         &[
             ("state: max, of: end_balance", "state: max, of: end_balance, time: average_daily, day_sum: account_id"),
             ("of: interest_amount, type", "of: interest_amount, day_sum: end_balance, type"),
