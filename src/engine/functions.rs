@@ -8,6 +8,7 @@ mod measure;
 mod ratio;
 mod seen;
 mod spread;
+mod whole;
 
 use std::sync::Arc;
 

@@ -8,13 +8,15 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue, exec_datafusion_err, internal_err};
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, Expr, GroupsAccumulator, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use roaring::RoaringTreemap;
+
+use super::whole::Whole;
 
 static BUILD: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| aggregate("countinghouse_bitmap_build", Input::Numbers));
 static MERGE: LazyLock<Arc<AggregateUDF>> = LazyLock::new(|| aggregate("countinghouse_bitmap_merge", Input::Sets));
@@ -73,7 +75,7 @@ impl AggregateUDFImpl for Bitmap {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(One(Sets { input: self.input, sets: Vec::new(), bytes: 0 })))
+        Ok(Box::new(Whole(Sets { input: self.input, sets: Vec::new(), bytes: 0 })))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
@@ -177,41 +179,6 @@ impl GroupsAccumulator for Sets {
     }
 }
 
-/// The set of a whole input: group 0 and no other.
-#[derive(Debug)]
-struct One(Sets);
-
-impl One {
-    fn take(&mut self) -> Result<ScalarValue> {
-        if self.0.sets.is_empty() {
-            return Ok(ScalarValue::Binary(None));
-        }
-        ScalarValue::try_from_array(&self.0.emit(EmitTo::All)?, 0)
-    }
-}
-
-impl Accumulator for One {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        GroupsAccumulator::update_batch(&mut self.0, values, &vec![0; values[0].len()], None, 1)
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        GroupsAccumulator::merge_batch(&mut self.0, states, &vec![0; states[0].len()], 1)
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.take()
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.take()?])
-    }
-
-    fn size(&self) -> usize {
-        GroupsAccumulator::size(&self.0)
-    }
-}
-
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Count {
     signature: Signature,
@@ -252,6 +219,8 @@ fn write(set: &RoaringTreemap) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::ScalarValue;
+
     use super::*;
 
     fn sets(input: Input) -> Sets {
@@ -270,16 +239,16 @@ mod tests {
         let counts: Vec<Option<u64>> = cells.iter().map(|cell| cell.map(|cell| read(cell).unwrap().len())).collect();
         assert_eq!(counts, [Some(2), Some(2), None, None]);
 
-        let mut merge = One(sets(Input::Sets));
+        let mut merge = Whole(sets(Input::Sets));
         Accumulator::update_batch(&mut merge, &[Arc::new(cells.clone())]).unwrap();
         let ScalarValue::Binary(Some(all)) = Accumulator::evaluate(&mut merge).unwrap() else { panic!("no set") };
         assert_eq!(read(&all).unwrap().len(), 3, "7, -1 and the greatest number, each once");
-        assert_eq!(One(sets(Input::Sets)).take().unwrap(), ScalarValue::Binary(None));
+        assert_eq!(Whole(sets(Input::Sets)).evaluate().unwrap(), ScalarValue::Binary(None));
     }
 
     #[test]
     fn a_broken_set_is_an_error() {
         let broken: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"no set"]));
-        assert!(Accumulator::update_batch(&mut One(sets(Input::Sets)), &[broken]).is_err());
+        assert!(Accumulator::update_batch(&mut Whole(sets(Input::Sets)), &[broken]).is_err());
     }
 }

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Decimal128Array, Int64Array};
-use arrow::datatypes::{DataType, i256};
+use arrow::datatypes::{DataType, Field, i256};
 use datafusion::common::{Result, ScalarValue, cast::as_decimal128_array, exec_err, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
-/// Precision of the result; the scale is the call's own.
-const PRECISION: u8 = 38;
+/// Precision of a result; the scale is the call's own.
+pub(super) const PRECISION: u8 = 38;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Ratio {
@@ -44,12 +44,8 @@ impl ScalarUDFImpl for Ratio {
         internal_err!("the scale is an argument")
     }
 
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<Arc<arrow::datatypes::Field>> {
-        let Some(Some(ScalarValue::Int64(Some(scale)))) = args.scalar_arguments.get(2) else {
-            return exec_err!("the scale is a whole number");
-        };
-        let Ok(scale @ 0..=18) = i8::try_from(*scale) else { return exec_err!("the scale lies between 0 and 18") };
-        Ok(Arc::new(arrow::datatypes::Field::new(self.name(), DataType::Decimal128(PRECISION, scale), true)))
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<Arc<Field>> {
+        decimal_of_scale(self.name(), &args, 2)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -70,6 +66,15 @@ impl ScalarUDFImpl for Ratio {
         let array: ArrayRef = Arc::new(values.with_precision_and_scale(PRECISION, scale)?);
         Ok(ColumnarValue::Array(array))
     }
+}
+
+/// The field of a result whose scale is the argument at `place`, a literal from 0 to 18.
+pub(super) fn decimal_of_scale(name: &str, args: &ReturnFieldArgs<'_>, place: usize) -> Result<Arc<Field>> {
+    let Some(Some(ScalarValue::Int64(Some(scale)))) = args.scalar_arguments.get(place) else {
+        return exec_err!("the scale is a whole number");
+    };
+    let Ok(scale @ 0..=18) = i8::try_from(*scale) else { return exec_err!("the scale lies between 0 and 18") };
+    Ok(Arc::new(Field::new(name, DataType::Decimal128(PRECISION, scale), true)))
 }
 
 /// The argument as decimals with their scale.

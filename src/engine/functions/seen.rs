@@ -9,17 +9,16 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, i256};
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err, internal_err};
+use datafusion::common::{Result, exec_datafusion_err, internal_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, Expr, GroupsAccumulator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
-use super::ratio::{decimals, half_away};
+use super::ratio::{PRECISION, decimal_of_scale, decimals, half_away};
+use super::whole::Whole;
 
-/// Precision of a value; the scale is the call's own.
-const PRECISION: u8 = 38;
 /// Bytes of a state: the day, the scale, the unscaled sum.
 const BYTES: usize = 4 + 1 + 16;
 
@@ -133,7 +132,7 @@ impl AggregateUDFImpl for Last {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(One(States::default())))
+        Ok(Box::new(Whole(States::default())))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
@@ -206,39 +205,6 @@ impl GroupsAccumulator for States {
     }
 }
 
-/// The state of a whole input: group 0 and no other.
-#[derive(Debug)]
-struct One(States);
-
-impl One {
-    fn take(&mut self) -> ScalarValue {
-        let state = std::mem::take(&mut self.0.0).into_iter().next().flatten();
-        ScalarValue::Binary(state.map(|state| state.write().to_vec()))
-    }
-}
-
-impl Accumulator for One {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.add(&values[0], &vec![0; values[0].len()], None, 1)
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.update_batch(states)
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(self.take())
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![self.take()])
-    }
-
-    fn size(&self) -> usize {
-        GroupsAccumulator::size(&self.0)
-    }
-}
-
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Value {
     signature: Signature,
@@ -258,11 +224,7 @@ impl ScalarUDFImpl for Value {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<Arc<Field>> {
-        let Some(Some(ScalarValue::Int64(Some(scale)))) = args.scalar_arguments.get(1) else {
-            return exec_err!("the scale is a whole number");
-        };
-        let Ok(scale @ 0..=18) = i8::try_from(*scale) else { return exec_err!("the scale lies between 0 and 18") };
-        Ok(Arc::new(Field::new(self.name(), DataType::Decimal128(PRECISION, scale), true)))
+        decimal_of_scale(self.name(), &args, 1)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -288,6 +250,8 @@ fn rescaled(state: State, scale: i8) -> Result<i128> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::ScalarValue;
+
     use super::*;
 
     fn state(day: i32, sum: i128) -> State {
@@ -307,13 +271,13 @@ mod tests {
         assert_eq!(all.0, [Some(state(10, -3)), None, None]);
 
         // In parts, in the other order.
-        let mut parts = One(States::default());
+        let mut parts = Whole(States::default());
         for row in rows[..4].iter().rev() {
             parts.merge_batch(&[states(&[*row])]).unwrap();
         }
-        let last = parts.take();
+        let last = Accumulator::evaluate(&mut parts).unwrap();
         assert_eq!(last, ScalarValue::Binary(Some(state(10, -3).write().to_vec())));
-        assert_eq!(parts.take(), ScalarValue::Binary(None));
+        assert_eq!(Accumulator::evaluate(&mut parts).unwrap(), ScalarValue::Binary(None));
     }
 
     #[test]

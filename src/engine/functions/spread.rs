@@ -9,15 +9,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Decimal128Array};
 use arrow::datatypes::{DataType, Field, i256};
-use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
+use datafusion::common::{Result, exec_err, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
-use super::ratio::{decimals, half_away};
-
-/// Precision of the result; the scale is the call's own.
-const PRECISION: u8 = 38;
+use super::ratio::{PRECISION, decimal_of_scale, decimals, half_away};
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Spread {
@@ -59,11 +56,7 @@ impl ScalarUDFImpl for Spread {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<Arc<Field>> {
-        let Some(Some(ScalarValue::Int64(Some(scale)))) = args.scalar_arguments.get(3) else {
-            return exec_err!("the scale is a whole number");
-        };
-        let Ok(scale @ 0..=18) = i8::try_from(*scale) else { return exec_err!("the scale lies between 0 and 18") };
-        Ok(Arc::new(Field::new(self.name(), DataType::Decimal128(PRECISION, scale), true)))
+        decimal_of_scale(self.name(), &args, 3)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
