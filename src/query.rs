@@ -405,11 +405,15 @@ impl Door {
 
     /// Plans a statement, or takes the plan that an equal one left. No data file is opened. One that is refused is recorded.
     pub async fn prepare(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Prepared> {
-        let refused = QueryRow { status: "refused".to_owned(), ..self.record(principal, face, &statement, None) };
+        let asked = statement.clone();
         let prepared = self.prepared(principal, face, statement).await;
         if let Err(error) = &prepared {
-            let error_code = Some(error.code().as_str().to_owned());
-            self.0.catalog.begin_query(&QueryRow { error_code, ..refused }).await?;
+            let refused = QueryRow {
+                status: "refused".to_owned(),
+                error_code: Some(error.code().as_str().to_owned()),
+                ..self.record(principal, face, &asked, None)
+            };
+            self.0.catalog.begin_query(&refused).await?;
         }
         prepared
     }

@@ -19,6 +19,8 @@ use sqlx::{FromRow, QueryBuilder, Row, Sqlite, Transaction};
 use super::{Catalog, QueryRow, decode, failed};
 use crate::error::{Code, Error, Result};
 
+/// Action of the record that older ones are dropped.
+const DROPPED: &str = "audit_dropped";
 /// Records read at a time.
 const PAGE: i64 = 4096;
 
@@ -294,21 +296,24 @@ impl Catalog {
         }
     }
 
-    /// Drops records older than a time, from the oldest on, and records that it did. Gives how many.
+    /// Drops records older than a time, from the oldest on. Gives how many. That it does is recorded before: a log that begins
+    /// later than the records in it say does not hold.
     pub async fn drop_audit(&self, before: Timestamp) -> Result<i64> {
         let doing = || failed("dropping old audit records");
         self.settle().await?;
-        let mut tx = self.write().await?;
         let last: Option<(i64, String)> = sqlx::query_as(
             "SELECT sequence, hash FROM audit WHERE sequence < \
                (SELECT coalesce(min(sequence), (SELECT sequence + 1 FROM audit_chain)) FROM audit WHERE at >= $1) \
              ORDER BY sequence DESC LIMIT 1",
         )
         .bind(format!("{before:.6}"))
-        .fetch_optional(&mut *tx)
+        .fetch_optional(self.readers())
         .await
         .map_err(doing())?;
         let Some((sequence, hash)) = last else { return Ok(0) };
+        let detail = json!({"up_to": sequence, "older_than": format!("{before:.6}")});
+        self.audit(DROPPED, "server", detail).await?;
+        let mut tx = self.write().await?;
         let dropped = sqlx::query("DELETE FROM audit WHERE sequence <= $1").bind(sequence).execute(&mut *tx).await;
         let dropped = i64::try_from(dropped.map_err(doing())?.rows_affected()).unwrap_or(i64::MAX);
         sqlx::query("UPDATE audit_chain SET dropped = $1, base = $2")
@@ -318,8 +323,6 @@ impl Catalog {
             .await
             .map_err(doing())?;
         tx.commit().await.map_err(doing())?;
-        let detail = json!({"records": dropped, "up_to": sequence, "older_than": format!("{before:.6}")});
-        self.audit("audit_dropped", "server", detail).await?;
         Ok(dropped)
     }
 }
@@ -359,13 +362,16 @@ struct Check<'a> {
     known: Option<&'a Link>,
     /// The known place was passed.
     met: bool,
+    /// Where it begins, while no record said that those before were dropped.
+    unsaid: Option<i64>,
 }
 
 impl<'a> Check<'a> {
     fn after(start: Link, known: Option<&'a Link>) -> Self {
         // What was noted may have been dropped in order since.
         let met = known.is_none_or(|known| known.sequence < start.sequence || *known == start);
-        Self { end: start, records: 0, known, met }
+        let unsaid = Some(start.sequence).filter(|sequence| *sequence > 0);
+        Self { end: start, records: 0, known, met, unsaid }
     }
 
     fn next(&mut self, sequence: i64, record: &str, hash: String) -> Result<()> {
@@ -373,8 +379,8 @@ impl<'a> Check<'a> {
         if sequence > expected {
             return Err(missing(expected, sequence - 1));
         }
-        let said = serde_json::from_str::<Value>(record).ok().and_then(|record| record["sequence"].as_i64());
-        match said {
+        let fields: Value = serde_json::from_str(record).unwrap_or_default();
+        match fields["sequence"].as_i64() {
             Some(said) if said != sequence => {
                 return Err(broken(format!("record {sequence} stands in another's place: it says that it is {said}")));
             }
@@ -385,6 +391,9 @@ impl<'a> Check<'a> {
         }
         self.end = Link { sequence, hash };
         self.records += 1;
+        if fields["action"] == DROPPED && fields["detail"]["up_to"].as_i64() == self.unsaid {
+            self.unsaid = None;
+        }
         if let Some(known) = self.known.filter(|known| known.sequence == sequence) {
             if *known != self.end {
                 return Err(broken(format!(
@@ -397,6 +406,9 @@ impl<'a> Check<'a> {
     }
 
     fn finish(self, after: Link) -> Result<Verified> {
+        if let Some(dropped) = self.unsaid {
+            return Err(missing(1, dropped));
+        }
         match self.known.filter(|_| !self.met) {
             Some(known) => Err(missing(self.end.sequence + 1, known.sequence)),
             None => Ok(Verified { records: self.records, after, last: self.end }),

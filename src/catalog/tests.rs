@@ -477,4 +477,9 @@ async fn old_records_are_dropped_in_order_and_that_is_recorded() {
     assert_eq!(only.event.detail["up_to"], json!(31));
     catalog.audit("login", "one", json!({})).await.unwrap();
     assert_eq!(catalog.verify_audit(None).await.unwrap().records, 2);
+
+    // Who drops more, and says so of the chain's beginning, did not say so in the chain.
+    tamper(&catalog, "UPDATE audit_chain SET dropped = 32, base = (SELECT hash FROM audit WHERE sequence = 32)").await;
+    tamper(&catalog, "DELETE FROM audit WHERE sequence = 32").await;
+    assert!(refusal(&catalog).await.contains("records 1 to 32 are missing"));
 }

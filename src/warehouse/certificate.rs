@@ -104,7 +104,7 @@ struct Check<'a> {
     warehouse: &'a Warehouse,
     parent: Option<&'a Snapshot>,
     changes: &'a BTreeMap<String, TableIntent>,
-    /// Surrogates of dimensions, in order.
+    /// Whole-number keys of dimensions, in order.
     keys: BTreeMap<String, Vec<i64>>,
 }
 
