@@ -21,12 +21,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, TableReference, plan_err};
-use datafusion::datasource::MemTable;
+use datafusion::common::{Column, DFSchema, Result as PlanResult, TableReference, plan_err};
+use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::utils::split_conjunction_owned;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Volatility, cast, lit, when};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, LogicalPlanBuilder, Operator, Volatility, cast, lit, when,
+};
 
 use crate::engine::{Engine, Scans, ratio, seen};
 use crate::error::{Code, Error, Result};
@@ -519,7 +521,17 @@ fn time_unit(level: &str, key: &str) -> &'static str {
 }
 
 fn fact_column(name: &str) -> Expr {
-    Expr::Column(Column::new(Some(FACT), name))
+    Expr::Column(qualified(FACT, name))
+}
+
+/// A column of a relation by its plain name: a text would be parsed as SQL.
+fn qualified(relation: &str, name: impl Into<String>) -> Column {
+    Column::new(Some(TableReference::bare(relation)), name)
+}
+
+/// A relation of a plan over rows that a statement does not name.
+fn relation(name: &str, table: Arc<dyn TableProvider>) -> PlanResult<LogicalPlanBuilder> {
+    LogicalPlanBuilder::scan(TableReference::bare(name), provider_as_source(table), None)
 }
 
 fn role_alias(role: &str) -> String {
@@ -569,7 +581,7 @@ fn compile(
         let prefix = join.role.as_ref().map(|role| format!("{}_", **role)).unwrap_or_default();
         let mut ragged = false;
         let mut add = |name: &str, column: &str, data_type: DataType, label: &Label, class, kind, hidden: bool| {
-            let base = Expr::Column(Column::new(Some(alias.clone()), column));
+            let base = Expr::Column(qualified(&alias, column));
             // The planner takes one name once, qualified or not; where both exist the fact's own column is meant.
             if names.iter().all(|(qualifier, known, ..)| qualifier.is_some() || known != name) {
                 names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));

@@ -118,8 +118,10 @@ impl Engine {
             .with_optimizer_rules(rules::rules())
             .with_runtime_env(Arc::clone(&runtime))
             .build();
-        let mut one = base.clone();
-        one.config_mut().options_mut().execution.target_partitions = 1;
+        let one = SessionStateBuilder::new_from_existing(base.clone())
+            .with_config(base.config().clone().with_target_partitions(1))
+            .with_physical_optimizer_rules(rules::on_one_core())
+            .build();
         let workers = Arc::new(Workers::new(config.target_partitions)?);
         let hot = Arc::new(Hot::new(config.hot_mib << 20));
         Ok(Self { base, one, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers, hot })

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Column, ScalarValue, TableReference};
-use datafusion::datasource::provider_as_source;
+use datafusion::common::{Column, ScalarValue};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_aggregate::expr_fn::{count, count_distinct, max, min, sum};
@@ -21,7 +20,8 @@ use super::days::{self, Feed, Maps, Moved};
 use super::measure::{Component, Days, Fold};
 use super::navigator::{Fit, Supply};
 use super::rewrite::{Chain, internal};
-use super::rollup;
+use super::view::substitute;
+use super::{qualified, relation, rollup};
 use crate::engine::{bitmap_build, bitmap_count, bitmap_merge, seen_last};
 use crate::error::{Code, Error, Result};
 
@@ -266,39 +266,45 @@ impl Ask<'_> {
     /// The part that a rollup's rows give: keys and states in the types of the answer from facts.
     fn stored(&self, fit: &Fit<'_>, table: Arc<dyn TableProvider>, types: &[DataType]) -> Result<LogicalPlan> {
         let binding = &self.chain.binding;
-        let mut plan = LogicalPlanBuilder::scan(rollup::ALIAS, provider_as_source(table), None).map_err(internal)?;
+        let mut plan = relation(rollup::ALIAS, table).map_err(internal)?;
         for index in &fit.joins {
             let (join, provider) = (&binding.cube.joins[*index], &binding.dimensions[*index]);
-            let name = TableReference::bare(join.alias.clone());
-            let right = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(provider)), None)
-                .and_then(LogicalPlanBuilder::build)
-                .map_err(internal)?;
+            let right =
+                relation(&join.alias, Arc::clone(provider)).and_then(LogicalPlanBuilder::build).map_err(internal)?;
             let on = (
-                vec![Column::new(Some(rollup::ALIAS), rollup::key_column(&join.on))],
-                vec![Column::new(Some(join.alias.clone()), join.dimension.key.value.clone())],
+                vec![qualified(rollup::ALIAS, rollup::key_column(&join.on))],
+                vec![qualified(&join.alias, join.dimension.key.value.clone())],
             );
             plan = plan.join(right, JoinType::Left, on, None).map_err(internal)?;
         }
-        if let Some(buckets) = fit.buckets()? {
-            let right = LogicalPlanBuilder::scan(rollup::BUCKETS, provider_as_source(buckets), None)
-                .and_then(LogicalPlanBuilder::build)
-                .map_err(internal)?;
-            let on = (
-                vec![Column::new(Some(rollup::ALIAS), rollup::BUCKET)],
-                vec![Column::new(Some(rollup::BUCKETS), rollup::BUCKET)],
-            );
+        let mut conditions = fit.conditions.clone();
+        let period = fit.one_period()?;
+        if let Some(period) = &period {
+            conditions.push(rollup::bucket().eq(lit(period[rollup::BUCKET].clone())));
+        } else if let Some(buckets) = fit.buckets()? {
+            let right = relation(rollup::BUCKETS, buckets).and_then(LogicalPlanBuilder::build).map_err(internal)?;
+            let on = (vec![qualified(rollup::ALIAS, rollup::BUCKET)], vec![qualified(rollup::BUCKETS, rollup::BUCKET)]);
             plan = plan.join(right, JoinType::Inner, on, None).map_err(internal)?;
         }
-        if let Some(condition) = conjunction(fit.conditions.clone()) {
+        // What is asked of the periods, where there is one: as good as a join with it, and planned sooner.
+        let of_period = |expr: &Expr| match &period {
+            None => Ok(expr.clone()),
+            Some(period) => substitute(expr.clone(), &|column: &Column| {
+                let of_periods = column.relation.as_ref().is_some_and(|of| of.table() == rollup::BUCKETS);
+                of_periods.then(|| lit(period[column.name.as_str()].clone()))
+            })
+            .map_err(internal),
+        };
+        if let Some(condition) = conjunction(conditions.iter().map(of_period).collect::<Result<Vec<_>>>()?) {
             plan = plan.filter(condition).map_err(internal)?;
         }
         let mut outputs = Vec::new();
         for (n, key) in fit.keys.iter().enumerate() {
-            outputs.push(cast(key.clone(), types[n].clone()).alias(key_name(n)));
+            outputs.push(cast(of_period(key)?, types[n].clone()).alias(key_name(n)));
         }
         for (n, supply) in fit.supplies.iter().enumerate() {
             let kind = types[self.keys.len() + n].clone();
-            outputs.push(cast(supply.value().clone(), kind).alias(state_name(n)));
+            outputs.push(cast(of_period(supply.value())?, kind).alias(state_name(n)));
         }
         if outputs.is_empty() {
             outputs.push(lit(1_i64).alias("__rows"));

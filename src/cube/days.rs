@@ -15,7 +15,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::row::{RowConverter, SortField};
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::DFSchema;
 use datafusion::datasource::MemTable;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{ColumnarValue, Expr, utils::conjunction};
@@ -78,7 +78,7 @@ pub(super) struct Map {
 
 /// A column of the map's table.
 pub(super) fn column(name: String) -> Expr {
-    Expr::Column(Column::new(Some(ALIAS), name))
+    Expr::Column(super::qualified(ALIAS, name))
 }
 
 /// Columns of map number `n`: the closing day, a day that counts, its weight, days of the bucket.

@@ -13,10 +13,10 @@ use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::{Column, NullEquality, Result as PlanResult};
-use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, lit};
+use datafusion::common::{NullEquality, Result as PlanResult};
+use datafusion::logical_expr::{Expr, JoinType, lit};
 
+use super::{qualified, relation};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Dimension, HierarchyKind};
 use crate::model::table::{BEGIN, END, Table, Versions};
@@ -94,7 +94,7 @@ pub(super) fn view(
 ) -> PlanResult<Arc<dyn TableProvider>> {
     const ANY: &str = "__version";
     const HELD: &str = "__held";
-    let column = |relation: &str, name: &str| Expr::Column(Column::new(Some(relation), name));
+    let column = |of: &str, name: &str| Expr::Column(qualified(of, name));
     let surrogate = table.surrogate.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
     let schema = provider.schema();
     // Before the first version its first one holds. A row from before the table kept versions has no days.
@@ -103,11 +103,11 @@ pub(super) fn view(
     let own = own_key(table);
     let own = own.iter().copied();
     let any = own.clone().chain([surrogate]).map(|name| column(ANY, name));
-    let any = LogicalPlanBuilder::scan(ANY, provider_as_source(Arc::clone(&provider)), None)?.project(any)?;
-    let held = LogicalPlanBuilder::scan(HELD, provider_as_source(provider), None)?
+    let any = relation(ANY, Arc::clone(&provider))?.project(any)?;
+    let held = relation(HELD, provider)?
         .filter(from.clone().is_null().or(from.lt_eq(date.clone())).and(to.clone().is_null().or(to.gt(date))))?
         .build()?;
-    let on = |relation: &str| own.clone().map(|key| Column::new(Some(relation), key)).collect::<Vec<_>>();
+    let on = |of: &str| own.clone().map(|key| qualified(of, key)).collect::<Vec<_>>();
     let outputs = schema.fields().iter().map(|field| match field.name() == surrogate {
         true => column(ANY, surrogate).alias(surrogate),
         false => column(HELD, field.name()).alias(field.name()),

@@ -6,7 +6,7 @@
 //! level, and what counts is only whether a period of the rollup lies on one side. Days of cut periods come from the facts.
 //! [`choose`] takes the fit that reads the fewest rows. The refusals travel with the answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -15,19 +15,19 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, ScalarValue};
+use datafusion::common::{Result as PlanResult, ScalarValue};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, cast, lit};
 use serde::Serialize;
 
-use super::CompiledCube;
 use super::ask::{Ask, Want, gated};
 use super::days::{self, Coverage, Feed, Moved, start};
 use super::measure::{Component, Days, Fold};
-use super::rewrite::Chain;
+use super::rewrite::{Chain, internal};
 use super::rollup::{self, BoundRollup};
+use super::{CompiledCube, qualified};
 use crate::error::Result;
 use crate::model::cube::History;
 use crate::warehouse::TableFiles;
@@ -164,6 +164,17 @@ impl Fit<'_> {
     /// The table of periods to join, where time matters.
     pub(super) fn buckets(&self) -> Result<Option<Arc<dyn TableProvider>>> {
         self.periods.as_ref().map(|periods| days::memory(periods.fields.clone(), periods.arrays.clone())).transpose()
+    }
+
+    /// The columns of that table where it has one row.
+    pub(super) fn one_period(&self) -> Result<Option<HashMap<&str, ScalarValue>>> {
+        let Some(Periods { fields, arrays, .. }) = &self.periods else { return Ok(None) };
+        if arrays.first().is_none_or(|periods| periods.len() != 1) {
+            return Ok(None);
+        }
+        let values = fields.iter().zip(arrays);
+        let values = values.map(|(field, array)| Ok((field.name().as_str(), ScalarValue::try_from_array(array, 0)?)));
+        values.collect::<PlanResult<_>>().map(Some).map_err(internal)
     }
 
     /// The condition under which fresh partitions' facts are read for days of cut periods; none when no period is cut.
@@ -601,7 +612,7 @@ impl Translation<'_> {
         let mut missing = None;
         let replaced = expr.transform_down(|node| {
             if let Some(key) = self.rollup.compiled.keys.iter().find(|key| key.base == node) {
-                let column = Expr::Column(Column::new(Some(rollup::ALIAS), key.column.clone()));
+                let column = Expr::Column(qualified(rollup::ALIAS, key.column.clone()));
                 return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
             }
             if let Some(level) = self.time_level(&node) {
@@ -658,7 +669,7 @@ fn base(chain: &Chain, expr: &Expr) -> Checked<Expr> {
 }
 
 fn bucket_column(name: String) -> Expr {
-    Expr::Column(Column::new(Some(rollup::BUCKETS), name))
+    Expr::Column(qualified(rollup::BUCKETS, name))
 }
 
 fn close_column(n: usize) -> String {

@@ -19,7 +19,7 @@ use super::measure::Fold;
 use super::navigator::Navigation;
 use super::question::Question;
 use super::view::{Rows, cube_of, substitute};
-use super::{Binding, CompiledMeasure, LEAF, measure};
+use super::{Binding, CompiledMeasure, LEAF, measure, qualified};
 use crate::error::{Code, Error, Result};
 
 /// Rows that a statement without an aggregate may ask a cube for.
@@ -87,11 +87,8 @@ fn chain(plan: &LogicalPlan) -> PlanResult<Option<Chain>> {
     match plan {
         LogicalPlan::TableScan(TableScan { source, projected_schema, filters, fetch: None, .. }) => {
             let Some(binding) = cube_of(source) else { return Ok(None) };
-            let outputs = projected_schema
-                .fields()
-                .iter()
-                .map(|field| Expr::Column(Column::new(Some(LEAF), field.name())))
-                .collect();
+            let outputs =
+                projected_schema.fields().iter().map(|field| Expr::Column(qualified(LEAF, field.name()))).collect();
             let mut chain = Chain { binding, outputs, conditions: Vec::new() };
             chain.conditions =
                 filters.iter().map(|filter| chain.over_leaf(filter, projected_schema)).collect::<PlanResult<_>>()?;

@@ -148,15 +148,15 @@ impl BoundRollup {
 }
 
 pub(super) fn bucket() -> Expr {
-    Expr::Column(Column::new(Some(ALIAS), BUCKET))
+    Expr::Column(super::qualified(ALIAS, BUCKET))
 }
 
 pub(super) fn close() -> Expr {
-    Expr::Column(Column::new(Some(ALIAS), CLOSE))
+    Expr::Column(super::qualified(ALIAS, CLOSE))
 }
 
 pub(super) fn rows() -> Expr {
-    Expr::Column(Column::new(Some(ALIAS), ROWS))
+    Expr::Column(super::qualified(ALIAS, ROWS))
 }
 
 /// The column that keeps a dimension's key.
@@ -171,7 +171,7 @@ impl CompiledRollup {
             return Some(rows());
         }
         let stored = self.states.iter().find(|stored| stored.component == *component)?;
-        Some(Expr::Column(Column::new(Some(ALIAS), stored.column.clone())))
+        Some(Expr::Column(super::qualified(ALIAS, stored.column.clone())))
     }
 
     /// Whether any state depends on which days are closed.

@@ -7,12 +7,11 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result as PlanResult, ScalarValue, TableReference, internal_err};
-use datafusion::datasource::provider_as_source;
+use datafusion::common::{Column, Result as PlanResult, ScalarValue, internal_err};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, lit};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::{Binding, FACT};
+use super::{Binding, FACT, qualified, relation};
 
 /// The leaf that stands for a cube in a plan. [`super::rewrite`] replaces it; it never runs.
 #[derive(Debug)]
@@ -163,26 +162,23 @@ impl Binding {
         for expr in used.chain(cube.filter.iter()) {
             relations(expr, &mut needed)?;
         }
-        let mut plan = LogicalPlanBuilder::scan(FACT, provider_as_source(fact), None)?;
+        let mut plan = relation(FACT, fact)?;
         for ((join, provider), certified) in cube.joins.iter().zip(&self.dimensions).zip(&self.certified) {
             // Only a join that is certified neither loses nor multiplies facts.
             if *certified && !needed.contains(&join.alias) {
                 continue;
             }
-            let name = TableReference::bare(join.alias.clone());
-            let right = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(provider)), None)?.build()?;
+            let right = relation(&join.alias, Arc::clone(provider))?.build()?;
             let on = (
-                vec![Column::new(Some(FACT), join.on.clone())],
-                vec![Column::new(Some(join.alias.clone()), join.dimension.key.value.clone())],
+                vec![qualified(FACT, join.on.clone())],
+                vec![qualified(&join.alias, join.dimension.key.value.clone())],
             );
             plan = plan.join(right, JoinType::Left, on, None)?;
         }
         if let (Some((days, kind)), Some(time)) = (days, &cube.cube.time) {
-            let right = LogicalPlanBuilder::scan(super::days::ALIAS, provider_as_source(days), None)?.build()?;
-            let on = (
-                vec![Column::new(Some(FACT), time.key.value.clone())],
-                vec![Column::new(Some(super::days::ALIAS), super::days::DAY)],
-            );
+            let right = relation(super::days::ALIAS, days)?.build()?;
+            let on =
+                (vec![qualified(FACT, time.key.value.clone())], vec![qualified(super::days::ALIAS, super::days::DAY)]);
             plan = plan.join(right, kind, on, None)?;
         }
         match &cube.filter {

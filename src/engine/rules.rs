@@ -1,4 +1,6 @@
-//! The engine's optimizer, kept from two changes of an answer that the random oracle of the cubes found.
+//! The engine's optimizers: rules held back where they would change an answer, and left out where they gain nothing.
+//!
+//! The random oracle of the cubes found two changes of an answer by the logical rules.
 //!
 //! A condition without columns (`false`, or what became of `NULL < 8`) counts as one on the grouping keys, and is pushed below
 //! the aggregate. Below an aggregate without keys it empties the input, and a row with a count of zero comes out where there is
@@ -9,7 +11,8 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::utils::split_conjunction;
@@ -17,8 +20,13 @@ use datafusion::logical_expr::{Expr, LogicalPlan, lit, when};
 use datafusion::optimizer::optimizer::{ApplyOrder, Optimizer};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// The rules in their order.
 pub(super) fn rules() -> Vec<Rule> {
@@ -28,6 +36,54 @@ pub(super) fn rules() -> Vec<Rule> {
     };
     let first = Arc::new(NullsInLists) as Rule;
     std::iter::once(first).chain(Optimizer::new().rules.into_iter().map(held)).collect()
+}
+
+/// Of the physical rules, those that gain nothing on one core and few rows: what they look for saves work among cores, or
+/// the logical rules have found it. Planning takes longer than running there.
+const IDLE: [&str; 9] = [
+    "aggregate_statistics",
+    "FilterPushdown",
+    "WindowTopN",
+    "LimitedDistinctAggregation",
+    "LimitAggregation",
+    "LimitPushPastWindows",
+    "HashJoinBuffering",
+    "TopKRepartition",
+    "PushdownSort",
+];
+
+/// The physical rules for one core.
+pub(super) fn on_one_core() -> Vec<PhysicalRule> {
+    let held = |rule: PhysicalRule| match rule.name() == EnsureRequirements::new().name() {
+        true => Arc::new(WhereAsked(EnsureRequirements::new())) as PhysicalRule,
+        false => rule,
+    };
+    PhysicalOptimizer::new().rules.into_iter().filter(|rule| !IDLE.contains(&rule.name())).map(held).collect()
+}
+
+/// [`EnsureRequirements`], except for a plan in which one task hands rows to the next and no order is asked for: there is
+/// nothing to ensure, and estimating rows to find that takes longer than any other rule.
+#[derive(Debug)]
+struct WhereAsked(EnsureRequirements);
+
+impl PhysicalOptimizerRule for WhereAsked {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut asked = false;
+        plan.apply(|node| {
+            asked = node.output_partitioning().partition_count() != 1
+                || node.required_input_ordering().iter().any(Option::is_some);
+            Ok(if asked { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        if asked { self.0.optimize(plan, config) } else { Ok(plan) }
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
 }
 
 /// A null of the statement, as whatever type it was taken.
@@ -106,7 +162,14 @@ mod tests {
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::physical_plan::collect;
 
-    use super::rules;
+    use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+
+    use super::{IDLE, on_one_core, rules};
+
+    #[test]
+    fn rules_left_out_are_rules() {
+        assert_eq!(on_one_core().len(), PhysicalOptimizer::new().rules.len() - IDLE.len());
+    }
 
     #[tokio::test]
     async fn what_is_never_true_gives_no_row() {
