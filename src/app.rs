@@ -37,7 +37,10 @@ impl App {
         let catalog = Catalog::open(state, clock.clone()).await?;
         let warehouse = Warehouse::open(&config, catalog.clone(), clock.clone()).await?;
         let door = Door::new(Arc::clone(&config), model, Arc::clone(&warehouse), catalog.clone(), clock.clone())?;
-        let auth = Auth::open(catalog.clone(), clock.clone()).await?.with_session_hours(config.auth.session_hours);
+        let auth = Auth::open(catalog.clone(), clock.clone())
+            .await?
+            .with_session_hours(config.auth.session_hours)
+            .with_roles(config.roles.iter().map(|role| role.name.value.clone()));
         let services = Services { config: Arc::clone(&config), auth, door, reports: Arc::new(reports), catalog, clock };
         Ok(Self { services, warehouse, report_faults })
     }

@@ -25,15 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::catalog::{Catalog, TokenRow, UserRow, operator};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
-
-/// The roles and what they are for.
-pub const ROLES: &[(&str, &str)] = &[
-    ("administrator", "manages logins, sees every statement record; carries no right to data by itself"),
-    ("analyst", "writes SQL, on both faces"),
-    ("reader", "opens reports; no SQL"),
-    ("publisher", "publishes editions"),
-    ("auditor", "reads all statement records"),
-];
+use crate::model::role::BUILT_IN;
 
 /// Over which part of the organisation a principal may look.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,15 +35,40 @@ pub enum Scope {
     HeadOffice,
     /// These branches, by key; never none.
     Branches(BTreeSet<String>),
+    /// Within these branches only what stands under these members of a level that cubes have as a column: a sub-branch, a
+    /// customer manager.
+    Within { branches: BTreeSet<String>, level: String, members: BTreeSet<String> },
+}
+
+impl Scope {
+    /// The branches; none for the whole bank.
+    pub fn branches(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Self::HeadOffice => None,
+            Self::Branches(branches) | Self::Within { branches, .. } => Some(branches),
+        }
+    }
+
+    /// Whether a branch lies in it, whole or in part.
+    pub fn holds(&self, branch: &str) -> bool {
+        self.branches().is_none_or(|own| own.contains(branch))
+    }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HeadOffice => f.write_str("head_office"),
-            Self::Branches(keys) => f.write_str(&keys.iter().map(String::as_str).collect::<Vec<_>>().join(",")),
+            Self::Branches(keys) => f.write_str(&joined(keys, ",")),
+            Self::Within { branches, level, members } => {
+                write!(f, "{}/{level}={}", joined(branches, ","), joined(members, "|"))
+            }
         }
     }
+}
+
+fn joined(words: &BTreeSet<String>, between: &str) -> String {
+    words.iter().map(String::as_str).collect::<Vec<_>>().join(between)
 }
 
 impl From<Scope> for String {
@@ -67,27 +84,41 @@ impl TryFrom<String> for Scope {
     }
 }
 
-/// `head_office`, or branch keys with commas between.
+/// `head_office`, or branch keys with commas between, and after them perhaps members of a level: `north/sub_branch=A|B`.
 impl FromStr for Scope {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         if text == "head_office" {
             return Ok(Self::HeadOffice);
         }
-        let keys: BTreeSet<String> = text.split(',').map(|key| key.trim().to_owned()).collect();
+        let (branches, part) = text.split_once('/').map_or((text, None), |(branches, part)| (branches, Some(part)));
+        let keys: BTreeSet<String> = branches.split(',').map(|key| key.trim().to_owned()).collect();
+        let is_name = |name: &str| {
+            name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
         let is_key = |key: &String| {
-            key.starts_with(|c: char| c.is_ascii_lowercase())
-                && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            is_name(key)
                 && !["head_office", "shared", "warehouse", "system", "evaluation", "information_schema"]
                     .contains(&&**key)
         };
-        match keys.iter().find(|key| !is_key(key)) {
-            None => Ok(Self::Branches(keys)),
-            Some(key) => Err(Error::new(
-                Code::BadRequest,
-                format!("`{key}` is not a scope: write `head_office`, or branch keys with commas, as `north,south`."),
-            )),
+        let wrong = |what: &str| {
+            let message = format!(
+                "`{what}` is not a scope: write `head_office`, or branch keys with commas, as `north,south`, or members of \
+                 a level within them, as `north/sub_branch=Hill Street|Harbour`."
+            );
+            Error::new(Code::BadRequest, message)
+        };
+        if let Some(key) = keys.iter().find(|key| !is_key(key)) {
+            return Err(wrong(key));
         }
+        let Some(part) = part else { return Ok(Self::Branches(keys)) };
+        let (level, members) = part.split_once('=').filter(|(level, _)| is_name(level)).ok_or_else(|| wrong(part))?;
+        let members: BTreeSet<String> = members.split('|').map(|member| member.trim().to_owned()).collect();
+        if members.iter().any(String::is_empty) {
+            return Err(wrong(part));
+        }
+        Ok(Self::Within { branches: keys, level: level.to_owned(), members })
     }
 }
 
@@ -110,11 +141,6 @@ impl Principal {
         sha256_hex(text.as_bytes())
     }
 
-    /// May write SQL, on either face. A `reader` or `publisher` alone opens what others defined.
-    pub fn may_query(&self) -> bool {
-        ["analyst", "administrator", "auditor"].iter().any(|role| self.has_role(role))
-    }
-
     /// Has the role `administrator`.
     pub fn is_administrator(&self) -> bool {
         self.has_role("administrator")
@@ -134,6 +160,8 @@ pub struct Auth {
     secret: secret::Secret,
     passwords: Arc<password::Passwords>,
     session_hours: u64,
+    /// Names of the project's own roles.
+    own_roles: Arc<[String]>,
 }
 
 impl Auth {
@@ -143,7 +171,14 @@ impl Auth {
     pub async fn open(catalog: Catalog, clock: Clock) -> Result<Self> {
         let secret = secret::Secret::load(&catalog).await?;
         let passwords = Arc::new(password::Passwords::new(secret.derive("password pepper"), password::COST)?);
-        Ok(Self { catalog, clock, secret, passwords, session_hours: 12 })
+        Ok(Self { catalog, clock, secret, passwords, session_hours: 12, own_roles: Arc::new([]) })
+    }
+
+    /// Logins may have these roles besides the built-in ones.
+    #[must_use]
+    pub fn with_roles(mut self, own: impl IntoIterator<Item = String>) -> Self {
+        self.own_roles = own.into_iter().collect();
+        self
     }
 
     /// Sessions last this long at most; 12 hours unless stated.
@@ -209,7 +244,7 @@ impl Auth {
         scope: Scope,
     ) -> Result<()> {
         check_name(name)?;
-        check_roles(&roles)?;
+        self.check_roles(&roles)?;
         let password_hash = match password {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
@@ -267,6 +302,17 @@ impl Auth {
         }
     }
 
+    fn check_roles(&self, roles: &BTreeSet<String>) -> Result<()> {
+        let known = || BUILT_IN.iter().map(|(name, _)| *name).chain(self.own_roles.iter().map(String::as_str));
+        match roles.iter().find(|role| !known().any(|known| known == *role)) {
+            None => Ok(()),
+            Some(role) => {
+                let known = known().collect::<Vec<_>>().join(", ");
+                Err(Error::new(Code::BadRequest, format!("There is no role `{role}`; the roles are {known}.")))
+            }
+        }
+    }
+
     async fn user(&self, name: &str) -> Result<UserRow> {
         let missing = || Error::new(Code::NoSuchObject, format!("There is no user `{name}`."));
         self.catalog.user(name).await?.ok_or_else(missing)
@@ -294,17 +340,7 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::new(Code::BadRequest, "A user name has 1 to 64 letters, digits and `.`, `_`, `-`, `@`."))
 }
 
-fn check_roles(roles: &BTreeSet<String>) -> Result<()> {
-    match roles.iter().find(|role| !ROLES.iter().any(|(known, _)| known == role)) {
-        None => Ok(()),
-        Some(role) => {
-            let known = ROLES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-            Err(Error::new(Code::BadRequest, format!("There is no role `{role}`; the roles are {known}.")))
-        }
-    }
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

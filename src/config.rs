@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{self, Model};
+use crate::model::role::{self, Role};
 use crate::model::settings::SETTINGS;
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{self, Table};
-use crate::model::{Diagnostic, Label, schema, yaml};
+use crate::model::{Diagnostic, Label, Located, schema, yaml};
 
 pub use definitions::{check, load_model, load_reports};
 
@@ -35,11 +36,13 @@ pub struct Config {
     /// Limits of statements.
     pub query: QueryConfig,
     /// Report portal and JSON interface.
-    pub http: HttpConfig,
+    pub http: FaceConfig,
     /// Arrow Flight SQL.
-    pub flight: FlightConfig,
+    pub flight: FaceConfig,
     /// Logins.
     pub auth: AuthConfig,
+    /// Roles beside the built-in ones.
+    pub roles: Vec<Role>,
     /// The audit log.
     pub audit: AuditConfig,
     /// Languages offered; the first is the default.
@@ -82,18 +85,39 @@ pub struct QueryConfig {
     pub spill_dir: Option<String>,
 }
 
-/// Report portal and JSON interface.
+/// Where a face listens, and what keeps its connections private.
 #[derive(Debug, Clone)]
-pub struct HttpConfig {
+pub struct FaceConfig {
     /// `host:port`; port 0 takes a free one.
     pub listen: String,
+    /// TLS that ends here.
+    pub tls: Option<TlsConfig>,
+    /// TLS ends at a proxy in front.
+    pub behind_proxy: bool,
 }
 
-/// Arrow Flight SQL.
+impl FaceConfig {
+    /// Whether its clients speak TLS, be it with this server or with a proxy in front.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some() || self.behind_proxy
+    }
+
+    /// The scheme of its URLs.
+    pub fn scheme(&self, plain: &'static str, encrypted: &'static str) -> &'static str {
+        if self.is_encrypted() { encrypted } else { plain }
+    }
+}
+
+/// Files of a face's TLS, and where the settings name them. They are read when the face is bound, because other commands
+/// need not be able to read a key.
 #[derive(Debug, Clone)]
-pub struct FlightConfig {
-    /// `host:port`; port 0 takes a free one.
-    pub listen: String,
+pub struct TlsConfig {
+    /// The certificate, then its intermediates.
+    pub certificate: Located<PathBuf>,
+    /// The certificate's private key.
+    pub key: Located<PathBuf>,
+    /// Who signs the certificates of clients; none asks for no such certificate.
+    pub client_ca: Option<Located<PathBuf>>,
 }
 
 /// Logins.
@@ -174,9 +198,10 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
             target_partitions: query.number_or("target_partitions", 0),
             spill_dir: query.text("spill_dir").map(|text| text.value),
         },
-        http: HttpConfig { listen: area("http").needed("listen").value },
-        flight: FlightConfig { listen: area("flight").needed("listen").value },
+        http: face(area("http"), project),
+        flight: face(area("flight"), project),
         auth: AuthConfig { session_hours: area("auth").number_or("session_hours", 1) },
+        roles: fields.maps("roles").iter().map(role::decode).collect(),
         audit: AuditConfig { keep_days: area("audit").number_or("keep_days", 0) },
         languages: fields.texts("languages").into_iter().map(|text| text.value).collect(),
         fonts: fields.text("fonts").map(|text| text.value),
@@ -189,6 +214,7 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         label => label,
     };
     table::validate(&config.warehouse.tables, &mut faults);
+    role::validate(&config.roles, &mut faults);
     if config.query.total_memory_mib < config.query.memory_mib {
         let place = query.given("memory_mib").or(query.given("total_memory_mib")).unwrap_or(query.place());
         faults.push(Diagnostic::new(place, "`memory_mib` of one statement is more than `total_memory_mib` of all"));
@@ -197,4 +223,17 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         faults.push(Diagnostic::new(place, "`languages` names no language"));
     }
     (Config { name, ..config }, shape::in_order(faults))
+}
+
+fn face(fields: Fields<'_>, project: &Path) -> FaceConfig {
+    let path = |text: Located<String>| text.map(|text| project.join(text));
+    FaceConfig {
+        listen: fields.needed("listen").value,
+        tls: fields.map("tls").map(|tls| TlsConfig {
+            certificate: path(tls.needed("certificate")),
+            key: path(tls.needed("key")),
+            client_ca: tls.text("client_ca").map(path),
+        }),
+        behind_proxy: fields.boolean("behind_proxy"),
+    }
 }

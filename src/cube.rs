@@ -12,6 +12,7 @@ mod navigator;
 mod question;
 mod rewrite;
 mod rollup;
+mod sight;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -46,6 +47,7 @@ use rewrite::internal;
 pub use rewrite::{DetailLimit, rewrite};
 use rollup::{BoundRollup, CompiledRollup, Contents, Sources};
 pub use rollup::{Refreshed, RefreshedRollup, RollupState, refresh};
+pub use sight::Sight;
 pub use view::{CubeTable, detail};
 
 /// Alias of the fact scan in the plans made here.
@@ -56,13 +58,15 @@ const LEAF: &str = "__cube";
 const FINISHED: &str = "__measure";
 
 /// A cube compiled against the warehouse tables: every column resolved, every formula parsed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CompiledCube {
     /// The definition.
     pub cube: Cube,
     /// Levels and attributes, in the order of the view's columns.
     pub members: Vec<Member>,
     measures: Vec<CompiledMeasure>,
+    /// The columns of the detail view: members, then the fact's own columns that no member shows under the same name.
+    details: Vec<(Field, Expr)>,
     joins: Vec<CompiledJoin>,
     fact_table: Table,
     filter: Option<Expr>,
@@ -87,11 +91,13 @@ pub struct Member {
     pub dimension: Option<String>,
     /// Sensitivity class.
     pub sensitivity: Sensitivity,
+    /// Which mask fits.
+    kind: Option<String>,
     data_type: DataType,
     base: Expr,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct CompiledMeasure {
     measure: Measure,
     /// The state's expressions over the fact and its dimensions, in the order of the definition; of a calculated measure
@@ -99,7 +105,7 @@ struct CompiledMeasure {
     inputs: Vec<Expr>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct CompiledJoin {
     alias: String,
     on: String,
@@ -134,6 +140,8 @@ pub struct Binding {
     scans: Scans,
     /// Which versions of members stand; none when no dimension keeps any.
     history: Option<History>,
+    /// Which rows its reader may see.
+    policy: Option<Expr>,
 }
 
 impl Cubes {
@@ -249,6 +257,7 @@ impl Cubes {
             rollups,
             scans,
             history,
+            policy: None,
         })
     }
 
@@ -410,21 +419,10 @@ impl CompiledCube {
         Arc::clone(&self.schema)
     }
 
-    /// Schema of the detail view: members, then the fact's own columns that no member shows under the same name.
-    pub fn detail_schema(&self) -> SchemaRef {
-        let fields = self.detail_columns().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
-        Arc::new(Schema::new(fields))
-    }
-
-    fn detail_columns(&self) -> Vec<(Field, Expr)> {
-        let mut columns: Vec<(Field, Expr)> =
-            self.members.iter().map(|member| (member.field(), member.base.clone())).collect();
-        for field in crate::warehouse::table_schema(&self.fact_table).fields() {
-            if columns.iter().all(|(known, _)| known.name() != field.name()) {
-                columns.push((field.as_ref().clone().with_nullable(true), fact_column(field.name())));
-            }
-        }
-        columns
+    /// Schema of the detail view; none where its reader sees no rows.
+    pub fn detail_schema(&self) -> Option<SchemaRef> {
+        let fields = self.details.iter().map(|(field, _)| field.clone()).collect::<Vec<_>>();
+        (!fields.is_empty()).then(|| Arc::new(Schema::new(fields)))
     }
 
     fn member(&self, name: &str) -> Option<&Member> {
@@ -559,6 +557,7 @@ fn compile(
                 role: "time",
                 dimension: Some(time.calendar.value.clone()),
                 sensitivity: Sensitivity::C1,
+                kind: None,
                 data_type: DataType::Date32,
                 base,
             });
@@ -580,44 +579,46 @@ fn compile(
         let alias = role_alias(role);
         let prefix = join.role.as_ref().map(|role| format!("{}_", **role)).unwrap_or_default();
         let mut ragged = false;
-        let mut add = |name: &str, column: &str, data_type: DataType, label: &Label, class, kind, hidden: bool| {
-            let base = Expr::Column(qualified(&alias, column));
-            // The planner takes one name once, qualified or not; where both exist the fact's own column is meant.
-            if names.iter().all(|(qualifier, known, ..)| qualifier.is_some() || known != name) {
-                names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
-            }
-            // Two hierarchies may share a level.
-            if !hidden && members.iter().all(|member: &Member| member.base != base) {
-                members.push(Member {
-                    name: format!("{prefix}{name}"),
-                    label: label.clone(),
-                    role: kind,
-                    dimension: Some(dimension.name.value.clone()),
-                    sensitivity: class,
-                    data_type,
-                    base,
-                });
-            }
-        };
+        let mut add =
+            |name: &str, column: &str, data_type: DataType, label: &Label, seen: (_, _), role_of, hidden: bool| {
+                let base = Expr::Column(qualified(&alias, column));
+                // The planner takes one name once, qualified or not; where both exist the fact's own column is meant.
+                if names.iter().all(|(qualifier, known, ..)| qualifier.is_some() || known != name) {
+                    names.push((Some(role.value.clone()), name.to_owned(), data_type.clone(), base.clone()));
+                }
+                // Two hierarchies may share a level.
+                if !hidden && members.iter().all(|member: &Member| member.base != base) {
+                    members.push(Member {
+                        name: format!("{prefix}{name}"),
+                        label: label.clone(),
+                        role: role_of,
+                        dimension: Some(dimension.name.value.clone()),
+                        sensitivity: seen.0,
+                        kind: seen.1,
+                        data_type,
+                        base,
+                    });
+                }
+            };
         for hierarchy in &dimension.hierarchies {
             for level in &hierarchy.levels {
                 let Level { name, label, column, sensitivity, .. } = level;
                 match (&hierarchy.kind, column) {
                     (HierarchyKind::Ragged { .. }, _) => {
                         ragged = true;
-                        add(name, &members::column(name), DataType::Utf8, label, *sensitivity, "level", false);
+                        add(name, &members::column(name), DataType::Utf8, label, (*sensitivity, None), "level", false);
                     }
                     (HierarchyKind::Levels, Some(column)) => {
                         let data_type = arrow_type(table.column(column)?.data_type);
-                        add(name, column, data_type, label, *sensitivity, "level", false);
+                        add(name, column, data_type, label, (*sensitivity, None), "level", false);
                     }
                     (HierarchyKind::Levels, None) => return None,
                 }
             }
         }
-        for Attribute { name, label, column, sensitivity, hidden, .. } in &dimension.attributes {
+        for Attribute { name, label, column, sensitivity, kind, hidden } in &dimension.attributes {
             let data_type = arrow_type(table.column(column)?.data_type);
-            add(name, column, data_type, label, *sensitivity, "attribute", *hidden);
+            add(name, column, data_type, label, (*sensitivity, kind.clone()), "attribute", *hidden);
         }
         let looked_up = fact_table.column(&join.on).is_some_and(|column| column.references.is_some());
         joins.push(CompiledJoin {
@@ -628,7 +629,7 @@ fn compile(
             crosses_branches: table.partition.branch.is_some() && !looked_up,
         });
     }
-    for Attribute { name, label, column, sensitivity, hidden, .. } in &cube.attributes {
+    for Attribute { name, label, column, sensitivity, kind, hidden } in &cube.attributes {
         let data_type = arrow_type(fact_table.column(column)?.data_type);
         if !*hidden {
             members.push(Member {
@@ -637,6 +638,7 @@ fn compile(
                 role: "attribute",
                 dimension: None,
                 sensitivity: *sensitivity,
+                kind: kind.clone(),
                 data_type,
                 base: fact_column(column),
             });
@@ -719,6 +721,12 @@ fn compile(
     let fields =
         members.iter().map(Member::field).chain(measures.iter().map(CompiledMeasure::field)).collect::<Vec<_>>();
     let schema = Arc::new(Schema::new(fields));
+    let mut details: Vec<(Field, Expr)> = members.iter().map(|member| (member.field(), member.base.clone())).collect();
+    for field in crate::warehouse::table_schema(&fact_table).fields() {
+        if details.iter().all(|(known, _)| known.name() != field.name()) {
+            details.push((field.as_ref().clone().with_nullable(true), fact_column(field.name())));
+        }
+    }
     let mut rollups = Vec::new();
     for rollup in &cube.rollups {
         let own = rollup.filter.as_ref().map(|text| formulas.parse(text, faults));
@@ -750,6 +758,7 @@ fn compile(
         cube: cube.clone(),
         members,
         measures,
+        details,
         joins,
         fact_table,
         filter,

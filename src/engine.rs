@@ -3,11 +3,13 @@
 //! The engine knows files, memory and cores. Who may see what is decided before a plan reaches it (`query`), what a
 //! question means before that (`cube`).
 
+mod barrier;
 mod functions;
 mod hot;
 mod registry;
 mod rules;
 mod scan;
+mod spill;
 mod star;
 mod workers;
 
@@ -17,9 +19,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableProvider};
-use datafusion::common::Result as PlanResult;
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, Session, TableProvider};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result as PlanResult, internal_datafusion_err};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
@@ -37,6 +39,7 @@ use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
 
 use self::hot::Hot;
+use self::spill::Spill;
 use self::workers::Workers;
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
@@ -45,8 +48,9 @@ use crate::warehouse::TableFiles;
 
 pub use workers::Rows;
 
+pub use barrier::{barrier, is_barrier};
 pub use functions::{
-    bitmap_build, bitmap_count, bitmap_merge, ratio, seen, seen_last, seen_value, standard_deviation, variance,
+    bitmap_build, bitmap_count, bitmap_merge, mask, ratio, seen, seen_last, seen_value, standard_deviation, variance,
 };
 
 /// The catalog's name in SQL.
@@ -69,6 +73,7 @@ pub struct Engine {
     memory_bytes: usize,
     workers: Arc<Workers>,
     hot: Arc<Hot>,
+    _spill: Arc<Spill>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -78,17 +83,15 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// An engine over one warehouse. Spill files go to `spill`, which is made if it is missing and emptied at start:
-    /// nothing in it outlives a statement.
+    /// An engine over one warehouse. What outgrows its memory goes to a folder of its own in `spill`.
     pub fn new(config: &QueryConfig, storage: &Storage, spill: &Path) -> Result<Self> {
-        let _ = std::fs::remove_dir_all(spill);
-        std::fs::create_dir_all(spill)
-            .map_err(|error| Error::internal(format!("cannot make the spill folder `{}`", spill.display()), error))?;
+        let spill = Arc::new(Spill::open(spill)?);
         let store: Arc<dyn object_store::ObjectStore> = Arc::new(registry::ReadOnly::new(storage.store()));
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(registry::Closed::new(WAREHOUSE_URL, Arc::clone(&store))))
             .with_disk_manager_builder(
-                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill.to_path_buf()])),
+                DiskManagerBuilder::default()
+                    .with_mode(DiskManagerMode::Directories(vec![spill.folder().to_path_buf()])),
             )
             .with_metadata_cache_limit(256 << 20)
             .build_arc()
@@ -124,7 +127,16 @@ impl Engine {
             .build();
         let workers = Arc::new(Workers::new(config.target_partitions)?);
         let hot = Arc::new(Hot::new(config.hot_mib << 20));
-        Ok(Self { base, one, runtime, store, memory_bytes: (config.memory_mib as usize) << 20, workers, hot })
+        Ok(Self {
+            base,
+            one,
+            runtime,
+            store,
+            memory_bytes: (config.memory_mib as usize) << 20,
+            workers,
+            hot,
+            _spill: spill,
+        })
     }
 
     /// A session that plans one statement, over its own catalogs.
@@ -190,6 +202,15 @@ impl Engine {
     }
 }
 
+/// What runs of a plan that becomes a part of another, not optimised yet: that is done once, with the other, since operators
+/// that have been told of each other cannot be moved any more.
+pub async fn part(session: &dyn Session, plan: &LogicalPlan) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    let state = session.as_any().downcast_ref::<SessionState>();
+    let state = state.ok_or_else(|| internal_datafusion_err!("a session of another kind"))?.clone();
+    let state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(Vec::new()).build();
+    state.create_physical_plan(plan).await
+}
+
 /// Whether a plan can be started more than once, and at the same time: what runs tell each other through it must be
 /// nothing. A sorted limit tells its scan the best rows so far, a scalar subquery its value to what waits for it, and a scan
 /// of files gathers measurements of every run.
@@ -229,6 +250,7 @@ fn builder() -> SessionStateBuilder {
         .with_scalar_functions(functions::scalar())
         .with_aggregate_functions(functions::aggregate())
         .with_window_functions(functions::window())
+        .with_query_planner(Arc::new(barrier::Planner))
 }
 
 /// A session that reads formulas of definition files and can reach no data.

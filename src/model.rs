@@ -9,6 +9,7 @@ pub mod cube;
 pub mod diagnostic;
 pub mod feed;
 pub mod report;
+pub mod role;
 pub mod schema;
 pub(crate) mod settings;
 pub(crate) mod shape;

@@ -9,6 +9,7 @@ mod cache;
 mod explain;
 mod gate;
 mod lint;
+mod rights;
 mod rows;
 mod schema;
 mod system;
@@ -31,7 +32,8 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::cache::Reused;
-use crate::auth::{Principal, Scope};
+use self::rights::Rights;
+use crate::auth::{Principal, sha256_hex};
 use crate::catalog::{Catalog, QueryRow, operator};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -174,7 +176,7 @@ pub struct Completeness {
 impl Completeness {
     /// What a principal may know of it: a branch its own close only.
     pub fn seen_by(mut self, principal: &Principal) -> Self {
-        if let Scope::Branches(own) = &principal.scope {
+        if let Some(own) = principal.scope.branches() {
             self.open.retain(|branch| own.contains(branch));
             self.of = own.len();
             self.closed = own.len() - self.open.len();
@@ -368,8 +370,8 @@ impl Door {
         clock: Clock,
     ) -> Result<Self> {
         let spill = match &config.query.spill_dir {
-            Some(folder) => std::path::PathBuf::from(folder).join(format!("spill-{}", std::process::id())),
-            None => config.state.join(format!("spill-{}", std::process::id())),
+            Some(folder) => std::path::PathBuf::from(folder),
+            None => config.state.clone(),
         };
         let engine = Engine::new(&config.query, warehouse.storage(), &spill)?;
         let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &formula_session())?);
@@ -397,9 +399,9 @@ impl Door {
 
     /// The schema that a principal's names are looked up in first: head office, or its first branch.
     pub fn default_schema(&self, principal: &Principal) -> String {
-        match &principal.scope {
-            Scope::HeadOffice => HEAD_OFFICE.to_owned(),
-            Scope::Branches(branches) => branches.first().cloned().unwrap_or_default(),
+        match principal.scope.branches() {
+            None => HEAD_OFFICE.to_owned(),
+            Some(branches) => branches.first().cloned().unwrap_or_default(),
         }
     }
 
@@ -419,7 +421,8 @@ impl Door {
     }
 
     async fn prepared(&self, principal: &Principal, face: Face, statement: Statement) -> Result<Prepared> {
-        if principal.has_role("reader") && !principal.has_role("analyst") && face != Face::Report {
+        let rights = Arc::new(self.rights(principal, face));
+        if !rights.asks {
             return Err(Error::new(Code::Denied, "this login may open reports, but not run statements of its own"));
         }
         let snapshot = match statement.snapshot {
@@ -430,13 +433,13 @@ impl Door {
             Some(schema) => schema.clone(),
             None => self.default_schema(principal),
         };
-        let key = Arc::new(cache::Key::new(principal, snapshot.id, &default_schema, &statement)?);
+        let key = Arc::new(cache::Key::new(&rights, snapshot.id, &default_schema, &statement)?);
         let kept = self.0.kept.plan(&key);
         let plan_reused = kept.is_some();
         let planned = match kept {
             Some(planned) => planned,
             None => {
-                let planned = Arc::new(self.plan(principal, &snapshot, &default_schema, &statement).await?);
+                let planned = Arc::new(self.plan(principal, &rights, &snapshot, &default_schema, &statement).await?);
                 if planned.lasting {
                     self.0.kept.keep_plan(&key, &planned);
                 }
@@ -459,6 +462,7 @@ impl Door {
     async fn plan(
         &self,
         principal: &Principal,
+        rights: &Arc<Rights>,
         snapshot: &Arc<Snapshot>,
         default_schema: &str,
         statement: &Statement,
@@ -469,13 +473,16 @@ impl Door {
         {
             return Err(Error::new(Code::NoSuchObject, format!("there is no rollup `{name}`")));
         }
-        let catalogs = self.catalogs(principal, snapshot, statement.history).await?;
+        let catalogs = self.catalogs(principal, rights, snapshot, statement.history).await?;
         let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema);
         let unbound =
             session.statement_to_plan(parsed).await.map_err(|error| gate::planning_error(error, &statement.sql))?;
         gate::check_plan(&unbound)?;
         let parameters = parameter_schema(&unbound)?;
-        let limit = DetailLimit(usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX));
+        let limit = DetailLimit(match rights.sight.details {
+            true => usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX),
+            false => 0,
+        });
         let bound = match (&statement.parameters, parameters.fields().is_empty()) {
             (_, true) => Some(unbound.clone()),
             (Some(values), false) => Some(bind(&unbound, values)?),
@@ -579,7 +586,7 @@ impl Door {
             cache: Reused::None.as_str().to_owned(),
             status: "running".to_owned(),
             error_code: None,
-            rights: Some(principal.fingerprint()),
+            rights: Some(sha256_hex(self.rights(principal, face).fingerprint.as_bytes())),
             parameters: statement.parameters.as_ref().map(parameters_text),
         }
     }
@@ -664,7 +671,7 @@ impl Door {
             Some(snapshot) => self.branches(&snapshot).await?,
             None => Arc::default(),
         };
-        Ok(schema::tables(self, principal, &branches))
+        Ok(schema::tables(self, principal, &self.rights(principal, Face::Http), &branches))
     }
 
     /// The newest snapshot, or the error that nothing has been loaded.
@@ -697,7 +704,7 @@ impl Door {
     pub async fn branches_of(&self, principal: &Principal) -> Result<Vec<Branch>> {
         let snapshot = self.newest().await?;
         let all = self.branches(&snapshot).await?;
-        Ok(all.iter().filter(|branch| may_see(principal, &branch.key)).cloned().collect())
+        Ok(all.iter().filter(|branch| principal.scope.holds(&branch.key)).cloned().collect())
     }
 
     async fn branches(&self, snapshot: &Snapshot) -> Result<Arc<Vec<Branch>>> {
@@ -818,11 +825,12 @@ impl Door {
     async fn catalogs(
         &self,
         principal: &Principal,
+        rights: &Arc<Rights>,
         snapshot: &Arc<Snapshot>,
         history: Option<History>,
     ) -> Result<schema::Catalogs> {
         let branches = self.branches(snapshot).await?;
-        Ok(schema::Catalogs::new(self, principal, Arc::clone(snapshot), history, branches))
+        Ok(schema::Catalogs::new(self, principal, Arc::clone(rights), Arc::clone(snapshot), history, branches))
     }
 
     /// A cube's data at a snapshot, kept between statements.
@@ -866,14 +874,6 @@ fn reasons(routes: &[Route]) -> String {
     let reasons: BTreeSet<String> =
         reasons.map(|reason| format!("{} {} {}", reason.rollup, reason.check, reason.code)).collect();
     reasons.into_iter().collect::<Vec<_>>().join("; ")
-}
-
-/// Whether the principal's scope holds a branch.
-fn may_see(principal: &Principal, branch: &str) -> bool {
-    match &principal.scope {
-        Scope::HeadOffice => true,
-        Scope::Branches(own) => own.contains(branch),
-    }
 }
 
 fn text_column(batch: &RecordBatch, name: &str) -> Result<arrow::array::StringArray> {

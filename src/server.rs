@@ -5,20 +5,23 @@
 
 pub mod flight;
 pub mod http;
+mod tls;
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::tls::{Listener, Tls};
 use crate::auth::Auth;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::config::{Config, FaceConfig};
+use crate::error::{Code, Error, Result};
 use crate::model::report::Report;
 use crate::query::Door;
 
@@ -40,32 +43,45 @@ pub struct Services {
 #[derive(Debug)]
 pub struct Bound {
     services: Services,
-    http: TcpListener,
-    flight: TcpListener,
+    http: Listener,
+    flight: Listener,
     /// Where the portal and the JSON interface answer.
     pub http_address: SocketAddr,
     /// Where Flight SQL answers.
     pub flight_address: SocketAddr,
 }
 
-/// Binds both listeners; port 0 takes a free one.
+/// Binds both listeners; port 0 takes a free one. What keeps their connections private stands in the settings.
 ///
-/// Errors: `INTERNAL` naming the address that cannot be had.
+/// Errors: `DEFINITION` for a file of TLS that cannot be used, and for an address beyond this host without TLS; `INTERNAL`
+/// naming the address that cannot be had.
 pub async fn bind(services: Services, http: &str, flight: &str) -> Result<Bound> {
-    let (http, http_address) = listen("http", http).await?;
-    let (flight, flight_address) = listen("flight", flight).await?;
+    let config = &services.config;
+    let (http, http_address) = listen("http", http, &config.http, http::PROTOCOL).await?;
+    let (flight, flight_address) = listen("flight", flight, &config.flight, flight::PROTOCOL).await?;
     Ok(Bound { services, http, flight, http_address, flight_address })
 }
 
-async fn listen(face: &str, address: &str) -> Result<(TcpListener, SocketAddr)> {
+async fn listen(
+    face: &str,
+    address: &str,
+    config: &FaceConfig,
+    protocol: &'static str,
+) -> Result<(Listener, SocketAddr)> {
     let refused = |cause| Error::internal(format!("The {face} face cannot listen on `{address}`."), cause);
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    if !bound.ip().is_loopback() {
-        // Not refused: in a container the published port is the boundary, and a proxy in front of it speaks TLS.
-        tracing::warn!(%bound, "the {face} face has no TLS and listens beyond this host: put a TLS proxy in front of it");
+    let tls = config.tls.as_ref().map(|files| Tls::open(files, protocol)).transpose()?;
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host(address).await.map_err(refused)?.collect();
+    let is_local = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    if !is_local && !config.is_encrypted() {
+        let advice = format!(
+            "The {face} face has no TLS, so it does not listen on `{address}`, beyond this host: name a certificate and its key \
+             under `{face}.tls`, or set `{face}.behind_proxy: true` where a proxy in front speaks TLS."
+        );
+        return Err(Error::new(Code::Definition, advice));
     }
-    Ok((listener, bound))
+    let tcp = TcpListener::bind(addresses.as_slice()).await.map_err(refused)?;
+    let bound = tcp.local_addr().map_err(refused)?;
+    Ok((Listener::new(tcp, tls), bound))
 }
 
 impl Bound {
@@ -77,18 +93,10 @@ impl Bound {
         let Self { services, http, flight, flight_address, .. } = self;
         let catalog = services.catalog.clone();
         let draining = CancellationToken::new();
-        let router = http::router(http::Setup {
-            services: services.clone(),
-            flight: flight_address,
-            draining: draining.clone(),
-        });
-        let http_face =
-            axum::serve(http, router).with_graceful_shutdown(draining.clone().cancelled_owned()).into_future();
+        let setup = http::Setup { services: services.clone(), flight: flight_address, draining: draining.clone() };
+        let http_face = http::serve(setup, http);
         let flight_face = flight::serve(services, flight, draining.clone().cancelled_owned());
-        let faces = async {
-            let http_face = async { http_face.await.map_err(|e| Error::internal("The HTTP face stopped.", e)) };
-            tokio::try_join!(http_face, flight_face).map(|_| ())
-        };
+        let faces = async { tokio::try_join!(http_face.map(Ok), flight_face).map(|_| ()) };
         tokio::pin!(faces);
         tokio::select! {
             ended = &mut faces => return ended,

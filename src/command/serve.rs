@@ -53,7 +53,11 @@ pub(super) async fn serve(app: &App, http: Option<String>, flight: Option<String
     });
     let bound = server::bind(app.services.clone(), &http, &flight).await?;
     let stop = stop_signal()?;
-    say(&format!("ready http=http://{} flight=grpc://{}", bound.http_address, bound.flight_address));
+    // What this server itself speaks: a proxy's addresses are not known here.
+    let config = app.config();
+    let http = if config.http.tls.is_some() { "https" } else { "http" };
+    let flight = if config.flight.tls.is_some() { "grpc+tls" } else { "grpc" };
+    say(&format!("ready http={http}://{} flight={flight}://{}", bound.http_address, bound.flight_address));
     bound.serve(stop).await
 }
 

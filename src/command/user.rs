@@ -22,12 +22,15 @@ enum What {
     Add {
         /// Login name.
         name: String,
-        /// Roles: administrator, analyst, reader, publisher, auditor.
+        /// Roles: administrator, analyst, reader, publisher, auditor, and those that the project declares.
         #[arg(long = "role", required = true, value_name = "ROLE")]
         roles: Vec<String>,
         /// Branches that the user sees; the whole bank when none is named.
         #[arg(long = "branch", value_name = "KEY")]
         branches: Vec<String>,
+        /// Within those branches only what stands under these members of a level, as `sub_branch=Hill Street|Harbour`.
+        #[arg(long, value_name = "LEVEL=MEMBER", requires = "branches")]
+        within: Option<String>,
     },
     /// All users with their roles and scope.
     List,
@@ -47,16 +50,17 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
     let auth = &app.services.auth;
     match arguments.what {
-        What::Add { name, roles, branches } => {
+        What::Add { name, roles, branches, within } => {
             let mut line = String::new();
             std::io::stdin()
                 .read_line(&mut line)
                 .map_err(|error| Error::internal("cannot read the password", error))?;
             let password = line.trim_end_matches(['\r', '\n']);
             let password = (!password.is_empty()).then(|| password.to_owned());
-            let scope = match branches.is_empty() {
-                true => Scope::HeadOffice,
-                false => Scope::Branches(branches.into_iter().collect()),
+            let scope = match (branches.is_empty(), within) {
+                (true, _) => Scope::HeadOffice,
+                (false, None) => Scope::Branches(branches.into_iter().collect()),
+                (false, Some(within)) => format!("{}/{within}", branches.join(",")).parse()?,
             };
             auth.create_user(&name, password, roles.into_iter().collect::<BTreeSet<_>>(), scope).await?;
             say(&format!("added {name}"));

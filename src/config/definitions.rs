@@ -6,7 +6,7 @@ use super::{Config, FILE, read};
 use crate::error::{Error, Result};
 use crate::model::cube::{self, Model};
 use crate::model::report::{self, Report};
-use crate::model::{Diagnostic, Place, feed};
+use crate::model::{Diagnostic, Place, feed, role};
 
 /// The cubes, dimensions and calendars of `cubes/*.yaml`.
 ///
@@ -82,6 +82,7 @@ fn read_model(config: &Config, faults: &mut Vec<Diagnostic>) -> Model {
     }
     let (model, found) = cube::parse(&files, &config.warehouse.tables);
     faults.extend(found);
+    role::validate_cubes(&config.roles, &model, faults);
     model
 }
 

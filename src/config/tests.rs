@@ -97,6 +97,7 @@ fn a_whole_project_loads() {
     assert_eq!((config.query.concurrent, config.query.deadline_seconds, config.query.memory_mib), (4, 60, 512));
     assert_eq!(config.http.listen, "127.0.0.1:8080");
     assert_eq!(config.flight.listen, "127.0.0.1:50051");
+    assert!(!config.http.is_encrypted() && !config.flight.is_encrypted());
     assert_eq!(config.auth.session_hours, 12);
     assert_eq!(config.languages, ["zh-CN", "en"]);
     let model = load_model(&config).unwrap();
@@ -120,6 +121,25 @@ fn a_folder_without_settings_is_not_a_project() {
     let folder = project(&[]);
     let error = load(folder.path(), Path::new("/state")).unwrap_err();
     assert!(error.message().ends_with("there is no such file; is this the folder of a project?"), "{error}");
+}
+
+#[test]
+fn files_of_tls_are_found_from_the_folder_of_the_project() {
+    let folder = project(&[(
+        "countinghouse.yaml",
+        "http: {tls: {certificate: tls/chain.pem, key: /etc/key.pem, client_ca: ca.pem}}\nflight: {behind_proxy: true}\n",
+    )]);
+    let config = load(folder.path(), Path::new("/state")).unwrap();
+    assert!(config.http.is_encrypted() && config.flight.is_encrypted());
+    let tls = config.http.tls.unwrap();
+    assert_eq!(*tls.certificate, folder.path().join("tls/chain.pem"));
+    assert_eq!(tls.certificate.place.to_string(), "countinghouse.yaml:1:27");
+    assert_eq!(*tls.key, Path::new("/etc/key.pem"));
+    assert_eq!(*tls.client_ca.unwrap(), folder.path().join("ca.pem"));
+
+    let folder = project(&[("countinghouse.yaml", "flight: {tls: {certificate: chain.pem}}\n")]);
+    let error = load(folder.path(), Path::new("/state")).unwrap_err();
+    assert_eq!(error.message(), "countinghouse.yaml:1:15: `tls` needs the key `key`");
 }
 
 #[test]
@@ -188,4 +208,32 @@ fn describe_lists_every_key_with_its_default() {
     );
     assert!(text.contains("warehouse.tables[].columns[].type  (text, integer, money,"), "{text}");
     assert!(text.contains("http.listen  (host:port, default 127.0.0.1:8080)"), "{text}");
+}
+
+#[test]
+fn roles_are_read_and_their_faults_located() {
+    let roles = "\
+roles:
+  - {name: clerk, sql: true, cubes: [sales], columns: {name: mask, other: deny}}
+  - {name: analyst}
+  - {name: clerk}
+  - {name: boss, cubes: [nothing], columns: {name: hidden}}
+";
+    let folder = good();
+    fs::write(folder.path().join("countinghouse.yaml"), format!("{SETTINGS}{roles}")).unwrap();
+    let line = SETTINGS.lines().count();
+    let found = faults(folder.path());
+    for (at, message) in [
+        (line + 3, "`analyst` is a built-in role; choose another name"),
+        (line + 4, "role `clerk` is declared twice"),
+        (line + 5, "there is no cube `nothing`"),
+        (line + 5, "`name` must be one of `deny`, `mask`, `clear`, not `hidden`"),
+    ] {
+        let place = format!("countinghouse.yaml:{at}:");
+        assert!(
+            found.iter().any(|fault| fault.starts_with(&place) && fault.contains(message)),
+            "{message}: {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
 }

@@ -20,6 +20,7 @@ use super::days::{self, Feed, Maps, Moved};
 use super::measure::{Component, Days, Fold};
 use super::navigator::{Fit, Supply};
 use super::rewrite::{Chain, internal};
+use super::sight::guarded;
 use super::view::substitute;
 use super::{qualified, relation, rollup};
 use crate::engine::{bitmap_build, bitmap_count, bitmap_merge, seen_last};
@@ -155,9 +156,7 @@ impl Ask<'_> {
         };
         let used = conditions.iter().chain(&group).chain(&aggregates);
         let mut plan = chain.binding.source(fact, used, days).map_err(internal)?;
-        if let Some(condition) = conjunction(conditions) {
-            plan = plan.filter(condition).map_err(internal)?;
-        }
+        plan = guarded(plan, chain.binding.policy.as_ref(), conditions).map_err(internal)?;
         let plan = plan.aggregate(group, aggregates).map_err(internal)?;
         // One order of columns, whichever of them are keys of the part.
         let columns = (0..self.keys.len()).map(key_name).chain((0..self.wants.len()).map(state_name));
@@ -295,9 +294,8 @@ impl Ask<'_> {
             })
             .map_err(internal),
         };
-        if let Some(condition) = conjunction(conditions.iter().map(of_period).collect::<Result<Vec<_>>>()?) {
-            plan = plan.filter(condition).map_err(internal)?;
-        }
+        let conditions = conditions.iter().map(of_period).collect::<Result<Vec<_>>>()?;
+        plan = guarded(plan, fit.policy.as_ref(), conditions).map_err(internal)?;
         let mut outputs = Vec::new();
         for (n, key) in fit.keys.iter().enumerate() {
             outputs.push(cast(of_period(key)?, types[n].clone()).alias(key_name(n)));

@@ -122,6 +122,8 @@ pub(super) struct Fit<'a> {
     pub(super) keys: Vec<Expr>,
     /// Conditions over the rollup's columns.
     pub(super) conditions: Vec<Expr>,
+    /// Which rows the reader may see, over the rollup's columns.
+    pub(super) policy: Option<Expr>,
     /// What stands for each want.
     pub(super) supplies: Vec<Supply>,
     /// Joins of the cube that are made again from a stored key.
@@ -299,6 +301,11 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
             _ => conditions.push(translation.leaf(chain, condition, "C4", "RESIDUAL_NOT_STORED")?),
         }
     }
+    let policy = chain.binding.policy.as_ref().map(|policy| {
+        let what = "which rows its reader may see".to_owned();
+        translation.base(policy.clone()).map_err(|_| Reason("C9", "POLICY_COLUMN_MISSING", what))
+    });
+    let policy = policy.transpose()?;
     let mut supplies = Vec::new();
     for want in &ask.wants {
         supplies.push(supply(ask, rollup, want, &mut translation, &mut timed)?);
@@ -326,7 +333,7 @@ fn check<'a>(ask: &Ask<'_>, rollup: &'a BoundRollup, session: &SessionState) -> 
     for run in periods.iter().flat_map(|periods| &periods.rest) {
         fact_rows += rows_between(&rollup.facts_fresh, fact_key(cube), Some((*run.start(), *run.end())));
     }
-    Ok(Fit { rollup, keys, conditions, supplies, joins: translation.joins, periods, rollup_rows, fact_rows })
+    Ok(Fit { rollup, keys, conditions, policy, supplies, joins: translation.joins, periods, rollup_rows, fact_rows })
 }
 
 /// What the rollup's rows give for a want.

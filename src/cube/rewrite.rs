@@ -381,6 +381,9 @@ fn aggregate_over_cube(
 fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<LogicalPlan> {
     if let Some(limit) = preview(&plan) {
         let limit = limit?;
+        if detail.0 == 0 {
+            return Err(no_rows());
+        }
         if limit.is_none_or(|limit| limit > detail.0) {
             return Err(Error::new(
                 Code::DetailLimit,
@@ -403,6 +406,9 @@ fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<Logi
     if measures.is_empty() {
         return Ok(plan);
     }
+    if detail.0 == 0 {
+        return Err(no_rows());
+    }
     replace_leaves(plan, Rows::members).map_err(|error| {
         let text = error.strip_backtrace();
         let used = measures.iter().flat_map(|binding| &binding.cube.measures).find(|measure| {
@@ -416,6 +422,14 @@ fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<Logi
             None => internal(error),
         }
     })
+}
+
+fn no_rows() -> Error {
+    Error::new(
+        Code::DetailLimit,
+        "your roles show figures of a cube, not the rows behind it: aggregate it before anything else, as \
+         `SELECT level, SUM(measure) ... GROUP BY level`",
+    )
 }
 
 fn replace_leaves(plan: LogicalPlan, rows: fn(Binding) -> Rows) -> PlanResult<LogicalPlan> {

@@ -11,7 +11,9 @@ use datafusion::common::{Column, Result as PlanResult, ScalarValue, internal_err
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast, lit};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::sight::guarded;
 use super::{Binding, FACT, qualified, relation};
+use crate::engine::part;
 
 /// The leaf that stands for a cube in a plan. [`super::rewrite`] replaces it; it never runs.
 #[derive(Debug)]
@@ -47,10 +49,10 @@ impl TableProvider for CubeTable {
     }
 }
 
-/// The detail view: members and the fact's own columns, row by row.
-pub fn detail(binding: Binding) -> Arc<dyn TableProvider> {
-    let columns = binding.cube.detail_columns();
-    Arc::new(Rows::new(binding, columns))
+/// The detail view: members and the fact's own columns, row by row; none where its reader sees no rows.
+pub fn detail(binding: Binding) -> Option<Arc<dyn TableProvider>> {
+    let columns = binding.cube.details.clone();
+    (!columns.is_empty()).then(|| Arc::new(Rows::new(binding, columns)) as Arc<dyn TableProvider>)
 }
 
 /// The rows behind a cube, joined with only the dimensions whose columns a scan asks for.
@@ -127,16 +129,14 @@ impl TableProvider for Rows {
             .collect();
         let fact = Arc::clone(&self.binding.fact);
         let mut plan = self.binding.source(fact, outputs.iter().chain(&filters), None)?;
-        for filter in filters {
-            plan = plan.filter(filter)?;
-        }
+        plan = guarded(plan, self.binding.policy.as_ref(), filters)?;
         if let Some(limit) = limit {
             plan = plan.limit(0, Some(limit))?;
         }
         // A scan for no column still has to give the right number of rows.
         let outputs = if outputs.is_empty() { vec![lit(true).alias("__row")] } else { outputs };
         let plan = plan.project(outputs)?.build()?;
-        let physical = state.create_physical_plan(&plan).await?;
+        let physical = part(state, &plan).await?;
         if projection.is_some_and(Vec::is_empty) {
             let none = Vec::<(Arc<dyn datafusion::physical_expr::PhysicalExpr>, String)>::new();
             return Ok(Arc::new(datafusion::physical_plan::projection::ProjectionExec::try_new(none, physical)?));
@@ -146,7 +146,8 @@ impl TableProvider for Rows {
 }
 
 impl Binding {
-    /// Facts of the cube, all or some, joined with only those dimensions whose columns stand in `used`, after the cube's own filter.
+    /// Facts of the cube, all or some, joined with only those dimensions whose columns stand in `used`, after the cube's own
+    /// filter; not yet cut to what the reader may see ([`guarded`]).
     ///
     /// The joins are many-to-one (the loader keeps one row per key) and outer, so that no fact row can be lost or
     /// multiplied by them. `days` is joined on the fact's date when a time rule needs it; the inner join of a comparison gives
@@ -159,7 +160,7 @@ impl Binding {
     ) -> PlanResult<LogicalPlanBuilder> {
         let cube = &self.cube;
         let mut needed = BTreeSet::new();
-        for expr in used.chain(cube.filter.iter()) {
+        for expr in used.chain(cube.filter.iter()).chain(self.policy.iter()) {
             relations(expr, &mut needed)?;
         }
         let mut plan = relation(FACT, fact)?;

@@ -1,7 +1,8 @@
 //! The keys of `countinghouse.yaml`. `config` turns them into its structs; here they stand because a key table is a
 //! definition like the others, from which schema and documentation are made.
 
-use super::shape::{Kind, Shape, may};
+use super::role::ROLE;
+use super::shape::{Key, Kind, Shape, may, need};
 use super::table::TABLE;
 
 /// Languages that the product has words for.
@@ -23,6 +24,7 @@ pub(crate) static SETTINGS: Shape = Shape {
         may("http", Kind::Map(&HTTP), "Report portal and JSON interface."),
         may("flight", Kind::Map(&FLIGHT), "Arrow Flight SQL."),
         may("auth", Kind::Map(&AUTH), "Logins."),
+        may("roles", Kind::List(&Kind::Map(&ROLE)), "Roles beside the built-in ones."),
         may("audit", Kind::Map(&AUDIT), "The audit log."),
     ],
 };
@@ -74,12 +76,47 @@ static QUERY: Shape = Shape {
 
 static HTTP: Shape = Shape {
     name: "`http`",
-    keys: &[may("listen", Kind::Address, "Address; port 0 takes a free one.").or("127.0.0.1:8080")],
+    keys: &[
+        may("listen", Kind::Address, "Address; port 0 takes a free one.").or("127.0.0.1:8080"),
+        FACE_TLS,
+        BEHIND_PROXY,
+    ],
 };
 
 static FLIGHT: Shape = Shape {
     name: "`flight`",
-    keys: &[may("listen", Kind::Address, "Address; port 0 takes a free one.").or("127.0.0.1:50051")],
+    keys: &[
+        may("listen", Kind::Address, "Address; port 0 takes a free one.").or("127.0.0.1:50051"),
+        FACE_TLS,
+        BEHIND_PROXY,
+    ],
+};
+
+const FACE_TLS: Key =
+    may("tls", Kind::Map(&TLS), "Certificate of this face. Changed files are taken up while the server runs.");
+
+const BEHIND_PROXY: Key = may(
+    "behind_proxy",
+    Kind::Boolean,
+    "Whether TLS ends at a proxy in front. Without it and without `tls` a face listens on a loopback address only.",
+)
+.or("false");
+
+static TLS: Shape = Shape {
+    name: "`tls`",
+    keys: &[
+        need(
+            "certificate",
+            Kind::Text,
+            "PEM file, from the project's folder: the certificate, then its intermediates.",
+        ),
+        need("key", Kind::Text, "PEM file, from the project's folder: the certificate's private key, not encrypted."),
+        may(
+            "client_ca",
+            Kind::Text,
+            "PEM file, from the project's folder: who signs the certificates that clients then must have.",
+        ),
+    ],
 };
 
 static AUTH: Shape =

@@ -21,8 +21,8 @@ use futures::stream::{self, BoxStream};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter};
 
+use super::rights::Rights;
 use super::{History, Planned, Statement};
-use crate::auth::Principal;
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
 
@@ -66,8 +66,8 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// The key of a statement of this principal at a snapshot; `schema` is the default schema in force.
-    pub(super) fn new(principal: &Principal, snapshot: i64, schema: &str, statement: &Statement) -> Result<Self> {
+    /// The key of a statement under these rights at a snapshot; `schema` is the default schema in force.
+    pub(super) fn new(rights: &Rights, snapshot: i64, schema: &str, statement: &Statement) -> Result<Self> {
         let fault = |error| Error::internal("cannot keep parameters", error);
         let parameters = statement.parameters.as_ref().map(|row| {
             let mut writer = StreamWriter::try_new(Vec::new(), &row.schema())?;
@@ -76,7 +76,7 @@ impl Key {
         });
         Ok(Self {
             snapshot,
-            rights: principal.fingerprint(),
+            rights: rights.fingerprint.clone(),
             schema: schema.to_owned(),
             sql: statement.sql.clone(),
             parameters: parameters.transpose().map_err(fault)?,

@@ -3,14 +3,19 @@
 //! The check is on the syntax tree, never on keywords: a deny-list of words has been bypassed in every product that had
 //! one. What the parser accepts and this list does not name is refused.
 
-use std::ops::ControlFlow;
+mod dialect;
+mod shape;
+
+use std::panic::resume_unwind;
+use std::thread;
 
 use datafusion::common::SchemaError;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::logical_expr::sqlparser::ast::{self, Query, SetExpr, Visit, Visitor};
+use datafusion::logical_expr::sqlparser::ast;
 use datafusion::logical_expr::sqlparser::dialect::GenericDialect;
+use datafusion::logical_expr::sqlparser::tokenizer::{Token, Tokenizer};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 
 use crate::error::{Code, Error, Result};
@@ -19,6 +24,16 @@ use crate::error::{Code, Error, Result};
 const MAX_LENGTH: usize = 64 * 1024;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 50;
+/// How much larger stack frames are than in an optimised build.
+const FRAMES: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+/// Parentheses opened in a row.
+const MAX_OPENED: usize = 12;
+/// Longest statement that is read where it arrives: no stack is too small for it.
+const SHORT: usize = 512 / FRAMES;
+/// Stack on which longer ones are read, more than twice what they can need. What the parser does not count as nesting
+/// (`1 + 1 + ...`, `ARRAY<ARRAY<...`, `INTERVAL INTERVAL ...`) nests as deep as the text is long, and an overflow would end
+/// the server.
+const STACK: usize = (96 << 20) * FRAMES;
 
 /// Parses a statement and refuses what is not one plain query. Tells besides whether it is only to be explained: `EXPLAIN`
 /// without options, before a query that would itself be allowed.
@@ -26,13 +41,51 @@ pub(super) fn check(sql: &str) -> Result<(Statement, bool)> {
     if sql.len() > MAX_LENGTH {
         return Err(Error::new(Code::NotAllowed, format!("a statement has at most {} KiB", MAX_LENGTH / 1024)));
     }
+    if opens_too_often(sql) {
+        let message = format!("more than {MAX_OPENED} `(` in a row; leave out those that change nothing");
+        return Err(Error::new(Code::NotAllowed, message));
+    }
+    if sql.len() <= SHORT {
+        return read(sql);
+    }
+    thread::scope(|scope| {
+        let reader = thread::Builder::new().name("gate".to_owned()).stack_size(STACK).spawn_scoped(scope, || read(sql));
+        let reader = reader.map_err(|error| Error::internal("cannot read a long statement", error))?;
+        reader.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// The parser reads `FROM ((((t` twice at each parenthesis, as a query and as a join: a line of them would keep it busy for
+/// years, and those are no beginnings of expressions, which [`dialect`] counts.
+fn opens_too_often(sql: &str) -> bool {
+    fn too_many(opens: impl Iterator<Item = bool>) -> bool {
+        let mut run = 0;
+        let mut runs = opens.map(|open| {
+            run = if open { run + 1 } else { 0 };
+            run
+        });
+        runs.any(|run| run > MAX_OPENED)
+    }
+    // Rarely is there reason to look closer: then those in literals and comments are told from others.
+    let bare = sql.chars().filter(|c| !c.is_whitespace());
+    if !too_many(bare.map(|c| c == '(')) && !sql.contains("--") && !sql.contains("/*") {
+        return false;
+    }
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return false };
+    let words = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_)));
+    too_many(words.map(|token| *token == Token::LParen))
+}
+
+/// What passes nests within bounds; what is refused is dropped here, however deep it nests.
+fn read(sql: &str) -> Result<(Statement, bool)> {
     let syntax = |error: DataFusionError| {
         let text = error.strip_backtrace();
         let text = text.strip_prefix("SQL error: ").unwrap_or(&text).to_owned();
         Error::new(Code::SqlSyntax, format!("the statement cannot be read: {text}"))
     };
+    let dialect = dialect::Bounded::new(sql);
     let mut statements = DFParserBuilder::new(sql)
-        .with_dialect(&GenericDialect {})
+        .with_dialect(&dialect)
         .with_recursion_limit(MAX_DEPTH)
         .build()
         .and_then(|mut parser| parser.parse_statements())
@@ -58,7 +111,7 @@ pub(super) fn check(sql: &str) -> Result<(Statement, bool)> {
     };
     match &statement {
         Statement::Statement(inner) => match inner.as_ref() {
-            ast::Statement::Query(query) => check_query(query)?,
+            ast::Statement::Query(query) => shape::check(query)?,
             ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => return Err(no_options()),
             other => return Err(read_only(&first_word(&other.to_string()))),
         },
@@ -86,52 +139,9 @@ fn no_options() -> Error {
     )
 }
 
-/// Refuses the parts of a query that write, recurse or lock.
-struct Shape;
-
-impl Visitor for Shape {
-    type Break = Error;
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
-        let refused = |what: &str| ControlFlow::Break(Error::new(Code::NotAllowed, format!("{what} is not allowed")));
-        if query.with.as_ref().is_some_and(|with| with.recursive) {
-            return refused("a recursive query");
-        }
-        if !query.locks.is_empty() {
-            return refused("a locking clause");
-        }
-        if query.for_clause.is_some() || query.settings.is_some() || query.format_clause.is_some() {
-            return refused("a clause of another database");
-        }
-        match body_writes(&query.body) {
-            Some(word) => ControlFlow::Break(read_only(word)),
-            None => ControlFlow::Continue(()),
-        }
-    }
-}
-
-/// `SELECT ... INTO` creates a table, and `INSERT` or `UPDATE` may stand where a query does.
-fn body_writes(body: &SetExpr) -> Option<&'static str> {
-    match body {
-        SetExpr::Select(select) if select.into.is_some() => Some("SELECT INTO"),
-        SetExpr::SetOperation { left, right, .. } => body_writes(left).or_else(|| body_writes(right)),
-        SetExpr::Insert(_) => Some("INSERT"),
-        SetExpr::Update(_) => Some("UPDATE"),
-        SetExpr::Delete(_) => Some("DELETE"),
-        SetExpr::Merge(_) => Some("MERGE"),
-        _ => None,
-    }
-}
-
-fn check_query(query: &Query) -> Result<()> {
-    match query.visit(&mut Shape) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-/// A second lock on the planned statement: no node that writes, sets or describes.
+/// A second lock on the planned statement: no node that writes, sets or describes, and not too many columns.
 pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    shape::check_columns(plan.schema().fields().len())?;
     let mut refused = false;
     let _ = plan.apply_with_subqueries(|node| {
         refused |= matches!(
@@ -231,9 +241,160 @@ mod tests {
         ] {
             assert_eq!(check(sql).map(|_| ()).map_err(|error| error.code()), Err(code), "{sql}");
         }
-        let deep = format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500));
-        assert_eq!(check(&deep).unwrap_err().code(), Code::SqlSyntax);
+        let nested = |part: &str, times| format!("SELECT {}1{}", part.repeat(times), ")".repeat(times));
+        assert_eq!(check(&nested("1 + (", 200)).unwrap_err().code(), Code::SqlSyntax);
+        for part in ["(", "( ", "(/* ( */", "(--\n"] {
+            assert!(check(&nested(part, 12)).is_ok(), "{part}");
+            assert_eq!(check(&nested(part, 13)).unwrap_err().code(), Code::NotAllowed, "{part}");
+        }
+        assert!(check(&format!("SELECT '{}' -- {}", "(".repeat(30), "(".repeat(30))).is_ok());
         let long = format!("SELECT '{}'", "x".repeat(70_000));
         assert_eq!(check(&long).unwrap_err().code(), Code::NotAllowed);
+    }
+
+    #[test]
+    fn a_query_has_the_size_that_its_limits_allow_and_no_more() {
+        type Sized = fn(usize) -> String;
+        let limits: &[(usize, Sized)] = &[
+            (16, |n| format!("SELECT 1 FROM t{}", " JOIN t USING (a)".repeat(n))),
+            (16, |n| format!("SELECT 1 FROM t{}", ", t".repeat(n))),
+            (16, |n| format!("SELECT 1 FROM t WHERE EXISTS (SELECT 1 FROM (t{}))", " CROSS JOIN t".repeat(n))),
+            (64, |n| format!("SELECT 1{}", " EXCEPT SELECT 1".repeat(n))),
+            (64, |n| format!("SELECT 1 FROM (SELECT 1{}) AS t", " UNION ALL VALUES (1)".repeat(n))),
+            (2000, |n| format!("SELECT 1 WHERE 1 IN (1{})", ", 1".repeat(n - 1))),
+            (1000, |n| format!("VALUES (1){}", ", (1)".repeat(n - 1))),
+            (256, |n| format!("SELECT 1 FROM t GROUP BY GROUPING SETS (a{})", ", a".repeat(n - 1))),
+            (256, |n| format!("SELECT 1 FROM t GROUP BY b, ROLLUP (a{})", ", a".repeat(n - 2))),
+            (256, |n| format!("SELECT 1 FROM t GROUP BY a{} WITH ROLLUP", ", a".repeat(n - 2))),
+            (2000, |n| format!("SELECT 1{}", ", 1".repeat(n - 1))),
+            (512, |n| format!("SELECT a LIKE '{}'", "x".repeat(n))),
+            (512, |n| format!("SELECT a NOT ILIKE ('{}')", "x".repeat(n))),
+            (512, |n| format!("SELECT a ~ '{}'", "x".repeat(n))),
+            (512, |n| format!("SELECT regexp_replace(a, '{}', '')", "x".repeat(n))),
+            (256, |n| format!("SELECT 1{}", " + 1".repeat(n))),
+            (256, |n| format!("SELECT a{}", " IS NULL".repeat(n))),
+            (256, |n| format!("WITH w AS (SELECT 1) SELECT 1{} FROM t", ", (SELECT 1)".repeat(n - 2))),
+        ];
+        for (limit, sql) in limits {
+            assert!(check(&sql(*limit)).is_ok(), "{limit}: {}", sql(*limit));
+            let error = check(&sql(limit + 1)).unwrap_err();
+            assert_eq!(error.code(), Code::NotAllowed, "{}", sql(limit + 1));
+            assert!(error.message().contains(&format!("more than {limit} ")), "{}", error.message());
+        }
+        let group_by = |sets: &str| check(&format!("SELECT 1 FROM t GROUP BY {sets}")).is_ok();
+        assert!(group_by("CUBE (a, a, a, a, a, a, a, a)"));
+        assert!(!group_by("CUBE (a, a, a, a, a, a, a, a, a)"));
+        assert!(group_by("CUBE (a, a, a, a), a, CUBE (b, b, b, b)"));
+        assert!(!group_by("CUBE (a, a, a, a), ROLLUP (a), CUBE (b, b, b, b)"));
+        assert!(!group_by("a, a, a, a, a, a, a, a, a WITH CUBE"));
+    }
+
+    #[test]
+    fn a_name_counts_as_what_it_stands_for() {
+        let chain = |n: usize, body: &str| {
+            let names = (1..n).map(|n| format!(", \"A{n}\" AS ({})", body.replace('?', &format!("\"A{}\"", n - 1))));
+            format!("WITH \"A0\" AS (SELECT 1 AS x){} SELECT x FROM \"A{}\"", names.collect::<String>(), n - 1)
+        };
+        for (largest, body) in [
+            (255, "SELECT x FROM ?"),
+            (7, "SELECT x FROM ? UNION ALL SELECT x FROM ?"),
+            (8, "SELECT a.x FROM ? AS a, ? AS b"),
+            (7, "SELECT (SELECT x FROM ?) + (SELECT x FROM ?) AS x"),
+        ] {
+            assert!(check(&chain(largest, body)).is_ok(), "{body}");
+            assert_eq!(check(&chain(largest + 1, body)).unwrap_err().code(), Code::NotAllowed, "{body}");
+        }
+        // An inner name does not make the outer one smaller, which has 63 parts here.
+        let outer = chain(6, "SELECT a.x FROM ? AS a, ? AS b");
+        let inner = "(WITH a5 AS (SELECT 1) SELECT 1 FROM a5)";
+        let hidden = format!("SELECT {inner}, 1 FROM \"A5\", \"A5\" AS b, \"A5\" AS c, \"A5\" AS d");
+        assert!(check(&outer.replace("SELECT x FROM \"A5\"", &hidden)).is_err());
+    }
+
+    #[test]
+    fn what_the_planner_does_not_know_is_refused() {
+        for sql in [
+            "SELECT CAST(a AS INT[])",
+            "SELECT CAST(a AS INT[1000000000])",
+            "SELECT a::ARRAY<INT>",
+            "SELECT TRY_CAST(a AS STRUCT<b INT>)",
+            "SELECT 1 FROM t |> SELECT a",
+            "SELECT 1 FROM t AS u (a INT)",
+            "WITH w (a INT) AS (SELECT 1) SELECT 1",
+            "SELECT a RLIKE 'b'",
+            "SELECT CONVERT(INT, a)",
+            "SELECT * FROM t PIVOT (SUM(a) FOR b IN (1))",
+            "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS true)",
+            "TABLE t",
+        ] {
+            assert_ne!(check(sql).map(|_| ()).map_err(|error| error.code()), Ok(()), "{sql}");
+        }
+    }
+
+    #[test]
+    fn texts_that_nest_without_end_are_read_on_a_stack_that_is_deep_enough() {
+        let fill = |start: &str, part: &str, end: &str| {
+            let times = (super::MAX_LENGTH - start.len()) / (part.len() + end.len());
+            format!("{start}{}{}", part.repeat(times), end.repeat(times))
+        };
+        for (start, part, end) in [
+            ("SELECT 1", "+1", ""),
+            ("SELECT 1", "::INT", ""),
+            ("SELECT a", " IS NULL", ""),
+            ("SELECT 1", " UNION SELECT 1", ""),
+            ("SELECT CAST(a AS INT", "[]", ""),
+            ("SELECT CAST(a AS INT)", "[]", ""),
+            ("SELECT a::", "ARRAY<", ""),
+            ("SELECT a::", "Nullable(", ")"),
+            ("SELECT ", "INTERVAL ", ""),
+            ("SELECT ", "NOT ", ""),
+            ("SELECT ", "(", ""),
+            ("SELECT 1 FROM ", "(", ")"),
+            ("SELECT 1 FROM t MATCH_RECOGNIZE (PATTERN (", "(", ")"),
+            ("SELECT 1 FROM t MATCH_RECOGNIZE (PATTERN (A", "*", ""),
+            ("", "EXPLAIN ", ""),
+            ("SET a = 1", "+1", ""),
+            ("INSERT INTO t SELECT 1", "+1", ""),
+        ] {
+            let sql = fill(start, part, end);
+            assert!(check(&sql).is_err(), "{start} {part} {end}");
+            // Shorter ones are read where they stand, here on two megabytes.
+            let _ = check(&sql[..super::SHORT]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_read_over_and_over() {
+        // Each would take 2⁴⁰ attempts or more.
+        for part in [
+            "CAST(",
+            "TRY_CAST(",
+            "CONVERT(",
+            "POSITION(",
+            "SUBSTRING(",
+            "OVERLAY(",
+            "CEIL(",
+            "FLOOR(",
+            "ARRAY[",
+            "INTERVAL ",
+            "INTERVAL -",
+            "CURRENT_DATE(",
+            "NOT (",
+            "CASE (",
+            "CASE WHEN (",
+            "1 + CAST(FLOOR(",
+            "1 IN (SELECT CAST(",
+        ] {
+            for end in ["", ")", " 1", ", 1 FROM t"] {
+                let sql = format!("SELECT {}{end}", part.repeat(40));
+                assert_eq!(check(&sql).unwrap_err().code(), Code::SqlSyntax, "{sql}");
+            }
+        }
+        for (start, end) in
+            [("(", ")"), ("CAST(", " AS INT)"), ("FLOOR(", ")"), ("coalesce(", ", 1)"), ("CASE WHEN ", " THEN 1 END")]
+        {
+            let sql = format!("SELECT {}1{}", start.repeat(20), end.repeat(20));
+            assert!(check(&sql).is_ok(), "{sql}");
+        }
     }
 }

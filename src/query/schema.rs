@@ -14,8 +14,9 @@ use datafusion::common::Result as PlanResult;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 
+use super::rights::Rights;
 use super::system::SYSTEM_TABLES;
-use super::{Branch, Door, History, TableInfo, TableKind, may_see};
+use super::{Branch, Door, History, TableInfo, TableKind};
 use crate::auth::{Principal, Scope};
 use crate::cube::{CubeTable, detail};
 use crate::engine::CATALOG;
@@ -31,28 +32,25 @@ const INFORMATION: &str = "information_schema";
 const DETAIL_SUFFIX: &str = "_detail";
 
 /// The schemas of a principal.
-fn schemas(principal: &Principal, branches: &[Branch]) -> Vec<String> {
+fn schemas(door: &Door, principal: &Principal, rights: &Rights, branches: &[Branch]) -> Vec<String> {
     let mut schemas = Vec::new();
-    if principal.scope == Scope::HeadOffice {
-        schemas.push(HEAD_OFFICE.to_owned());
+    if door.0.cubes.iter().any(|(name, _)| rights.has_cube(name)) {
+        if principal.scope == Scope::HeadOffice {
+            schemas.push(HEAD_OFFICE.to_owned());
+        }
+        schemas.extend(branches.iter().map(|branch| &branch.key).filter(|key| principal.scope.holds(key)).cloned());
     }
-    schemas.extend(branches.iter().filter(|branch| may_see(principal, &branch.key)).map(|branch| branch.key.clone()));
-    if base_tables(principal) {
+    if rights.base_tables {
         schemas.push(WAREHOUSE.to_owned());
     }
     schemas.extend([SYSTEM.to_owned(), INFORMATION.to_owned()]);
     schemas
 }
 
-/// Base tables are for analysts of the whole bank.
-fn base_tables(principal: &Principal) -> bool {
-    principal.scope == Scope::HeadOffice && (principal.has_role("analyst") || principal.is_administrator())
-}
-
 /// Every table that the principal may see, by schema and name.
-pub(super) fn tables(door: &Door, principal: &Principal, branches: &[Branch]) -> Vec<TableInfo> {
+pub(super) fn tables(door: &Door, principal: &Principal, rights: &Rights, branches: &[Branch]) -> Vec<TableInfo> {
     let mut tables = Vec::new();
-    for schema in schemas(principal, branches) {
+    for schema in schemas(door, principal, rights, branches) {
         match schema.as_str() {
             WAREHOUSE => tables.extend(door.0.cubes.tables.values().map(|table| TableInfo {
                 schema: schema.clone(),
@@ -70,7 +68,8 @@ pub(super) fn tables(door: &Door, principal: &Principal, branches: &[Branch]) ->
             })),
             INFORMATION => {}
             _ => {
-                for (name, cube) in door.0.cubes.iter() {
+                for (name, cube) in door.0.cubes.iter().filter(|(name, _)| rights.has_cube(name)) {
+                    let Some(cube) = cube.seen_by(&rights.sight) else { continue };
                     tables.push(TableInfo {
                         schema: schema.clone(),
                         name: name.to_owned(),
@@ -82,13 +81,13 @@ pub(super) fn tables(door: &Door, principal: &Principal, branches: &[Branch]) ->
                             cube.cube.description.clone()
                         },
                     });
-                    tables.push(TableInfo {
+                    tables.extend(cube.detail_schema().map(|arrow| TableInfo {
                         schema: schema.clone(),
                         name: format!("{name}{DETAIL_SUFFIX}"),
                         kind: TableKind::Detail,
-                        arrow: cube.detail_schema(),
+                        arrow,
                         description: cube.cube.label.clone(),
-                    });
+                    }));
                 }
             }
         }
@@ -104,6 +103,7 @@ pub(super) struct Catalogs(Arc<View>);
 struct View {
     door: Door,
     principal: Principal,
+    rights: Arc<Rights>,
     snapshot: Arc<Snapshot>,
     history: Option<History>,
     branches: Arc<Vec<Branch>>,
@@ -122,14 +122,16 @@ impl Catalogs {
     pub(super) fn new(
         door: &Door,
         principal: &Principal,
+        rights: Arc<Rights>,
         snapshot: Arc<Snapshot>,
         history: Option<History>,
         branches: Arc<Vec<Branch>>,
     ) -> Self {
-        let schemas = schemas(principal, &branches);
+        let schemas = schemas(door, principal, &rights, &branches);
         Self(Arc::new(View {
             door: door.clone(),
             principal: principal.clone(),
+            rights,
             snapshot,
             history,
             branches,
@@ -187,7 +189,7 @@ impl std::fmt::Debug for OneSchema {
 impl SchemaProvider for OneSchema {
     fn table_names(&self) -> Vec<String> {
         let view = &self.view;
-        let all = tables(&view.door, &view.principal, &view.branches);
+        let all = tables(&view.door, &view.principal, &view.rights, &view.branches);
         all.into_iter().filter(|table| table.schema == self.name).map(|table| table.name).collect()
     }
 
@@ -202,15 +204,11 @@ impl SchemaProvider for OneSchema {
 
 impl OneSchema {
     async fn provider(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let View { door, principal, snapshot, history, branches, .. } = &*self.view;
-        let own = match &principal.scope {
-            Scope::HeadOffice => None,
-            Scope::Branches(own) => Some(own.clone()),
-        };
+        let View { door, principal, rights, snapshot, history, branches, .. } = &*self.view;
         match self.name.as_str() {
             WAREHOUSE => {
                 let Some(table) = door.0.cubes.tables.get(name) else { return Ok(None) };
-                crate::cube::table(&door.0.engine, &door.0.warehouse, snapshot, table, own.as_ref()).await.map(Some)
+                crate::cube::table(&door.0.engine, &door.0.warehouse, snapshot, table, None).await.map(Some)
             }
             SYSTEM => match SYSTEM_TABLES.iter().find(|table| table.name() == name) {
                 Some(table) => {
@@ -219,19 +217,20 @@ impl OneSchema {
                 }
                 None => Ok(None),
             },
-            INFORMATION => information(name, &tables(door, principal, branches), &self.view.schemas),
+            INFORMATION => information(name, &tables(door, principal, rights, branches), &self.view.schemas),
             schema => {
                 let cut = (schema != HEAD_OFFICE).then(|| BTreeSet::from([schema.to_owned()]));
                 let (cube, rows) = match name.strip_suffix(DETAIL_SUFFIX) {
                     Some(cube) if door.0.cubes.get(name).is_none() => (cube, true),
                     _ => (name, false),
                 };
-                let Some(compiled) = door.0.cubes.get(cube) else { return Ok(None) };
+                let Some(compiled) = door.0.cubes.get(cube).filter(|_| rights.has_cube(cube)) else { return Ok(None) };
                 let history = compiled.history(*history, cut.is_none())?;
                 let Some(binding) = door.binding(cube, snapshot, cut.as_ref(), history).await? else {
                     return Ok(None);
                 };
-                Ok(Some(if rows { detail(binding) } else { Arc::new(CubeTable::new(binding)) }))
+                let Some(binding) = binding.seen_by(&rights.sight) else { return Ok(None) };
+                Ok(if rows { detail(binding) } else { Some(Arc::new(CubeTable::new(binding))) })
             }
         }
     }

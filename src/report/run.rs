@@ -42,7 +42,7 @@ pub async fn run(
 ) -> Result<Document> {
     let started = Instant::now();
     let lang = Lang::parse(lang).unwrap_or_default();
-    admit(report, principal)?;
+    admit(report, door, principal)?;
     let scopes = scopes(door, principal, lang).await?;
     let scope = match scope.filter(|scope| !scope.is_empty()) {
         Some(scope) => scope.to_owned(),
@@ -83,10 +83,9 @@ fn check_snapshot(parameters: &BTreeMap<String, Vec<String>>, head: &HeadInfo) -
     }
 }
 
-fn admit(report: &Report, principal: &Principal) -> Result<()> {
-    let admitted = report.audience.is_empty()
-        || principal.is_administrator()
-        || report.audience.iter().any(|role| principal.has_role(role));
+fn admit(report: &Report, door: &Door, principal: &Principal) -> Result<()> {
+    let admitted = door.may_read(principal)
+        && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)));
     if admitted { Ok(()) } else { Err(no_such(report)) }
 }
 

@@ -14,6 +14,7 @@ mod statement;
 mod status;
 mod ticket;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +32,11 @@ use arrow_flight::{
     FlightEndpoint, FlightInfo, HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaAsIpc, SchemaResult,
     Ticket,
 };
+use axum::serve::Listener;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use prost::Message;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::session::{Caller, Sessions, Transactions};
@@ -49,6 +51,9 @@ use crate::query::Door;
 /// The one catalog.
 const CATALOG: &str = "countinghouse";
 
+/// What is spoken, as TLS names it.
+pub const PROTOCOL: &str = "h2";
+
 /// Largest message taken: clients send a batch of parameters in one.
 const MAX_INBOUND: usize = 64 << 20;
 
@@ -61,6 +66,8 @@ struct Parts {
     auth: Auth,
     door: Door,
     clock: Clock,
+    /// Whether clients speak TLS.
+    encrypted: bool,
     /// The project's languages, the first the default; never empty.
     languages: Vec<String>,
     sealer: Sealer,
@@ -90,6 +97,7 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
         door: services.door,
         sealer: Sealer::new(keys, services.clock.clone()),
         clock: services.clock,
+        encrypted: services.config.flight.is_encrypted(),
         languages,
         sessions: Sessions::default(),
         transactions: Transactions::default(),
@@ -104,12 +112,16 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
 /// Serves Flight SQL on `listener` until `shutdown` is ready and the open calls have ended.
 ///
 /// # Errors
-/// When the listener fails.
+/// When the transport fails.
 pub async fn serve(
     services: Services,
-    listener: tokio::net::TcpListener,
+    listener: impl Listener<Io: Connected>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
+    let incoming = stream::unfold(listener, |mut listener| async move {
+        let (connection, _) = listener.accept().await;
+        Some((Ok::<_, Infallible>(connection), listener))
+    });
     tonic::transport::Server::builder()
         .initial_stream_window_size(16 << 20)
         .initial_connection_window_size(64 << 20)
@@ -120,7 +132,7 @@ pub async fn serve(
         // Tools with row limits reset many streams at once.
         .http2_max_pending_accept_reset_streams(Some(200))
         .add_service(service(services))
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), shutdown)
+        .serve_with_incoming_shutdown(incoming, shutdown)
         .await
         .map_err(|fault| Error::internal("The Flight SQL listener failed", fault))
 }

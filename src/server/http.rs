@@ -16,8 +16,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -29,7 +30,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -38,6 +44,15 @@ use self::language::Choice;
 use super::Services;
 use crate::error::{Code, Error};
 use crate::locale::Lang;
+
+/// What is spoken, as TLS names it. One protocol is one set of limits.
+pub const PROTOCOL: &str = "http/1.1";
+
+/// Largest request line with its headers.
+const LARGEST_HEAD: usize = 16 << 10;
+
+/// How long a client may take to send them, and may be silent between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest request body: statements and forms.
 const LARGEST_BODY: usize = 1 << 20;
@@ -122,9 +137,46 @@ impl Route {
     }
 }
 
+/// Serves the face until it drains and the requests that run have ended.
+///
+/// `axum::serve` with limits of its own: it does not let anybody set those of hyper.
+pub async fn serve(setup: Setup, mut listener: impl Listener) {
+    let draining = setup.draining.clone();
+    let service = TowerToHyperService::new(router(setup));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_header_size(LARGEST_HEAD);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            (io, _) = listener.accept() => {
+                let connection = http.serve_connection(TokioIo::new(io), service.clone());
+                let draining = draining.clone();
+                connections.spawn(async move {
+                    let mut connection = pin!(connection);
+                    let ended = tokio::select! {
+                        ended = connection.as_mut() => ended,
+                        () = draining.cancelled() => {
+                            connection.as_mut().graceful_shutdown();
+                            connection.await
+                        }
+                    };
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "an HTTP connection failed");
+                    }
+                });
+            }
+            Some(_) = connections.join_next() => {}
+            () = draining.cancelled() => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
 /// The face as a service.
-pub fn router(setup: Setup) -> Router {
+fn router(setup: Setup) -> Router {
     let Setup { services, flight, draining } = setup;
+    let encrypted = services.config.http.is_encrypted();
     let mut languages: Vec<Lang> = services.config.languages.iter().filter_map(|tag| Lang::parse(tag)).collect();
     if languages.is_empty() {
         languages = Lang::ALL.to_vec();
@@ -149,7 +201,7 @@ pub fn router(setup: Setup) -> Router {
             },
         );
     }
-    router
+    let router = router
         .fallback(|| async { Failure::new(Error::new(Code::NoSuchObject, "There is nothing at this address.")) })
         .method_not_allowed_fallback(|| async {
             Failure::new(Error::new(Code::BadRequest, "This address does not take this method."))
@@ -159,7 +211,8 @@ pub fn router(setup: Setup) -> Router {
         .layer(from_fn(session::same_origin))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), observe))
-        .with_state(app)
+        .with_state(app);
+    if encrypted { router.layer(from_fn(session::encrypted)) } else { router }
 }
 
 /// Identity of a request, in its answer, its errors and the log.

@@ -3,7 +3,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::*;
-use crate::auth::Scope;
+use crate::auth::{Principal, Scope};
 use crate::cube::Rollups;
 use crate::engine::formula_session;
 
@@ -17,7 +17,8 @@ fn statement(parameters: Option<ArrayRef>) -> Statement {
 }
 
 fn key(statement: &Statement) -> Arc<Key> {
-    Arc::new(Key::new(&principal("ann", &["analyst"], Scope::HeadOffice), 1, "head_office", statement).unwrap())
+    let rights = Rights::of(&principal("ann", &["analyst"], Scope::HeadOffice), &[], true);
+    Arc::new(Key::new(&rights, 1, "head_office", statement).unwrap())
 }
 
 #[test]
@@ -25,7 +26,7 @@ fn all_that_a_plan_follows_from_tells_keys_apart() {
     let analyst = |name| principal(name, &["analyst"], Scope::HeadOffice);
     let plain = statement(None);
     let new = |principal: &Principal, snapshot, schema: &str, statement: &Statement| {
-        Key::new(principal, snapshot, schema, statement).unwrap()
+        Key::new(&Rights::of(principal, &[], true), snapshot, schema, statement).unwrap()
     };
     let usual = new(&analyst("ann"), 1, "head_office", &plain);
     assert_eq!(usual, new(&analyst("bob"), 1, "head_office", &plain), "the same rights share");

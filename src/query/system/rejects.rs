@@ -8,8 +8,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 
 use super::{Door, SystemTable};
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::error::{Error, Result};
+use crate::query::Face;
 use crate::warehouse::{REJECTS, Snapshot, TableFiles, rejects_table};
 
 pub(super) struct Rejects;
@@ -34,15 +35,14 @@ impl SystemTable for Rejects {
         principal: &Principal,
         snapshot: &Arc<Snapshot>,
     ) -> Result<Arc<dyn TableProvider>> {
-        if !snapshot.tables.contains_key(REJECTS) {
+        // Raw lines are about single persons.
+        let sight = door.rights(principal, Face::Http).sight;
+        if !snapshot.tables.contains_key(REJECTS) || !sight.details || sight.within.is_some() {
             let empty = MemTable::try_new(self.schema(), vec![vec![]])
                 .map_err(|error| Error::internal("cannot show the rejects", error))?;
             return Ok(Arc::new(empty));
         }
-        let own = match &principal.scope {
-            Scope::HeadOffice => None,
-            Scope::Branches(own) => Some(own),
-        };
+        let own = principal.scope.branches();
         // Rows whose branch could not be read lie in `shared` and are head office's to mend; a branch does not see them.
         let files = door.0.warehouse.files(snapshot, REJECTS).await?;
         let files = match own {

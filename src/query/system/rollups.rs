@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 
 use super::{Door, SystemTable, schema, table, texts};
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::cube::RollupState;
 use crate::error::Result;
+use crate::query::Face;
 use crate::warehouse::Snapshot;
 
 pub(super) struct Rollups;
@@ -46,12 +47,10 @@ impl SystemTable for Rollups {
         snapshot: &Arc<Snapshot>,
     ) -> Result<Arc<dyn TableProvider>> {
         // A branch is told of its own partitions only.
-        let own = match &principal.scope {
-            Scope::HeadOffice => None,
-            Scope::Branches(branches) => Some(branches),
-        };
+        let own = principal.scope.branches();
+        let rights = door.rights(principal, Face::Http);
         let mut rows: Vec<(String, RollupState)> = Vec::new();
-        for (name, cube) in door.0.cubes.iter() {
+        for (name, cube) in door.0.cubes.iter().filter(|(name, _)| rights.has_cube(name)) {
             if let Some(binding) = door.binding(name, snapshot, own, cube.as_was()).await? {
                 rows.extend(binding.rollup_states().into_iter().map(|state| (name.to_owned(), state)));
             }

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 
 use super::{Door, SystemTable, schema, table, texts};
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::error::Result;
+use crate::query::Face;
 use crate::warehouse::Snapshot;
 
 pub(super) struct TieOuts;
@@ -35,10 +36,12 @@ impl SystemTable for TieOuts {
         snapshot: &Arc<Snapshot>,
     ) -> Result<Arc<dyn TableProvider>> {
         // It compares all branches, so it is told to those who may read them all.
-        let proved = match &principal.scope {
-            Scope::HeadOffice => door.0.cubes.tied_out(snapshot),
-            Scope::Branches(_) => Vec::new(),
+        let mut proved = match principal.scope.branches() {
+            None => door.0.cubes.tied_out(snapshot),
+            Some(_) => Vec::new(),
         };
+        let rights = door.rights(principal, Face::Http);
+        proved.retain(|(cube, _)| rights.has_cube(cube));
         table(
             self.schema(),
             vec![

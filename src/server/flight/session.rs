@@ -121,21 +121,23 @@ fn one_text(error: Error) -> Error {
     if error.code() == Code::Token { no_login().caused_by(error) } else { error }
 }
 
-/// Report readers have a login but no SQL.
-fn may_use_flight(principal: &Principal) -> Result<()> {
-    if principal.roles.iter().any(|role| role != "reader") {
-        Ok(())
-    } else {
-        Err(Error::new(Code::Denied, "Your login reads reports only; ask an administrator for the role `analyst`"))
-    }
-}
-
 impl Flight {
+    /// Report readers have a login but no SQL.
+    fn admit(&self, principal: &Principal) -> Result<()> {
+        match self.door.may_query(principal) {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::Denied,
+                "Your login reads reports only; ask an administrator for a role that allows SQL",
+            )),
+        }
+    }
+
     /// Who calls. Rights are read anew on every call.
     pub(super) async fn caller<T>(&self, request: &Request<T>) -> Result<Caller> {
         let Some(Credentials::Bearer(token)) = credentials(request.metadata()) else { return Err(no_login()) };
         let principal = self.auth.login_token(&token).await.map_err(one_text)?;
-        may_use_flight(&principal)?;
+        self.admit(&principal)?;
         let session = key(&token);
         let mut options = self.sessions.options(&session, self.clock.now());
         for entry in request.metadata().iter() {
@@ -162,9 +164,10 @@ impl Flight {
         &self,
         request: Request<tonic::Streaming<HandshakeRequest>>,
     ) -> Result<Response<BoxStream<'static, Result<HandshakeResponse, Status>>>, Status> {
-        let local = request.remote_addr().is_none_or(|address| address.ip().to_canonical().is_loopback());
+        let is_private =
+            self.encrypted || request.remote_addr().is_none_or(|address| address.ip().to_canonical().is_loopback());
         let principal = match credentials(request.metadata()) {
-            Some(Credentials::Basic { .. }) if !local => {
+            Some(Credentials::Basic { .. }) if !is_private => {
                 return Err(Error::new(Code::Token, "Passwords are not taken over a plain connection: use TLS").into());
             }
             Some(Credentials::Basic { user, password }) => self.auth.login_password(&user, &password).await,
@@ -172,7 +175,7 @@ impl Flight {
             None => Err(no_login()),
         }
         .map_err(one_text)?;
-        may_use_flight(&principal)?;
+        self.admit(&principal)?;
         let token = self.auth.open_session(&principal).await?;
         let bearer: MetadataValue<_> = format!("Bearer {token}")
             .parse()

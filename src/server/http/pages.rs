@@ -116,10 +116,7 @@ fn in_language(uri: &Uri, lang: Lang) -> String {
 fn scope_words(principal: &Principal, lang: Lang) -> String {
     match &principal.scope {
         Scope::HeadOffice => message(lang, "portal-head-office", &[]),
-        Scope::Branches(keys) => {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            keys.join(", ")
-        }
+        scope => scope.to_string().replace(',', ", "),
     }
 }
 
@@ -131,9 +128,8 @@ fn render(page: &impl Template) -> Result<Response, Failure> {
 /// The reports this principal may open, in the project's order.
 fn openable<'a>(app: &'a App, principal: &Principal) -> impl Iterator<Item = &'a Report> {
     app.services.reports.iter().filter(|report| {
-        report.audience.is_empty()
-            || principal.is_administrator()
-            || report.audience.iter().any(|role| principal.has_role(role))
+        app.services.door.may_read(principal)
+            && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)))
     })
 }
 

@@ -2,9 +2,11 @@
 //!
 //! `Authorization: Bearer` beats the cookie. The cookie is `HttpOnly` and `SameSite=Lax`; forms carry a token that is bound to
 //! the session, and whatever changes something is refused when the browser says that another site started it.
+//!
+//! Names and attributes here are those of plain HTTP on this host; [`encrypted`] makes of them what browsers get over TLS.
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SET_COOKIE};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
@@ -17,8 +19,11 @@ use super::error::Failure;
 use crate::auth::Principal;
 use crate::error::{Code, Error, Fault, Result};
 
-/// The session cookie. Its name says nothing about TLS: with TLS in front it would be `__Host-` and `Secure`.
+/// The session cookie.
 pub(super) const SESSION: &str = "countinghouse_session";
+/// The session cookie over TLS. A browser takes this name only as `Secure`, without a domain and for all paths, so neither
+/// plain HTTP nor a sibling host can plant one.
+const HOST_SESSION: &str = "__Host-countinghouse";
 /// Binds the login form to the browser that asked for it.
 pub(super) const FORM: &str = "countinghouse_form";
 
@@ -94,6 +99,34 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
     Failure::new(Error::new(Code::Denied, "This request was started by another site.")).into_response()
 }
 
+/// The outermost layer of an encrypted face: browsers are to use nothing but TLS from now on, every cookie is `Secure`, and
+/// the session's has its own name on the way. The plain name, which anybody could have planted, is not taken.
+pub(super) async fn encrypted(mut request: Request, next: Next) -> Response {
+    let kept = cookies(request.headers()).filter_map(|(name, value)| match name {
+        SESSION => None,
+        HOST_SESSION => Some(format!("{SESSION}={value}")),
+        _ => Some(format!("{name}={value}")),
+    });
+    let kept = HeaderValue::try_from(kept.collect::<Vec<_>>().join("; "));
+    request.headers_mut().remove(COOKIE);
+    request.headers_mut().extend(kept.ok().map(|kept| (COOKIE, kept)));
+
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (_, cookie) in headers.iter_mut().filter(|(name, _)| **name == SET_COOKIE) {
+        let secure = match cookie.to_str().unwrap_or_default().split_once('=') {
+            Some((SESSION, rest)) => format!("{HOST_SESSION}={rest}; Secure"),
+            Some((name, rest)) => format!("{name}={rest}; Secure"),
+            None => continue,
+        };
+        if let Ok(secure) = HeaderValue::try_from(secure) {
+            *cookie = secure;
+        }
+    }
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    response
+}
+
 pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none")) {
@@ -124,14 +157,17 @@ impl App {
 
 /// The value of a cookie; none when it is absent or empty.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    cookies(headers).find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value)
+}
+
+/// Names and values of a request's cookies.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(known, value)| *known == name && !value.is_empty())
-        .map(|(_, value)| value)
 }
 
 /// A cookie that no script reads and no other site's form sends. `path` narrows it.

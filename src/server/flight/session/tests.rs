@@ -34,19 +34,6 @@ fn bearer_and_what_is_neither() {
     assert!(credentials(&MetadataMap::new()).is_none());
 }
 
-#[test]
-fn readers_of_reports_stay_outside() {
-    let with = |roles: &[&str]| Principal {
-        name: "x".to_owned(),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        scope: crate::auth::Scope::HeadOffice,
-    };
-    assert_eq!(may_use_flight(&with(&["reader"])).unwrap_err().code(), Code::Denied);
-    assert_eq!(may_use_flight(&with(&[])).unwrap_err().code(), Code::Denied);
-    assert!(may_use_flight(&with(&["reader", "analyst"])).is_ok());
-    assert!(may_use_flight(&with(&["administrator"])).is_ok());
-}
-
 fn caller(session: u8) -> Caller {
     Caller {
         principal: Principal {

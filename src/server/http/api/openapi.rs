@@ -44,7 +44,7 @@ pub(in crate::server::http) fn describe() -> Value {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An access token `cth_…`."},
                 "session": {"type": "apiKey", "in": "cookie", "name": "countinghouse_session",
-                            "description": "The cookie of `POST /login`."},
+                            "description": "The cookie of `POST /login`; under TLS `__Host-countinghouse`."},
             },
             "schemas": schemas(),
         },

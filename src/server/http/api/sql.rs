@@ -55,7 +55,7 @@ pub(in crate::server::http) async fn run(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
-    if !caller.principal.may_query() {
+    if !app.services.door.may_query(&caller.principal) {
         return Err(Error::new(Code::Denied, "Your roles open reports; they do not allow SQL of your own.").into());
     }
     let request = parse(&headers, body)?;

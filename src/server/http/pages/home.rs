@@ -96,7 +96,7 @@ pub(in crate::server::http) async fn page(
     };
     let mut cubes = Vec::new();
     let mut connect = None;
-    if caller.principal.may_query() && head.is_some() {
+    if door.may_query(&caller.principal) && head.is_some() {
         let model = door.model();
         let seen = visible(&app, &caller).await?;
         let seen: Vec<(&Cube, _)> =
@@ -179,10 +179,12 @@ fn how_to_connect(app: &App, caller: &Caller, headers: &HeaderMap, cube: Option<
     let flight = reachable(app.flight, host);
     let call = cube.and_then(|cube| cube.measures.first()).map_or("COUNT(*)", |measure| measure.call.as_str());
     let from = cube.map_or("cube", |cube| cube.name.as_str());
+    let config = &app.services.config;
+    let (scheme, web) = (config.flight.scheme("grpc", "grpc+tls"), config.http.scheme("http", "https"));
     Connect {
-        jdbc: format!("jdbc:arrow-flight-sql://{flight}/?useEncryption=false"),
-        flight: format!("grpc://{flight}"),
-        http: format!("http://{host}/api/sql"),
+        jdbc: format!("jdbc:arrow-flight-sql://{flight}/?useEncryption={}", config.flight.is_encrypted()),
+        flight: format!("{scheme}://{flight}"),
+        http: format!("{web}://{host}/api/sql"),
         user: caller.principal.name.clone(),
         schema: app.services.door.default_schema(&caller.principal),
         sql: format!("SELECT {call} FROM {from}"),
