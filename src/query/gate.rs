@@ -393,9 +393,13 @@ mod tests {
                 }
             }
         }
-        for (start, end) in
-            [("1 + (", ")"), ("CAST(", " AS INT)"), ("FLOOR(", ")"), ("coalesce(", ", 1)"), ("CASE WHEN ", " THEN 1 END")]
-        {
+        for (start, end) in [
+            ("1 + (", ")"),
+            ("CAST(", " AS INT)"),
+            ("FLOOR(", ")"),
+            ("coalesce(", ", 1)"),
+            ("CASE WHEN ", " THEN 1 END"),
+        ] {
             let sql = format!("SELECT {}1{}", start.repeat(20), end.repeat(20));
             assert!(check(&sql).is_ok(), "{sql}");
         }
