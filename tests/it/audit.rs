@@ -47,10 +47,16 @@ async fn statements_are_recorded_with_what_they_asked_and_under_which_rights() {
         ("sql", json!(sql)),
         ("parameters", json!(r#"{"1":"2025-12-01"}"#)),
         ("snapshot", json!(answer.snapshot_id)),
-        ("rights", json!(who.fingerprint())),
         ("rollup", json!("deposits_by_branch_month")),
     ] {
         assert_eq!(detail[name], expected, "{name}");
+    }
+    // What its roles gave it: the same for each with the same rights, and for no other.
+    assert_eq!(detail["rights"].as_str().map(str::len), Some(64));
+    for (other, same) in [(branch("beijing"), true), (branch("shanghai"), false)] {
+        refusal(&app, &other, "SELECT * FROM nowhere").await;
+        let rights = &records(&app, "statement_refused").await[0].1["rights"];
+        assert_eq!(*rights == detail["rights"], same, "{}", other.name);
     }
     let (_, ended) = &records(&app, "statement_ended").await[0];
     assert_eq!(
@@ -59,7 +65,7 @@ async fn statements_are_recorded_with_what_they_asked_and_under_which_rights() {
     );
     let codes: Vec<Value> =
         records(&app, "statement_refused").await.into_iter().map(|(_, row)| row["code"].clone()).collect();
-    assert_eq!(codes, [json!("READ_ONLY"), json!("NO_SUCH_OBJECT")], "newest first");
+    assert_eq!(codes[2..], [json!("READ_ONLY"), json!("NO_SUCH_OBJECT")], "newest first");
     // The load and the refresh before have theirs.
     assert_eq!(records(&app, "load").await.len(), 2);
     assert_eq!(records(&app, "refresh").await[0].1["snapshot"], json!(3));
