@@ -199,7 +199,7 @@ async fn values_that_outgrow_their_arguments_are_refused_before_they_are_made() 
             "SELECT regexp_replace(repeat('a', 60000), '.*', '\\0\\0\\0')",
             "SELECT to_char(DATE '2025-12-31', repeat('%c', 30000))",
             "SELECT length(repeat(customer_name, 60000)) FROM deposits_detail LIMIT 10",
-            "SELECT repeat('x', 20000 + CAST(balance AS BIGINT) * 0) FROM deposits_detail",
+            "SELECT repeat('x', 20000 + CAST(balance_day_sum AS BIGINT) * 0) FROM deposits_detail",
             "SELECT string_agg(repeat('x', 20000), ',') FROM deposits_detail",
             "SELECT business_date, string_agg(repeat(customer_name, 2000), ',') FROM deposits_detail GROUP BY 1",
             "SELECT string_agg(customer_name, repeat('-', 10000)) FROM deposits_detail",
@@ -247,8 +247,7 @@ async fn statements_out_of_all_shape_are_refused() {
         (format!("SELECT branch_code, COUNT(*) FROM deposits GROUP BY CUBE ({})", many(20)), Code::NotAllowed),
         (format!("SELECT 1 WHERE 1 IN ({})", many(100_000)), Code::NotAllowed),
         (format!("SELECT 1 WHERE 1 IN ({})", many(2_001)), Code::NotAllowed),
-        (format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)), Code::NotAllowed),
-        (format!("SELECT {}1{}", "1 + (".repeat(10_000), ")".repeat(10_000)), Code::SqlSyntax),
+        (format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)), Code::SqlSyntax),
         (format!("SELECT '{}'", "x".repeat(1 << 20)), Code::NotAllowed),
         (format!("SELECT COUNT(*) FROM deposits_detail a0{}", ", deposits_detail".repeat(17)), Code::NotAllowed),
         (format!("WITH a0 AS (SELECT 1 AS x){doubled} SELECT COUNT(*) FROM a59"), Code::NotAllowed),
@@ -287,7 +286,8 @@ fn statements_at_their_limits_are_answered() {
         (chain(7, "SELECT (SELECT x FROM ?) + (SELECT x FROM ?) AS x"), "1"),
         (format!("SELECT COUNT(*) FROM (VALUES (1){}) AS t", ", (1)".repeat(999)), "1000"),
         (
-            "SELECT COUNT(*) FROM (SELECT 1 FROM (VALUES (1, 2)) AS t(a, b) GROUP BY CUBE (a, b, a, b, a, b, a, b))"
+            "SELECT COUNT(*) FROM (SELECT 1 FROM (VALUES (1, 2, 3, 4, 5, 6, 7, 8)) AS t (a, b, c, d, e, f, g, h) \
+             GROUP BY CUBE (a, b, c, d, e, f, g, h))"
                 .to_owned(),
             "256",
         ),

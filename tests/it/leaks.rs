@@ -202,7 +202,7 @@ const PLACES: &[&str] = &[
     "SELECT COUNT(*) FROM deals_detail WHERE {}",
     "SELECT deal_no, amount FROM deals_detail WHERE {} ORDER BY deal_no LIMIT 5 OFFSET 2",
     "SELECT {} AS k, COUNT(*) FROM deals_detail GROUP BY 1 ORDER BY 1",
-    "SELECT deal_no FROM deals_detail ORDER BY CASE WHEN {} THEN 1 ELSE 2 END, deal_no",
+    "SELECT deal_no FROM (SELECT deal_no, CASE WHEN {} THEN 1 ELSE 2 END AS k FROM deals_detail) ORDER BY k, deal_no",
     "SELECT SUM(CASE WHEN {} THEN 1 ELSE 0 END) OVER (ORDER BY deal_no) AS n FROM deals_detail ORDER BY 1",
     "SELECT deal_no FROM deals_detail WHERE {} UNION ALL SELECT deal_no FROM deals_detail WHERE NOT ({}) ORDER BY 1",
     "SELECT COUNT(*) FROM (SELECT * FROM deals_detail WHERE {}) a JOIN deals_detail b ON a.deal_no = b.deal_no",
