@@ -40,11 +40,11 @@ fn main() {
 async fn measure(state: &Path, runs: usize) {
     let app = App::open(Path::new(env!("CARGO_MANIFEST_DIR")), state).await.unwrap();
     let services = app.services.clone();
-    let who = Principal { name: "bench".into(), roles: ["analyst".to_owned()].into(), scope: Scope::HeadOffice };
+    let who = Principal::new("bench", ["analyst".to_owned()].into(), Scope::HeadOffice);
     if services.auth.principal("bench").await.is_err() {
         services.auth.create_user("bench", None, who.roles.clone(), Scope::HeadOffice).await.unwrap();
     }
-    let token = services.auth.create_token("bench", "bench", 1).await.unwrap();
+    let token = services.auth.create_token("bench", "bench", 1, &TokenScope::default()).await.unwrap();
     let bound = server::bind(services.clone(), "127.0.0.1:0", "127.0.0.1:0").await.unwrap();
     let (http, flight) = (bound.http_address, bound.flight_address);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

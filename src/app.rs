@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Provider};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -40,8 +40,12 @@ impl App {
         let auth = Auth::open(catalog.clone(), clock.clone())
             .await?
             .with_session_hours(config.auth.session_hours)
+            .with_failures_per_minute(config.auth.failures_per_minute)
             .with_roles(config.roles.iter().map(|role| role.name.value.clone()));
-        let services = Services { config: Arc::clone(&config), auth, door, reports: Arc::new(reports), catalog, clock };
+        let provider =
+            config.auth.oidc.as_ref().map(|oidc| Provider::open(oidc, state, &auth).map(Arc::new)).transpose()?;
+        let services =
+            Services { config: Arc::clone(&config), auth, provider, door, reports: Arc::new(reports), catalog, clock };
         Ok(Self { services, warehouse, report_faults })
     }
 

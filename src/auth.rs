@@ -7,7 +7,9 @@
 //! Whatever is wrong with credentials, the answer is one text. Which part was wrong, whether the name exists, whether it is
 //! disabled or waiting: none of it can be told from the text, and for passwords not from the time either.
 
+mod oidc;
 mod password;
+mod peer;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ mod token;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -26,6 +29,10 @@ use crate::catalog::{Catalog, TokenRow, UserRow, operator};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::model::role::BUILT_IN;
+
+pub use oidc::{Arrival, Departure, Identity, Provider, faults as oidc_faults};
+pub use peer::{Credential, Entry, Peer, Via};
+pub use token::TokenScope;
 
 /// Over which part of the organisation a principal may look.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -128,15 +135,36 @@ pub struct Principal {
     pub name: String,
     pub roles: BTreeSet<String>,
     pub scope: Scope,
+    /// What the token that it came with leaves of all that.
+    pub only: Only,
+    /// How it came in.
+    pub via: Via,
+}
+
+/// The part of a login's rights that a token carries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Only {
+    /// These cubes; all unless named.
+    pub cubes: Option<BTreeSet<String>>,
+    /// These reports, and no SQL; all unless named.
+    pub reports: Option<BTreeSet<String>>,
 }
 
 impl Principal {
+    /// Somebody with all rights of these roles over this scope.
+    pub fn new(name: impl Into<String>, roles: BTreeSet<String>, scope: Scope) -> Self {
+        Self { name: name.into(), roles, scope, only: Only::default(), via: Via::default() }
+    }
+
     /// SHA-256 over everything that decides what this principal may see, hexadecimal: part of every key of a cache, handle or
     /// ticket. Two principals with the same rights have the same one.
     pub fn fingerprint(&self) -> String {
         let mut text = format!("v1\nscope {}\n", self.scope);
         for role in &self.roles {
             text.push_str(&format!("role {role}\n")); // names hold no line break
+        }
+        if self.only != Only::default() {
+            text.push_str(&format!("only {:?}\n", self.only));
         }
         sha256_hex(text.as_bytes())
     }
@@ -162,7 +190,14 @@ pub struct Auth {
     session_hours: u64,
     /// Names of the project's own roles.
     own_roles: Arc<[String]>,
+    /// Failures by password, and by token: a tool with an old token keeps nobody beside it from logging in.
+    addresses: [Arc<peer::Addresses>; 2],
+    /// Who changes logins; none: whoever runs the command line.
+    actor: Option<Arc<str>>,
 }
+
+/// Failed logins of an address in a minute, unless stated.
+const FAILURES: u32 = 20;
 
 impl Auth {
     /// Over this catalog, with the secret of its state folder, which is made on first use.
@@ -171,7 +206,9 @@ impl Auth {
     pub async fn open(catalog: Catalog, clock: Clock) -> Result<Self> {
         let secret = secret::Secret::load(&catalog).await?;
         let passwords = Arc::new(password::Passwords::new(secret.derive("password pepper"), password::COST)?);
-        Ok(Self { catalog, clock, secret, passwords, session_hours: 12, own_roles: Arc::new([]) })
+        let addresses = [(); 2].map(|()| Arc::new(peer::Addresses::new(FAILURES)));
+        let own_roles = Arc::new([]);
+        Ok(Self { catalog, clock, secret, passwords, session_hours: 12, own_roles, addresses, actor: None })
     }
 
     /// Logins may have these roles besides the built-in ones.
@@ -186,6 +223,31 @@ impl Auth {
     pub fn with_session_hours(mut self, hours: u64) -> Self {
         self.session_hours = hours.clamp(1, 24 * 90);
         self
+    }
+
+    /// So many failed logins of an address in a minute are heard; 20 unless stated.
+    #[must_use]
+    pub fn with_failures_per_minute(mut self, most: u32) -> Self {
+        self.addresses = [(); 2].map(|()| Arc::new(peer::Addresses::new(most)));
+        self
+    }
+
+    /// The same for somebody who is logged in and changes logins: recorded under that name, and never their own.
+    #[must_use]
+    pub fn acting_as(&self, principal: &Principal) -> Self {
+        Self { actor: Some(principal.name.as_str().into()), ..self.clone() }
+    }
+
+    fn actor(&self) -> String {
+        self.actor.as_deref().map_or_else(operator, str::to_owned)
+    }
+
+    /// Errors: `DENIED`: nobody changes rights of their own.
+    fn not_oneself(&self, name: &str) -> Result<()> {
+        match self.actor.as_deref() == Some(name) {
+            false => Ok(()),
+            true => Err(Error::new(Code::Denied, "Nobody changes their own login; ask another administrator.")),
+        }
     }
 
     /// Passwords that cost next to nothing, for tests that log in often.
@@ -206,20 +268,58 @@ impl Auth {
     /// Logs in by name and password.
     ///
     /// Errors: `TOKEN`, one text for unknown, disabled, wrong and waiting.
-    pub async fn login_password(&self, name: &str, password: &str) -> Result<Principal> {
+    pub async fn login_password(&self, name: &str, password: &str, peer: Peer) -> Result<Principal> {
+        if self.addresses[0].is_barred(peer.address, self.clock.now()) {
+            return Err(wrong_credentials());
+        }
         let attempt = self.passwords.begin(name, &self.clock).await?;
-        let user = self.catalog.user(name).await?.filter(|user| !user.disabled);
+        let user = self.catalog.user(name).await?.filter(|user| !user.disabled && user.subject.is_none());
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let verdict = attempt.verify(password, stored.clone(), &self.clock).await?;
         let (Some(user), true) = (user, verdict.matches) else {
-            self.catalog.audit("login_failed", name, json!({"by": "password"})).await?;
-            return Err(wrong_credentials());
+            return Err(self.refused(name, peer, peer.to_json("password")).await);
         };
-        self.catalog.audit("login", name, json!({"by": "password"})).await?;
+        self.catalog.audit("login", name, peer.to_json("password")).await?;
         if let (Some(old), Some(new)) = (stored, verdict.renewed) {
             self.catalog.renew_password_hash(name, &old, &new).await?;
         }
-        principal_of(user)
+        principal_of(user, peer.address)
+    }
+
+    /// Counts and records a login that failed. An address that fails too often is not recorded further: its flood would
+    /// bury what else happens.
+    async fn refused(&self, name: &str, peer: Peer, detail: serde_json::Value) -> Error {
+        let now = self.clock.now();
+        let addresses = &self.addresses[usize::from(detail["by"] == "token")];
+        let recorded = match addresses.is_barred(peer.address, now) {
+            true => Ok(()),
+            false => self.catalog.audit("login_failed", name, detail).await,
+        };
+        addresses.failed(peer.address, now);
+        recorded.err().unwrap_or_else(wrong_credentials)
+    }
+
+    /// Whether a principal who logged in before still has the rights of then: the login, its roles and scope, and the token
+    /// or session that it came with.
+    pub async fn still_holds(&self, principal: &Principal) -> Result<bool> {
+        let now = self.clock.now();
+        let stands = match &principal.via.credential {
+            None => true,
+            Some(Credential::Token(id)) => {
+                let row = self.catalog.token_and_login(id).await?;
+                row.is_some_and(|(row, _)| !row.revoked && row.expires_at > now)
+            }
+            Some(Credential::Session(sha256)) => {
+                self.catalog.session(sha256).await?.is_some_and(|row| row.expires_at > now)
+            }
+        };
+        let user = self.catalog.user(&principal.name).await?.filter(|user| !user.disabled);
+        let same = |user: UserRow| {
+            user.roles.iter().collect::<BTreeSet<_>>() == principal.roles.iter().collect()
+                && user.scope == principal.scope.to_string()
+        };
+        // A principal that no login stands behind (a job of the server itself) has none to lose.
+        Ok(stands && (user.is_some_and(same) || principal.via == Via::default()))
     }
 
     /// The principal of this name, without credentials: for the command line's `--as`, whose right is to read the state folder.
@@ -230,7 +330,7 @@ impl Auth {
         if user.disabled {
             return Err(Error::new(Code::Denied, format!("The user `{name}` is disabled.")));
         }
-        principal_of(user)
+        principal_of(user, None)
     }
 
     /// Adds a login. Without a password it can only be used through tokens.
@@ -255,30 +355,58 @@ impl Auth {
             roles: roles.into_iter().collect(),
             scope: scope.to_string(),
             disabled: false,
+            subject: None,
             created_at: self.clock.now(),
         };
         self.catalog.insert_user(&row).await?;
-        let detail = json!({"by": operator(), "roles": row.roles, "scope": row.scope});
+        let detail = json!({"by": self.actor(), "roles": row.roles, "scope": row.scope});
         self.catalog.audit("user_created", name, detail).await
     }
 
     /// Gives a login another password, which ends its sessions.
     ///
-    /// Errors: `NO_SUCH_OBJECT`; `BAD_REQUEST` when it is too short.
+    /// Errors: `NO_SUCH_OBJECT`; `BAD_REQUEST` when it is too short; `DENIED` for a login of an OpenID provider.
     pub async fn set_password(&self, name: &str, password: String) -> Result<()> {
         let user = self.user(name).await?;
+        if user.subject.is_some() {
+            let message = format!("`{name}` logs in through the bank's provider and has no password here.");
+            return Err(Error::new(Code::Denied, message));
+        }
         let password_hash = Some(self.passwords.hash(password).await?);
         self.catalog.update_user(&UserRow { password_hash, ..user }).await?;
         self.catalog.delete_sessions_of(name).await?;
-        self.catalog.audit("password_changed", name, json!({"by": operator()})).await
+        self.catalog.audit("password_changed", name, json!({"by": self.actor()})).await
+    }
+
+    /// Gives a login other roles and another scope, from its next statement on.
+    ///
+    /// Errors: `NO_SUCH_OBJECT`; `BAD_REQUEST` for an unknown role; `DENIED` for one's own login and those of a provider.
+    pub async fn set_rights(&self, name: &str, roles: BTreeSet<String>, scope: Scope) -> Result<()> {
+        self.not_oneself(name)?;
+        self.check_roles(&roles)?;
+        let user = self.user(name).await?;
+        if user.subject.is_some() {
+            let message =
+                format!("The rights of `{name}` follow the groups at the bank's provider; change them there.");
+            return Err(Error::new(Code::Denied, message));
+        }
+        let before = json!({"roles": user.roles, "scope": user.scope});
+        let row = UserRow { roles: roles.into_iter().collect(), scope: scope.to_string(), ..user };
+        self.catalog.update_user(&row).await?;
+        let after = json!({"roles": row.roles, "scope": row.scope});
+        let detail = json!({"by": self.actor(), "before": before, "after": after});
+        self.catalog.audit("user_changed", name, detail).await
     }
 
     /// Disables a login, which ends its sessions, or enables it again.
+    ///
+    /// Errors: `NO_SUCH_OBJECT`; `DENIED` for one's own login.
     pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<()> {
+        self.not_oneself(name)?;
         let user = self.user(name).await?;
         let before = user.disabled;
         self.catalog.update_user(&UserRow { disabled, ..user }).await?;
-        let detail = json!({"by": operator(), "disabled": {"before": before, "after": disabled}});
+        let detail = json!({"by": self.actor(), "disabled": {"before": before, "after": disabled}});
         self.catalog.audit("user_changed", name, detail).await
     }
 
@@ -296,18 +424,25 @@ impl Auth {
     ///
     /// Errors: `NO_SUCH_OBJECT`.
     pub async fn revoke_token(&self, id: &str) -> Result<()> {
-        match self.catalog.revoke_token(id).await? {
-            true => self.catalog.audit("token_revoked", "", json!({"by": operator(), "token": id})).await,
-            false => Err(Error::new(Code::NoSuchObject, format!("There is no token `{id}`."))),
-        }
+        let missing = || Error::new(Code::NoSuchObject, format!("There is no token `{id}`."));
+        let (token, _) = self.catalog.token_and_login(id).await?.ok_or_else(missing)?;
+        self.catalog.revoke_token(id).await?;
+        self.catalog.audit("token_revoked", &token.user, json!({"by": self.actor(), "token": id})).await
+    }
+
+    /// Names of the roles that a login may have.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        BUILT_IN.iter().map(|(name, _)| *name).chain(self.own_roles.iter().map(String::as_str))
     }
 
     fn check_roles(&self, roles: &BTreeSet<String>) -> Result<()> {
-        let known = || BUILT_IN.iter().map(|(name, _)| *name).chain(self.own_roles.iter().map(String::as_str));
-        match roles.iter().find(|role| !known().any(|known| known == *role)) {
+        if roles.is_empty() {
+            return Err(Error::new(Code::BadRequest, "A login has at least one role."));
+        }
+        match roles.iter().find(|role| !self.roles().any(|known| known == *role)) {
             None => Ok(()),
             Some(role) => {
-                let known = known().collect::<Vec<_>>().join(", ");
+                let known = self.roles().collect::<Vec<_>>().join(", ");
                 Err(Error::new(Code::BadRequest, format!("There is no role `{role}`; the roles are {known}.")))
             }
         }
@@ -327,8 +462,9 @@ fn wrong_credentials() -> Error {
     )
 }
 
-fn principal_of(user: UserRow) -> Result<Principal> {
-    Ok(Principal { name: user.name, roles: user.roles.into_iter().collect(), scope: user.scope.parse()? })
+fn principal_of(user: UserRow, address: Option<IpAddr>) -> Result<Principal> {
+    let via = Via { credential: None, address };
+    Ok(Principal { via, ..Principal::new(user.name, user.roles.into_iter().collect(), user.scope.parse()?) })
 }
 
 /// Names stand in logs, pages, SQL results and basic authentication, so they hold nothing that means something there.

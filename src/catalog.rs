@@ -48,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("catalog/migrations/0001_spine.sql"),
     include_str!("catalog/migrations/0002_statement_cache.sql"),
     include_str!("catalog/migrations/0003_audit.sql"),
+    include_str!("catalog/migrations/0004_rights.sql"),
 ];
 
 /// How long a connection waits for another process's write before it gives up.

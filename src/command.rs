@@ -14,6 +14,7 @@ mod refresh;
 mod report;
 mod sample;
 mod serve;
+mod statement;
 mod token;
 mod user;
 
@@ -61,10 +62,12 @@ enum Command {
     Describe(describe::Arguments),
     /// Run reports.
     Report(report::Arguments),
-    /// Users: add, list, disable, enable.
+    /// Users: add, list, change, password, disable, enable.
     User(user::Arguments),
     /// Tokens: create, list, revoke.
     Token(token::Arguments),
+    /// Statements that run: list, stop.
+    Statement(statement::Arguments),
     /// The audit log: verify, list, export.
     Audit(audit::Arguments),
 }
@@ -106,6 +109,7 @@ pub fn run() -> ExitCode {
             Command::Report(arguments) => Box::pin(report::run(&place, arguments)).await,
             Command::User(arguments) => Box::pin(user::run(&place, arguments)).await,
             Command::Token(arguments) => Box::pin(token::run(&place, arguments)).await,
+            Command::Statement(arguments) => Box::pin(statement::run(&place, arguments)).await,
             Command::Audit(arguments) => Box::pin(audit::run(&place, arguments)).await,
         }
     });

@@ -7,6 +7,7 @@ mod definitions;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
@@ -125,6 +126,46 @@ pub struct TlsConfig {
 pub struct AuthConfig {
     /// Life of a login, hours.
     pub session_hours: u64,
+    /// Failed logins of one address in a minute that are heard.
+    pub failures_per_minute: u32,
+    /// The bank's OpenID provider.
+    pub oidc: Option<OidcConfig>,
+}
+
+/// Login through an OpenID provider.
+#[derive(Debug, Clone)]
+pub struct OidcConfig {
+    /// URL of the provider, as it names itself.
+    pub issuer: Located<String>,
+    /// This server's name there.
+    pub client_id: String,
+    /// File with this server's secret, from the state folder.
+    pub client_secret_file: Option<PathBuf>,
+    /// Further authorities of certificates.
+    pub ca: Option<PathBuf>,
+    /// Where browsers come back to.
+    pub redirect: Option<String>,
+    /// What the button says.
+    pub label: Label,
+    /// Scopes that are asked for.
+    pub scopes: Vec<String>,
+    /// Claim with the name.
+    pub name_claim: String,
+    /// Claim with the groups.
+    pub groups_claim: String,
+    /// What groups give, the first counts.
+    pub groups: Vec<GroupConfig>,
+}
+
+/// What the members of a group at the provider get.
+#[derive(Debug, Clone)]
+pub struct GroupConfig {
+    /// Its name there.
+    pub group: String,
+    /// Roles.
+    pub roles: BTreeSet<String>,
+    /// Part of the organisation, as text; what it says is looked at where logins are.
+    pub scope: Located<String>,
 }
 
 /// The audit log.
@@ -168,6 +209,12 @@ fn read(project: &Path, state: &Path) -> Result<(Config, Vec<Diagnostic>)> {
     Ok(decode(project, state, &text))
 }
 
+/// The tables of a settings file that may be anything; see `fuzzing`.
+#[cfg(feature = "failpoints")]
+pub(crate) fn fuzz_settings(text: &str) -> Vec<Table> {
+    decode(Path::new("."), Path::new("state"), text).0.warehouse.tables
+}
+
 fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>) {
     let mut faults = Vec::new();
     let node = yaml::parse(FILE, text, &mut faults);
@@ -178,6 +225,7 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
     let fields = Fields::new(&node, &SETTINGS);
     let area = |name: &str| fields.area(name, &empty);
     let (warehouse, query) = (area("warehouse"), area("query"));
+    let roles: Vec<Role> = fields.maps("roles").iter().map(role::decode).collect();
     let config = Config {
         project: project.to_owned(),
         state: state.to_owned(),
@@ -200,8 +248,12 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         },
         http: face(area("http"), project),
         flight: face(area("flight"), project),
-        auth: AuthConfig { session_hours: area("auth").number_or("session_hours", 1) },
-        roles: fields.maps("roles").iter().map(role::decode).collect(),
+        auth: AuthConfig {
+            session_hours: area("auth").number_or("session_hours", 1),
+            failures_per_minute: area("auth").number_or("failures_per_minute", 1),
+            oidc: area("auth").map("oidc").map(|fields| oidc(&fields, project, &roles, &mut faults)),
+        },
+        roles,
         audit: AuditConfig { keep_days: area("audit").number_or("keep_days", 0) },
         languages: fields.texts("languages").into_iter().map(|text| text.value).collect(),
         fonts: fields.text("fonts").map(|text| text.value),
@@ -223,6 +275,39 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         faults.push(Diagnostic::new(place, "`languages` names no language"));
     }
     (Config { name, ..config }, shape::in_order(faults))
+}
+
+fn oidc(fields: &Fields<'_>, project: &Path, own: &[Role], faults: &mut Vec<Diagnostic>) -> OidcConfig {
+    let mut group = |fields: &Fields<'_>| {
+        let roles = fields.texts("roles");
+        for role in &roles {
+            let known = role::BUILT_IN.iter().any(|(name, _)| *name == role.as_str());
+            if role.as_str() == "administrator" {
+                let message =
+                    "a group does not make administrators: whoever manages the groups would manage every login here";
+                faults.push(Diagnostic::new(&role.place, message));
+            } else if !known && !own.iter().any(|own| *own.name == role.value) {
+                faults.push(Diagnostic::new(&role.place, format!("there is no role `{}`", **role)));
+            }
+        }
+        GroupConfig {
+            group: fields.needed("group").value,
+            roles: roles.into_iter().map(|role| role.value).collect(),
+            scope: fields.needed("scope"),
+        }
+    };
+    OidcConfig {
+        groups: fields.maps("groups").iter().map(&mut group).collect(),
+        client_id: fields.needed("client_id").value,
+        client_secret_file: fields.text("client_secret_file").map(|file| file.value.into()),
+        ca: fields.text("ca").map(|file| project.join(file.value)),
+        redirect: fields.text("redirect").map(|url| url.value),
+        label: fields.label("label"),
+        scopes: fields.texts("scopes").into_iter().map(|scope| scope.value).collect(),
+        name_claim: fields.needed("name_claim").value,
+        groups_claim: fields.needed("groups_claim").value,
+        issuer: fields.needed("issuer"),
+    }
 }
 
 fn face(fields: Fields<'_>, project: &Path) -> FaceConfig {

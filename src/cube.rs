@@ -6,6 +6,7 @@
 
 mod ask;
 mod days;
+mod disclosure;
 mod measure;
 mod members;
 mod navigator;
@@ -142,6 +143,8 @@ pub struct Binding {
     history: Option<History>,
     /// Which rows its reader may see.
     policy: Option<Expr>,
+    /// How small a group its reader may see.
+    disclosure: Option<disclosure::Disclosure>,
 }
 
 impl Cubes {
@@ -258,6 +261,7 @@ impl Cubes {
             scans,
             history,
             policy: None,
+            disclosure: None,
         })
     }
 

@@ -9,6 +9,7 @@ mod hot;
 mod registry;
 mod rules;
 mod scan;
+mod small_groups;
 mod spill;
 mod star;
 mod workers;
@@ -52,6 +53,7 @@ pub use barrier::{barrier, is_barrier};
 pub use functions::{
     bitmap_build, bitmap_count, bitmap_merge, mask, ratio, seen, seen_last, seen_value, standard_deviation, variance,
 };
+pub use small_groups::{SmallGroups, without_small_groups};
 
 /// The catalog's name in SQL.
 pub const CATALOG: &str = "countinghouse";

@@ -107,6 +107,8 @@ codes! {
     TieOut = "TIE_OUT", Data;
     /// Another process holds the writer's lease.
     Busy = "BUSY", Capacity;
+    /// The login provider does not answer as it should.
+    Provider = "PROVIDER", Capacity;
     /// The statement failed while it ran.
     QueryFailed = "QUERY_FAILED", Internal;
     /// A fault of the server.

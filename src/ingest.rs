@@ -12,6 +12,8 @@
 mod batch;
 mod buffer;
 mod conform;
+#[cfg(feature = "failpoints")]
+mod fuzz;
 mod keys;
 mod merge;
 mod parse;
@@ -27,6 +29,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
+
+#[cfg(feature = "failpoints")]
+pub use fuzz::fuzz_feed;
 
 use self::batch::{Content, Delivery, Turn};
 use self::conform::{Reference, Target, Task, Verdict, conform, too_many_rejects};

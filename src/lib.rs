@@ -27,3 +27,6 @@ pub mod server;
 
 pub mod app;
 pub mod command;
+
+#[cfg(feature = "failpoints")]
+pub mod fuzzing;

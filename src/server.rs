@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::tls::{Listener, Tls};
-use crate::auth::Auth;
+use crate::auth::{Auth, Provider, TokenScope};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, FaceConfig};
@@ -33,10 +33,30 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Services {
     pub config: Arc<Config>,
     pub auth: Auth,
+    /// The bank's own login, where the settings name one.
+    pub provider: Option<Arc<Provider>>,
     pub door: Door,
     pub reports: Arc<Vec<Report>>,
     pub catalog: Catalog,
     pub clock: Clock,
+}
+
+impl Services {
+    /// What a token may be narrowed to must exist: a name written wrong would make a token that opens nothing, or, where a cube
+    /// of that name is added later, more than was meant.
+    ///
+    /// Errors: `BAD_REQUEST`.
+    pub fn check_token_scope(&self, scope: &TokenScope) -> Result<()> {
+        let cubes = scope.cubes.iter().flatten().filter(|name| self.door.model().cube(name).is_none());
+        let is_report = |name: &String| self.reports.iter().any(|report| *report.name == *name);
+        let reports = scope.reports.iter().flatten().filter(|name| !is_report(name));
+        let wrong =
+            cubes.map(|name| format!("cube `{name}`")).chain(reports.map(|name| format!("report `{name}`"))).next();
+        match wrong {
+            Some(what) => Err(Error::new(Code::BadRequest, format!("There is no {what}."))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Listeners that are bound and not yet served: connections wait in the queue of the operating system.
@@ -91,7 +111,7 @@ impl Bound {
     /// Errors: `INTERNAL` when a listener fails. Requests that fail are answered, not returned.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let Self { services, http, flight, flight_address, .. } = self;
-        let catalog = services.catalog.clone();
+        let (catalog, door, auth) = (services.catalog.clone(), services.door.clone(), services.auth.clone());
         let draining = CancellationToken::new();
         let setup = http::Setup { services: services.clone(), flight: flight_address, draining: draining.clone() };
         let http_face = http::serve(setup, http);
@@ -100,6 +120,7 @@ impl Bound {
         tokio::pin!(faces);
         tokio::select! {
             ended = &mut faces => return ended,
+            () = door.watch(&auth) => {}
             () = shutdown => draining.cancel(),
         }
         let ended = tokio::time::timeout(DRAIN, faces).await.unwrap_or_else(|_| {

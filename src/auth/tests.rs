@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
-use super::{Auth, Principal, Scope};
+use super::{Auth, Credential, Entry, Peer, Principal, Scope, TokenScope, Via};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::{Code, Error};
@@ -20,12 +20,15 @@ impl Hand {
     }
 }
 
+/// Somebody at the HTTP face, whose address nobody knows.
+const PEER: Peer = Peer { entry: Entry::Http, address: None };
+
 async fn open(dir: &TempDir) -> (Auth, Hand) {
     let hand = Hand(Arc::new(Mutex::new("2025-11-30T12:00:00Z".parse().unwrap())));
     let read = hand.clone();
     let clock = Clock::from_fn(move || *read.0.lock().unwrap());
     let catalog = Catalog::open(dir.path(), clock.clone()).await.unwrap();
-    (Auth::open(catalog, clock).await.unwrap().with_cheap_passwords(), hand)
+    (Auth::open(catalog, clock).await.unwrap().with_cheap_passwords().with_failures_per_minute(1000), hand)
 }
 
 fn roles(names: &[&str]) -> BTreeSet<String> {
@@ -49,22 +52,22 @@ async fn a_password_logs_in_and_everything_else_gets_one_text() {
     add(&auth, "beijing", "beijing").await;
     auth.create_user("robot", None, roles(&["analyst"]), Scope::HeadOffice).await.unwrap();
 
-    let principal = auth.login_password("beijing", "beijing: correct horse").await.unwrap();
+    let principal = auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
     assert_eq!(principal.name, "beijing");
     assert_eq!(principal.scope, Scope::Branches(BTreeSet::from(["beijing".to_owned()])));
     assert!(principal.has_role("analyst") && !principal.is_administrator());
 
-    is_the_one_text(&auth.login_password("beijing", "wrong password").await.unwrap_err());
-    is_the_one_text(&auth.login_password("nobody", "wrong password").await.unwrap_err());
-    is_the_one_text(&auth.login_password("robot", "").await.unwrap_err());
-    is_the_one_text(&auth.login_password("nobody at all", &"x".repeat(5000)).await.unwrap_err());
+    is_the_one_text(&auth.login_password("beijing", "wrong password", PEER).await.unwrap_err());
+    is_the_one_text(&auth.login_password("nobody", "wrong password", PEER).await.unwrap_err());
+    is_the_one_text(&auth.login_password("robot", "", PEER).await.unwrap_err());
+    is_the_one_text(&auth.login_password("nobody at all", &"x".repeat(5000), PEER).await.unwrap_err());
     auth.set_disabled("beijing", true).await.unwrap();
     hand.forward(SignedDuration::from_mins(10));
-    is_the_one_text(&auth.login_password("beijing", "beijing: correct horse").await.unwrap_err());
+    is_the_one_text(&auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap_err());
     assert_eq!(auth.principal("beijing").await.unwrap_err().code(), Code::Denied);
     auth.set_disabled("beijing", false).await.unwrap();
     hand.forward(SignedDuration::from_mins(10));
-    auth.login_password("beijing", "beijing: correct horse").await.unwrap();
+    auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
     assert_eq!(auth.principal("nobody").await.unwrap_err().code(), Code::NoSuchObject);
 }
 
@@ -76,27 +79,27 @@ async fn failures_delay_an_account_known_or_not() {
     add(&auth, "shanghai", "shanghai").await;
     for name in ["nobody", "beijing"] {
         for delay in [1, 2, 4, 8] {
-            is_the_one_text(&auth.login_password(name, "wrong password").await.unwrap_err());
+            is_the_one_text(&auth.login_password(name, "wrong password", PEER).await.unwrap_err());
             hand.forward(SignedDuration::from_secs(delay));
         }
-        is_the_one_text(&auth.login_password(name, "wrong password").await.unwrap_err());
+        is_the_one_text(&auth.login_password(name, "wrong password", PEER).await.unwrap_err());
     }
     // 16 seconds from here on; the right password does not help.
     let before = Instant::now();
-    is_the_one_text(&auth.login_password("beijing", "beijing: correct horse").await.unwrap_err());
+    is_the_one_text(&auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap_err());
     assert!(before.elapsed().as_millis() < 500, "refused without work");
-    auth.login_password("shanghai", "shanghai: correct horse").await.unwrap();
+    auth.login_password("shanghai", "shanghai: correct horse", PEER).await.unwrap();
     hand.forward(SignedDuration::from_secs(16));
-    auth.login_password("beijing", "beijing: correct horse").await.unwrap();
-    is_the_one_text(&auth.login_password("beijing", "wrong password").await.unwrap_err());
+    auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
+    is_the_one_text(&auth.login_password("beijing", "wrong password", PEER).await.unwrap_err());
     hand.forward(SignedDuration::from_secs(1));
-    auth.login_password("beijing", "beijing: correct horse").await.unwrap();
+    auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
     // Never longer than five minutes.
     for _ in 0..12 {
-        is_the_one_text(&auth.login_password("beijing", "wrong password").await.unwrap_err());
+        is_the_one_text(&auth.login_password("beijing", "wrong password", PEER).await.unwrap_err());
         hand.forward(SignedDuration::from_mins(5));
     }
-    auth.login_password("beijing", "beijing: correct horse").await.unwrap();
+    auth.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,8 +107,8 @@ async fn of_many_guesses_at_once_few_are_computed() {
     let dir = tempfile::tempdir().unwrap();
     let (auth, _hand) = open(&dir).await;
     add(&auth, "beijing", "beijing").await;
-    let mut guesses: Vec<_> = (0..50).map(|_| auth.login_password("beijing", "wrong password")).collect();
-    guesses.push(auth.login_password("beijing", "beijing: correct horse"));
+    let mut guesses: Vec<_> = (0..50).map(|_| auth.login_password("beijing", "wrong password", PEER)).collect();
+    guesses.push(auth.login_password("beijing", "beijing: correct horse", PEER));
     let done = futures::future::join_all(guesses).await;
     assert!(done.iter().all(Result::is_err), "the right one among them came too late");
 }
@@ -123,7 +126,7 @@ async fn unknown_users_cost_the_same_time() {
         for _ in 0..9 {
             hand.forward(SignedDuration::from_mins(20));
             let before = Instant::now();
-            auth.login_password(name, "wrong password").await.unwrap_err();
+            auth.login_password(name, "wrong password", PEER).await.unwrap_err();
             best = best.min(before.elapsed().as_secs_f64());
         }
         best
@@ -142,9 +145,9 @@ async fn hashes_are_argon2id_at_the_stated_cost_and_renewed_when_it_rises() {
     assert!(stored().await.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{}", stored().await);
     let catalog = auth.catalog.clone();
     let real = Auth::open(catalog, auth.clock.clone()).await.unwrap();
-    real.login_password("beijing", "beijing: correct horse").await.unwrap();
+    real.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
     assert!(stored().await.starts_with("$argon2id$v=19$m=65536,t=3,p=1$"), "{}", stored().await);
-    real.login_password("beijing", "beijing: correct horse").await.unwrap();
+    real.login_password("beijing", "beijing: correct horse", PEER).await.unwrap();
     assert!(!format!("{:?}", auth.users().await.unwrap()).contains("argon2"), "no hash in a log");
 }
 
@@ -175,11 +178,7 @@ async fn names_passwords_roles_and_scopes_are_checked() {
 
 #[test]
 fn the_fingerprint_follows_the_rights() {
-    let principal = |name: &str, role: &[&str], scope: &str| Principal {
-        name: name.into(),
-        roles: roles(role),
-        scope: scope.parse().unwrap(),
-    };
+    let principal = |name: &str, role: &[&str], scope: &str| Principal::new(name, roles(role), scope.parse().unwrap());
     let one = principal("a", &["analyst", "auditor"], "beijing").fingerprint();
     assert_eq!(one.len(), 64);
     assert_eq!(one, principal("b", &["auditor", "analyst"], "beijing").fingerprint());
@@ -193,9 +192,9 @@ async fn tokens_count_until_they_expire_are_revoked_or_their_user_is_disabled() 
     let dir = tempfile::tempdir().unwrap();
     let (auth, hand) = open(&dir).await;
     add(&auth, "beijing", "beijing").await;
-    let token = auth.create_token("beijing", "bi tool", 30).await.unwrap();
+    let token = auth.create_token("beijing", "bi tool", 30, &TokenScope::default()).await.unwrap();
     assert!(token.starts_with("cth_"));
-    assert_eq!(auth.login_token(&token).await.unwrap().name, "beijing");
+    assert_eq!(auth.login_token(&token, PEER).await.unwrap().name, "beijing");
     let rows = auth.tokens(Some("beijing")).await.unwrap();
     assert_eq!((rows.len(), rows[0].label.as_str()), (1, "bi tool"));
     assert!(rows[0].last_used_at.is_some());
@@ -206,23 +205,29 @@ async fn tokens_count_until_they_expire_are_revoked_or_their_user_is_disabled() 
     let wrong = format!("{}{}", &token[..token.len() - 1], if last == '0' { '1' } else { '0' });
     let foreign_id = token.replacen(&rows[0].id, "0000000000000000", 1);
     for bad in [wrong.as_str(), foreign_id.as_str(), "cth_", "cth_a", "", "cts_", "Bearer x", &rows[0].secret_sha256] {
-        is_the_one_text(&auth.login_token(bad).await.unwrap_err());
+        is_the_one_text(&auth.login_token(bad, PEER).await.unwrap_err());
     }
     auth.set_disabled("beijing", true).await.unwrap();
-    is_the_one_text(&auth.login_token(&token).await.unwrap_err());
+    is_the_one_text(&auth.login_token(&token, PEER).await.unwrap_err());
     auth.set_disabled("beijing", false).await.unwrap();
-    auth.login_token(&token).await.unwrap();
+    auth.login_token(&token, PEER).await.unwrap();
     auth.revoke_token(&rows[0].id).await.unwrap();
-    is_the_one_text(&auth.login_token(&token).await.unwrap_err());
+    is_the_one_text(&auth.login_token(&token, PEER).await.unwrap_err());
     assert_eq!(auth.revoke_token("nothing").await.unwrap_err().code(), Code::NoSuchObject);
 
-    let token = auth.create_token("beijing", "short", 1).await.unwrap();
+    let token = auth.create_token("beijing", "short", 1, &TokenScope::default()).await.unwrap();
     hand.forward(SignedDuration::from_hours(24));
-    is_the_one_text(&auth.login_token(&token).await.unwrap_err());
+    is_the_one_text(&auth.login_token(&token, PEER).await.unwrap_err());
     for days in [0, 91] {
-        assert_eq!(auth.create_token("beijing", "", days).await.unwrap_err().code(), Code::BadRequest);
+        assert_eq!(
+            auth.create_token("beijing", "", days, &TokenScope::default()).await.unwrap_err().code(),
+            Code::BadRequest
+        );
     }
-    assert_eq!(auth.create_token("nobody", "", 1).await.unwrap_err().code(), Code::NoSuchObject);
+    assert_eq!(
+        auth.create_token("nobody", "", 1, &TokenScope::default()).await.unwrap_err().code(),
+        Code::NoSuchObject
+    );
 }
 
 #[tokio::test]
@@ -233,35 +238,39 @@ async fn sessions_end_by_logout_time_idleness_or_disabling() {
     let principal = auth.principal("beijing").await.unwrap();
 
     let session = auth.open_session(&principal).await.unwrap();
-    assert_eq!(auth.session(&session).await.unwrap(), principal);
-    assert_eq!(auth.login_token(&session).await.unwrap(), principal);
+    let opened = auth.session(&session, PEER).await.unwrap();
+    assert!(matches!(opened.via.credential, Some(Credential::Session(_))));
+    assert_eq!(Principal { via: Via::default(), ..opened.clone() }, principal);
+    assert_eq!(auth.login_token(&session, PEER).await.unwrap(), opened);
+    assert!(auth.still_holds(&opened).await.unwrap());
     auth.close_session(&session).await.unwrap();
-    is_the_one_text(&auth.session(&session).await.unwrap_err());
+    is_the_one_text(&auth.session(&session, PEER).await.unwrap_err());
+    assert!(!auth.still_holds(&opened).await.unwrap());
 
     let program = auth.open_session(&principal).await.unwrap();
     let browser = auth.open_browser_session(&principal).await.unwrap();
     assert_ne!(program, browser);
     hand.forward(SignedDuration::from_mins(29));
-    auth.session(&browser).await.unwrap();
+    auth.session(&browser, PEER).await.unwrap();
     hand.forward(SignedDuration::from_mins(29));
-    auth.session(&browser).await.unwrap();
+    auth.session(&browser, PEER).await.unwrap();
     hand.forward(SignedDuration::from_mins(31));
-    is_the_one_text(&auth.session(&browser).await.unwrap_err());
-    auth.session(&program).await.unwrap();
+    is_the_one_text(&auth.session(&browser, PEER).await.unwrap_err());
+    auth.session(&program, PEER).await.unwrap();
     hand.forward(SignedDuration::from_hours(11));
-    is_the_one_text(&auth.session(&program).await.unwrap_err());
+    is_the_one_text(&auth.session(&program, PEER).await.unwrap_err());
 
     let session = auth.open_session(&principal).await.unwrap();
     assert_eq!(auth.set_password("beijing", "too short".to_owned()).await.unwrap_err().code(), Code::BadRequest);
-    auth.session(&session).await.unwrap();
+    auth.session(&session, PEER).await.unwrap();
     auth.set_password("beijing", "another password".to_owned()).await.unwrap();
-    is_the_one_text(&auth.session(&session).await.unwrap_err());
-    auth.login_password("beijing", "another password").await.unwrap();
+    is_the_one_text(&auth.session(&session, PEER).await.unwrap_err());
+    auth.login_password("beijing", "another password", PEER).await.unwrap();
 
     let session = auth.open_session(&principal).await.unwrap();
     auth.set_disabled("beijing", true).await.unwrap();
     auth.set_disabled("beijing", false).await.unwrap();
-    is_the_one_text(&auth.session(&session).await.unwrap_err());
+    is_the_one_text(&auth.session(&session, PEER).await.unwrap_err());
 }
 
 #[tokio::test]
@@ -290,4 +299,89 @@ async fn the_secret_is_private_and_stays_with_its_catalog() {
     assert_eq!(again().await.unwrap_err().code(), Code::Internal, "a lost secret is not replaced in silence");
     std::fs::write(&path, &text).unwrap();
     again().await.unwrap();
+}
+
+/// LT-31.
+#[tokio::test]
+async fn a_token_carries_what_its_scope_leaves_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (auth, _hand) = open(&dir).await;
+    add(&auth, "beijing", "beijing").await;
+    let scope = TokenScope {
+        cubes: Some(["deposits".to_owned()].into()),
+        reports: None,
+        faces: Some([Entry::Flight].into()),
+        networks: vec!["10.2.0.0/16".parse().unwrap()],
+    };
+    let token = auth.create_token("beijing", "tool", 1, &scope).await.unwrap();
+    let from = |entry, address: &str| Peer::new(entry, address.parse().ok());
+    let principal = auth.login_token(&token, from(Entry::Flight, "10.2.3.4")).await.unwrap();
+    assert_eq!(principal.only.cubes, scope.cubes);
+    assert_ne!(principal.fingerprint(), auth.principal("beijing").await.unwrap().fingerprint());
+    auth.login_token(&token, from(Entry::Flight, "::ffff:10.2.3.4")).await.unwrap();
+    for peer in [from(Entry::Http, "10.2.3.4"), from(Entry::Flight, "10.3.3.4"), from(Entry::Flight, "?")] {
+        is_the_one_text(&auth.login_token(&token, peer).await.unwrap_err());
+    }
+    assert!(auth.still_holds(&principal).await.unwrap());
+    let id = auth.tokens(None).await.unwrap()[0].id.clone();
+    auth.revoke_token(&id).await.unwrap();
+    assert!(!auth.still_holds(&principal).await.unwrap());
+    is_the_one_text(&auth.login_token(&token, from(Entry::Flight, "10.2.3.4")).await.unwrap_err());
+    let failed = crate::catalog::AuditFilter { action: Some("login_failed".to_owned()), ..Default::default() };
+    let failed = auth.catalog.audit_rows(&failed).await.unwrap();
+    assert_eq!(failed.len(), 4);
+    assert!(failed.iter().all(|row| row.event.principal == "beijing" && row.event.detail["token"] == id.as_str()));
+    assert_eq!(failed[0].event.detail["address"], "10.2.3.4");
+}
+
+#[tokio::test]
+async fn a_flood_from_one_address_is_neither_computed_nor_recorded_and_hurts_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (auth, hand) = open(&dir).await;
+    let auth = auth.with_failures_per_minute(20);
+    add(&auth, "beijing", "beijing").await;
+    let token = auth.create_token("beijing", "tool", 1, &TokenScope::default()).await.unwrap();
+    let peer = |last: u8| Peer::new(Entry::Http, Some([10, 0, 0, last].into()));
+    for n in 0..50 {
+        is_the_one_text(&auth.login_token(&format!("cth_{n}_x"), peer(1)).await.unwrap_err());
+    }
+    auth.login_token(&token, peer(1)).await.expect("a good token stays good");
+    auth.login_password("beijing", "beijing: correct horse", peer(1)).await.expect("and passwords are another matter");
+    for n in 0..50 {
+        is_the_one_text(&auth.login_password(&format!("nobody{n}"), "wrong password", peer(1)).await.unwrap_err());
+    }
+    is_the_one_text(&auth.login_password("beijing", "beijing: correct horse", peer(1)).await.unwrap_err());
+    auth.login_password("beijing", "beijing: correct horse", peer(2)).await.unwrap();
+    let failed = crate::catalog::AuditFilter { action: Some("login_failed".to_owned()), ..Default::default() };
+    assert_eq!(auth.catalog.audit_rows(&failed).await.unwrap().len(), 40);
+    hand.forward(SignedDuration::from_mins(1));
+    auth.login_password("beijing", "beijing: correct horse", peer(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_changes_their_own_login_and_every_change_names_who_made_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (auth, _hand) = open(&dir).await;
+    add(&auth, "beijing", "beijing").await;
+    auth.create_user("chief", None, roles(&["administrator"]), Scope::HeadOffice).await.unwrap();
+    let acting = auth.acting_as(&auth.principal("chief").await.unwrap());
+    for done in [
+        acting.set_rights("chief", roles(&["administrator", "analyst"]), Scope::HeadOffice).await,
+        acting.set_disabled("chief", true).await,
+    ] {
+        assert_eq!(done.unwrap_err().code(), Code::Denied);
+    }
+    assert_eq!(
+        acting.set_rights("beijing", roles(&["chairman"]), Scope::HeadOffice).await.unwrap_err().code(),
+        Code::BadRequest
+    );
+    let before = auth.principal("beijing").await.unwrap();
+    acting.set_rights("beijing", roles(&["reader"]), Scope::HeadOffice).await.unwrap();
+    assert_eq!(auth.principal("beijing").await.unwrap().scope, Scope::HeadOffice);
+    assert!(!before.has_role("reader"));
+    let changed = crate::catalog::AuditFilter { action: Some("user_changed".to_owned()), ..Default::default() };
+    let detail = auth.catalog.audit_rows(&changed).await.unwrap()[0].event.detail.clone();
+    assert_eq!(detail["by"], "chief");
+    assert_eq!(detail["before"]["scope"], "beijing");
+    assert_eq!(detail["after"]["roles"], serde_json::json!(["reader"]));
 }

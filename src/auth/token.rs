@@ -2,12 +2,16 @@
 //!
 //! A plain hash is enough here and Argon2 would be waste: there is nothing to guess in 256 random bits.
 
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::{Auth, Principal, principal_of, sha256_hex, wrong_credentials};
-use crate::catalog::{SessionRow, TokenRow, UserRow, operator, random_hex};
+use super::{Auth, Credential, Entry, Only, Peer, Principal, Via, principal_of, sha256_hex, wrong_credentials};
+use crate::catalog::{SessionRow, TokenRow, UserRow, random_hex};
 use crate::error::{Code, Error, Result};
 
 /// Days a token lasts at most.
@@ -17,11 +21,47 @@ const BROWSER_IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// "Last used" is kept to within this, so that not every request writes.
 const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
+/// What a token leaves of its login's rights. A token reads, whatever its login may do besides: logins, roles and running
+/// statements are managed in a session or at the command line alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenScope {
+    /// These cubes; all that the login has unless named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cubes: Option<BTreeSet<String>>,
+    /// These reports, and no SQL; all that the login has unless named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reports: Option<BTreeSet<String>>,
+    /// At these faces; all unless named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faces: Option<BTreeSet<Entry>>,
+    /// From these networks, as `10.2.0.0/16`; from everywhere unless named. An unknown address is in none.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_texts", deserialize_with = "of_texts")]
+    pub networks: Vec<IpNet>,
+}
+
+fn as_texts<S: Serializer>(networks: &[IpNet], to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_seq(networks.iter().map(IpNet::to_string))
+}
+
+fn of_texts<'a, D: Deserializer<'a>>(from: D) -> std::result::Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+impl TokenScope {
+    fn admits(&self, peer: Peer) -> bool {
+        let here = |address| self.networks.iter().any(|network| network.contains(&address));
+        self.faces.as_ref().is_none_or(|faces| faces.contains(&peer.entry))
+            && (self.networks.is_empty() || peer.address.is_some_and(here))
+    }
+}
+
 impl Auth {
     /// Makes an access token and returns it; it cannot be shown again.
     ///
     /// Errors: `NO_SUCH_OBJECT` for an unknown user, `BAD_REQUEST` unless 1 ≤ `days` ≤ 90.
-    pub async fn create_token(&self, user: &str, label: &str, days: i64) -> Result<String> {
+    pub async fn create_token(&self, user: &str, label: &str, days: i64, scope: &TokenScope) -> Result<String> {
         if !(1..=LONGEST_DAYS).contains(&days) {
             return Err(Error::new(Code::BadRequest, format!("A token lasts 1 to {LONGEST_DAYS} days.")));
         }
@@ -33,13 +73,15 @@ impl Auth {
             user: user.name,
             secret_sha256: sha256_hex(secret.as_bytes()),
             label: label.to_owned(),
+            scope: serde_json::to_string(scope).map_err(|e| Error::internal("A token cannot be written.", e))?,
             created_at: now,
             expires_at: now + SignedDuration::from_hours(24 * days),
             last_used_at: None,
             revoked: false,
         };
         self.catalog.insert_token(&row).await?;
-        let detail = json!({"by": operator(), "token": id, "label": label, "expires_at": row.expires_at.to_string()});
+        let expires = row.expires_at.to_string();
+        let detail = json!({"by": self.actor(), "token": id, "label": label, "scope": scope, "expires_at": expires});
         self.catalog.audit("token_created", &row.user, detail).await?;
         Ok(format!("cth_{id}_{secret}"))
     }
@@ -47,23 +89,34 @@ impl Auth {
     /// Logs in by an access token or a session.
     ///
     /// Errors: `TOKEN`, one text for every reason.
-    pub async fn login_token(&self, token: &str) -> Result<Principal> {
+    pub async fn login_token(&self, token: &str, peer: Peer) -> Result<Principal> {
         if token.starts_with("cts_") {
-            return self.session(token).await;
+            return self.session(token, peer).await;
         }
         let Some((id, secret)) = token.strip_prefix("cth_").and_then(|rest| rest.split_once('_')) else {
-            return Err(wrong_credentials());
+            return Err(self.refused("", peer, peer.to_json("token")).await);
         };
         let now = self.clock.now();
         let row = self.catalog.token_and_login(id).await?;
         // An unknown id is compared too, with a hash that nothing has.
         let stored = row.as_ref().map_or("0".repeat(64), |(row, _)| row.secret_sha256.clone());
         let equal: bool = stored.as_bytes().ct_eq(sha256_hex(secret.as_bytes()).as_bytes()).into();
+        let known = row.as_ref().map(|(row, _)| (row.user.clone(), row.id.clone()));
         let holds = |(row, user): &(TokenRow, UserRow)| equal && !row.revoked && row.expires_at > now && !user.disabled;
-        let Some((row, user)) = row.filter(holds) else {
-            return Err(wrong_credentials());
+        let scope = |text: &str| {
+            serde_json::from_str::<TokenScope>(text).map_err(|e| Error::internal("A token's scope cannot be read.", e))
         };
-        let principal = principal_of(user)?;
+        let row = row.filter(holds).map(|(row, user)| Ok((scope(&row.scope)?, row, user))).transpose()?;
+        let Some((scope, row, user)) = row.filter(|(scope, ..)| scope.admits(peer)) else {
+            // Which token it was is told only to the log, and only where there is one of this id.
+            let (name, id) = known.map_or_else(|| (String::new(), None), |(name, id)| (name, Some(id)));
+            let mut detail = peer.to_json("token");
+            detail["token"] = json!(id);
+            return Err(self.refused(&name, peer, detail).await);
+        };
+        let mut principal = principal_of(user, peer.address)?;
+        principal.via.credential = Some(Credential::Token(row.id.clone()));
+        principal.only = Only { cubes: scope.cubes, reports: scope.reports };
         if row.last_used_at.is_none_or(|at| at + TOUCH_EVERY <= now) {
             self.catalog.touch_token(&row.id, now).await?;
         }
@@ -83,7 +136,7 @@ impl Auth {
     /// Whose session this is.
     ///
     /// Errors: `TOKEN`, one text for every reason.
-    pub async fn session(&self, session: &str) -> Result<Principal> {
+    pub async fn session(&self, session: &str, peer: Peer) -> Result<Principal> {
         if !session.starts_with("cts_") {
             return Err(wrong_credentials());
         }
@@ -95,7 +148,8 @@ impl Auth {
             self.catalog.delete_session(&row.sha256).await?;
             return Err(wrong_credentials());
         }
-        let principal = self.enabled(&row.user).await?;
+        let via = Via { credential: Some(Credential::Session(row.sha256.clone())), address: peer.address };
+        let principal = Principal { via, ..self.enabled(&row.user).await? };
         if row.last_seen_at + TOUCH_EVERY <= now {
             self.catalog.touch_session(&row.sha256, now).await?;
         }
@@ -126,7 +180,7 @@ impl Auth {
     /// Today's rights of a login, unless it is disabled.
     async fn enabled(&self, name: &str) -> Result<Principal> {
         let user = self.catalog.user(name).await?.filter(|user| !user.disabled);
-        principal_of(user.ok_or_else(wrong_credentials)?)
+        principal_of(user.ok_or_else(wrong_credentials)?, None)
     }
 }
 

@@ -99,6 +99,8 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// At this time or later.
     pub since: Option<Timestamp>,
+    /// Before the record of this number.
+    pub before: Option<i64>,
     /// At most so many, the newest.
     pub limit: Option<i64>,
 }
@@ -112,7 +114,7 @@ impl AuditEvent {
                 let detail = json!({
                     "query_id": row.query_id, "face": row.face, "sql": row.sql, "parameters": row.parameters,
                     "snapshot": row.snapshot_id, "rights": row.rights, "rollup": row.rollup, "cache": row.cache,
-                    "code": row.error_code,
+                    "code": row.error_code, "address": row.address, "credential": row.credential,
                 });
                 (row.started_at, action, detail)
             }
@@ -224,6 +226,9 @@ impl Catalog {
         }
         if let Some(since) = filter.since {
             query.push(" AND at >= ").push_bind(format!("{since:.6}"));
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND sequence < ").push_bind(before);
         }
         query.push(" ORDER BY sequence DESC LIMIT ").push_bind(filter.limit.unwrap_or(-1));
         query.build_query_as().fetch_all(self.readers()).await.map_err(failed("reading the audit log"))

@@ -17,6 +17,8 @@ pub struct UserRow {
     /// Text form of `auth::Scope`.
     pub scope: String,
     pub disabled: bool,
+    /// Who it is at an OpenID provider; none: a login of this server's own.
+    pub subject: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -46,6 +48,7 @@ impl UserRow {
             roles: json(row, "roles")?,
             scope: row.try_get("scope")?,
             disabled: row.try_get("disabled")?,
+            subject: row.try_get("subject")?,
             created_at: time(row, created_at)?,
         })
     }
@@ -60,6 +63,8 @@ pub struct TokenRow {
     pub secret_sha256: String,
     /// What it is for.
     pub label: String,
+    /// JSON form of `auth::TokenScope`.
+    pub scope: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     /// To within a minute.
@@ -69,11 +74,18 @@ pub struct TokenRow {
 
 impl FromRow<'_, SqliteRow> for TokenRow {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Self::read(row, "scope")
+    }
+}
+
+impl TokenRow {
+    fn read(row: &SqliteRow, scope: &str) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             user: row.try_get("login")?,
             secret_sha256: row.try_get("secret_sha256")?,
             label: row.try_get("label")?,
+            scope: row.try_get(scope)?,
             created_at: time(row, "created_at")?,
             expires_at: time(row, "expires_at")?,
             last_used_at: optional_time(row, "last_used_at")?,
@@ -88,7 +100,8 @@ impl Catalog {
     /// Errors: `CONFLICT` when the name is taken.
     pub async fn insert_user(&self, row: &UserRow) -> Result<()> {
         sqlx::query(
-            "INSERT INTO login (name, password_hash, roles, scope, disabled, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO login (name, password_hash, roles, scope, disabled, created_at, subject) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&row.name)
         .bind(&row.password_hash)
@@ -96,6 +109,7 @@ impl Catalog {
         .bind(&row.scope)
         .bind(row.disabled)
         .bind(micros(row.created_at))
+        .bind(&row.subject)
         .execute(&self.inner.writer)
         .await
         .map_err(|cause| match is_duplicate(&cause) {
@@ -155,6 +169,15 @@ impl Catalog {
             .map_err(failed("reading a user"))
     }
 
+    /// The login that an OpenID provider knows as this.
+    pub async fn user_of_subject(&self, subject: &str) -> Result<Option<UserRow>> {
+        sqlx::query_as("SELECT * FROM login WHERE subject = $1")
+            .bind(subject)
+            .fetch_optional(self.readers())
+            .await
+            .map_err(failed("reading a user"))
+    }
+
     /// All logins, by name.
     pub async fn users(&self) -> Result<Vec<UserRow>> {
         sqlx::query_as("SELECT * FROM login ORDER BY name")
@@ -166,8 +189,8 @@ impl Catalog {
     /// Adds a token.
     pub async fn insert_token(&self, row: &TokenRow) -> Result<()> {
         sqlx::query(
-            "INSERT INTO access_token (id, login, secret_sha256, label, created_at, expires_at, last_used_at, revoked) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO access_token (id, login, secret_sha256, label, created_at, expires_at, last_used_at, revoked, scope) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&row.id)
         .bind(&row.user)
@@ -177,6 +200,7 @@ impl Catalog {
         .bind(micros(row.expires_at))
         .bind(row.last_used_at.map(micros))
         .bind(row.revoked)
+        .bind(&row.scope)
         .execute(&self.inner.writer)
         .await
         .map_err(failed("adding a token"))?;
@@ -186,11 +210,14 @@ impl Catalog {
     /// The token of this id with its login: every call of a tool asks for both.
     pub async fn token_and_login(&self, id: &str) -> Result<Option<(TokenRow, UserRow)>> {
         let query = sqlx::query(
-            "SELECT access_token.*, login.name, login.password_hash, login.roles, login.scope, login.disabled, \
-               login.created_at AS login_created_at \
+            "SELECT login.name, login.password_hash, login.roles, login.scope, login.disabled, login.subject, \
+               login.created_at AS login_created_at, access_token.id, access_token.login, access_token.secret_sha256, \
+               access_token.label, access_token.scope AS token_scope, access_token.created_at, \
+               access_token.expires_at, access_token.last_used_at, access_token.revoked \
              FROM access_token JOIN login ON login.name = access_token.login WHERE access_token.id = $1",
         );
-        let both = |row: SqliteRow| Ok((TokenRow::from_row(&row)?, UserRow::read(&row, "login_created_at")?));
+        let both =
+            |row: SqliteRow| Ok((TokenRow::read(&row, "token_scope")?, UserRow::read(&row, "login_created_at")?));
         query.bind(id).try_map(both).fetch_optional(self.readers()).await.map_err(failed("reading a token"))
     }
 

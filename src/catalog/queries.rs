@@ -51,6 +51,9 @@ pub struct QueryRow {
     pub rights: Option<String>,
     /// Its parameters, as JSON.
     pub parameters: Option<String>,
+    /// The client's address and what it showed; only the audit log keeps them.
+    pub address: Option<String>,
+    pub credential: Option<String>,
 }
 
 impl FromRow<'_, SqliteRow> for QueryRow {
@@ -72,6 +75,8 @@ impl FromRow<'_, SqliteRow> for QueryRow {
             error_code: row.try_get("error_code")?,
             rights: row.try_get("rights")?,
             parameters: row.try_get("parameters")?,
+            address: None,
+            credential: None,
         })
     }
 }
@@ -263,6 +268,44 @@ impl Catalog {
             None => sqlx::query_as("SELECT * FROM statement ORDER BY started_at DESC, query_id DESC LIMIT $1"),
         };
         query.bind(limit).fetch_all(self.readers()).await.map_err(failed("reading the statements"))
+    }
+
+    /// Statements that run, in any process, oldest first: of one principal, or of all.
+    pub async fn running_queries(&self, principal: Option<&str>) -> Result<Vec<QueryRow>> {
+        self.settle().await?;
+        sqlx::query_as(
+            "SELECT * FROM statement WHERE status = 'running' AND ($1 IS NULL OR principal = $1) \
+             ORDER BY started_at, query_id",
+        )
+        .bind(principal)
+        .fetch_all(self.readers())
+        .await
+        .map_err(failed("reading the statements"))
+    }
+
+    /// Asks the process that runs a statement to stop it; says whether it runs. Of one principal, or of anybody.
+    pub async fn ask_to_stop(&self, query_id: &str, principal: Option<&str>) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE statement SET stop_asked = 1 \
+             WHERE query_id = $1 AND status = 'running' AND ($2 IS NULL OR principal = $2)",
+        )
+        .bind(query_id)
+        .bind(principal)
+        .execute(&self.inner.writer)
+        .await
+        .map_err(failed("stopping a statement"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Statements of this process that somebody asked to stop.
+    pub async fn asked_to_stop(&self) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT query_id FROM statement WHERE status = 'running' AND process = $1 AND stop_asked = 1",
+        )
+        .bind(self.inner.process.to_text())
+        .fetch_all(self.readers())
+        .await
+        .map_err(failed("reading the statements"))
     }
 
     /// Statements still `running` though their process died become `failed`. Of a process that cannot be judged (another host

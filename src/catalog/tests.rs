@@ -225,6 +225,8 @@ fn statement(id: &str, status: &str) -> QueryRow {
         error_code: None,
         rights: Some("f".repeat(64)),
         parameters: None,
+        address: None,
+        credential: None,
     }
 }
 

@@ -65,7 +65,8 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
                 let wrong = |_| Error::new(Code::BadRequest, format!("`{text}` is no time, as 2026-01-31T08:00:00Z"));
                 text.parse::<Timestamp>().map_err(wrong)
             });
-            let filter = AuditFilter { principal: user, action, since: since.transpose()?, limit: Some(limit.max(0)) };
+            let (since, limit) = (since.transpose()?, Some(limit.max(0)));
+            let filter = AuditFilter { principal: user, action, since, limit, before: None };
             for row in catalog.audit_rows(&filter).await? {
                 say(&row.to_json().to_string());
             }

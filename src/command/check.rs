@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Place, say};
+use crate::auth::oidc_faults;
 use crate::config;
 use crate::cube::Cubes;
 use crate::engine::formula_session;
@@ -15,6 +16,10 @@ pub(super) fn run(place: &Place) -> Result<()> {
     }
     // The formulas of measures are SQL, which only the cube layer reads.
     let config = config::load(&place.project, &place.state)?;
+    let faults = config.auth.oidc.as_ref().map(oidc_faults).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(Error::definition(faults));
+    }
     let model = Arc::new(config::load_model(&config)?);
     let (reports, _) = config::load_reports(&config, &model);
     Cubes::compile(Arc::clone(&model), &config.warehouse.tables, &formula_session())?;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Place, load, refresh, sample, say_error, serve};
 use crate::app::App;
-use crate::auth::Scope;
+use crate::auth::{Scope, TokenScope};
 use crate::error::{Error, Result};
 use crate::sample::Options;
 
@@ -87,7 +87,7 @@ async fn logins(app: &App, place: &Place) -> Result<()> {
         } else {
             auth.create_user(name, Some(password.clone()), roles.clone(), scope.clone()).await?;
         }
-        let token = auth.create_token(name, "demo", TOKEN_DAYS).await?;
+        let token = auth.create_token(name, "demo", TOKEN_DAYS, &TokenScope::default()).await?;
         written.push(json!({
             "name": name, "password": password, "token": token, "roles": roles, "scope": scope.to_string(),
         }));

@@ -1,4 +1,4 @@
-//! `countinghouse user add|list|disable|enable`
+//! `countinghouse user add|list|change|password|disable|enable`
 
 use std::collections::BTreeSet;
 
@@ -22,15 +22,20 @@ enum What {
     Add {
         /// Login name.
         name: String,
-        /// Roles: administrator, analyst, reader, publisher, auditor, and those that the project declares.
-        #[arg(long = "role", required = true, value_name = "ROLE")]
-        roles: Vec<String>,
-        /// Branches that the user sees; the whole bank when none is named.
-        #[arg(long = "branch", value_name = "KEY")]
-        branches: Vec<String>,
-        /// Within those branches only what stands under these members of a level, as `sub_branch=Hill Street|Harbour`.
-        #[arg(long, value_name = "LEVEL=MEMBER", requires = "branches")]
-        within: Option<String>,
+        #[command(flatten)]
+        rights: Rights,
+    },
+    /// Give a user other roles and another scope, from the next statement on.
+    Change {
+        /// Login name.
+        name: String,
+        #[command(flatten)]
+        rights: Rights,
+    },
+    /// Give a user another password, read from standard input, and end the user's sessions.
+    Password {
+        /// Login name.
+        name: String,
     },
     /// All users with their roles and scope.
     List,
@@ -46,24 +51,48 @@ enum What {
     },
 }
 
+#[derive(Debug, Args)]
+struct Rights {
+    /// Roles: administrator, analyst, reader, publisher, auditor, and those that the project declares.
+    #[arg(long = "role", required = true, value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Branches that the user sees; the whole bank when none is named.
+    #[arg(long = "branch", value_name = "KEY")]
+    branches: Vec<String>,
+    /// Within those branches only what stands under these members of a level, as `sub_branch=Hill Street|Harbour`.
+    #[arg(long, value_name = "LEVEL=MEMBER", requires = "branches")]
+    within: Option<String>,
+}
+
+impl Rights {
+    fn read(self) -> Result<(BTreeSet<String>, Scope)> {
+        let scope = match (self.branches.is_empty(), self.within) {
+            (true, _) => Scope::HeadOffice,
+            (false, None) => Scope::Branches(self.branches.into_iter().collect()),
+            (false, Some(within)) => format!("{}/{within}", self.branches.join(",")).parse()?,
+        };
+        Ok((self.roles.into_iter().collect(), scope))
+    }
+}
+
 pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
     let auth = &app.services.auth;
     match arguments.what {
-        What::Add { name, roles, branches, within } => {
-            let mut line = String::new();
-            std::io::stdin()
-                .read_line(&mut line)
-                .map_err(|error| Error::internal("cannot read the password", error))?;
-            let password = line.trim_end_matches(['\r', '\n']);
-            let password = (!password.is_empty()).then(|| password.to_owned());
-            let scope = match (branches.is_empty(), within) {
-                (true, _) => Scope::HeadOffice,
-                (false, None) => Scope::Branches(branches.into_iter().collect()),
-                (false, Some(within)) => format!("{}/{within}", branches.join(",")).parse()?,
-            };
-            auth.create_user(&name, password, roles.into_iter().collect::<BTreeSet<_>>(), scope).await?;
+        What::Add { name, rights } => {
+            let password = password()?;
+            let (roles, scope) = rights.read()?;
+            auth.create_user(&name, Some(password).filter(|password| !password.is_empty()), roles, scope).await?;
             say(&format!("added {name}"));
+        }
+        What::Change { name, rights } => {
+            let (roles, scope) = rights.read()?;
+            auth.set_rights(&name, roles, scope).await?;
+            say(&format!("changed {name}"));
+        }
+        What::Password { name } => {
+            auth.set_password(&name, password()?).await?;
+            say(&format!("changed the password of {name}"));
         }
         What::List => {
             for user in auth.users().await? {
@@ -75,6 +104,13 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         What::Enable { name } => switch(&app, &name, false).await?,
     }
     Ok(())
+}
+
+/// One line of standard input.
+fn password() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(|error| Error::internal("cannot read the password", error))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn switch(app: &App, name: &str, disabled: bool) -> Result<()> {

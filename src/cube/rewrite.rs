@@ -19,7 +19,7 @@ use super::measure::Fold;
 use super::navigator::Navigation;
 use super::question::Question;
 use super::view::{Rows, cube_of, substitute};
-use super::{Binding, CompiledMeasure, LEAF, measure, qualified};
+use super::{Binding, CompiledMeasure, LEAF, disclosure, measure, qualified};
 use crate::error::{Code, Error, Result};
 
 /// Rows that a statement without an aggregate may ask a cube for.
@@ -74,10 +74,11 @@ pub(super) fn internal(error: DataFusionError) -> Error {
 }
 
 /// A chain of projections, filters and aliases over one cube leaf.
+#[derive(Clone)]
 pub(super) struct Chain {
     pub(super) binding: Binding,
     /// The chain's output columns over the cube's columns, by position.
-    outputs: Vec<Expr>,
+    pub(super) outputs: Vec<Expr>,
     /// Conditions over the cube's columns.
     pub(super) conditions: Vec<Expr>,
 }
@@ -333,6 +334,9 @@ fn distinct_over_cube(
     navigation: &mut Navigation,
 ) -> Result<Option<LogicalPlan>> {
     let Some(chain) = chain(input).map_err(internal)? else { return Ok(None) };
+    if chain.binding.disclosure.is_some() {
+        return Err(disclosure::refused("lists no members by themselves: ask for a figure, as `COUNT(*)`, with them"));
+    }
     let keys = chain.outputs.clone();
     let names: Vec<_> =
         input.schema().iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
@@ -374,7 +378,11 @@ fn aggregate_over_cube(
         aggregate.schema.iter().map(|(relation, field)| (relation.cloned(), field.name().clone())).collect();
     let mut names = fields[..keys.len()].to_vec();
     names.extend_from_slice(&fields[fields.len() - aggregate.aggr_expr.len()..]);
-    Question { chain: &chain, keys, sets, calls, names }.plan(session, navigation).map(Some)
+    let question = Question { chain: &chain, keys, sets, calls, names };
+    match &chain.binding.disclosure {
+        Some(disclosure) => disclosure::plan(question, disclosure, session, navigation).map(Some),
+        None => question.plan(session, navigation).map(Some),
+    }
 }
 
 /// What is left of cube leaves: previews, and members in joins and windows.

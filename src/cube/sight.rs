@@ -102,7 +102,9 @@ impl Binding {
                 Some(base.in_list(members.iter().map(|member| lit(member.as_str())).collect(), false))
             }
         };
-        Some(Self { cube, policy, ..self.clone() })
+        // Of the whole cube: who a person is stays known where the reader does not see it.
+        let disclosure = if sight.details { None } else { self.cube.disclosure() };
+        Some(Self { cube, policy, disclosure, ..self.clone() })
     }
 }
 

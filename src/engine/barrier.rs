@@ -19,6 +19,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use super::small_groups;
+
 /// Puts a plan behind a barrier.
 pub fn barrier(input: LogicalPlan) -> LogicalPlan {
     LogicalPlan::Extension(Extension { node: Arc::new(Barrier { input }) })
@@ -66,7 +68,7 @@ impl UserDefinedLogicalNodeCore for Barrier {
     }
 }
 
-/// Plans statements, barriers among them.
+/// Plans statements with the nodes that are ours.
 #[derive(Debug)]
 pub(super) struct Planner;
 
@@ -90,7 +92,7 @@ impl ExtensionPlanner for Planner {
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         match (node.as_any().downcast_ref::<Barrier>(), inputs) {
             (Some(_), [input]) => Ok(Some(Arc::new(BarrierExec { input: Arc::clone(input) }))),
-            _ => Ok(None),
+            _ => Ok(node.as_any().downcast_ref::<small_groups::Node>().map(|node| node.physical(inputs))),
         }
     }
 }

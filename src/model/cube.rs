@@ -134,6 +134,17 @@ pub struct Cube {
     pub measures: Vec<Measure>,
     /// Stored aggregates.
     pub rollups: Vec<Rollup>,
+    /// How small groups of persons are kept from readers who may not see single ones.
+    pub disclosure: Option<Disclosure>,
+}
+
+/// Figures of small groups tell of single persons: a cube that says so gives them to nobody without the right to see persons.
+#[derive(Debug, Clone)]
+pub struct Disclosure {
+    /// Name of the join whose members are persons.
+    pub persons: Located<String>,
+    /// Fewest persons of a group whose figures are given.
+    pub minimum: u64,
 }
 
 /// Which version of a member a fact belongs to, where a dimension keeps versions.

@@ -35,6 +35,10 @@ pub struct Role {
     pub details: bool,
     /// What they see of C2 columns, by kind.
     pub columns: BTreeMap<String, Shown>,
+    /// Forms in which they take data out; all where none is named.
+    pub exports: Vec<Located<String>>,
+    /// Most rows of one statement; no limit of its own unless stated.
+    pub rows: Option<u64>,
 }
 
 /// What is shown of a column that identifies a person or shows a financial state. Of several roles the widest counts.
@@ -65,6 +69,17 @@ pub(crate) static ROLE: Shape = Shape {
             "What they see of C2 columns, by `kind`: `deny` (the column does not exist), `mask` or `clear`; `other` is for \
              kinds that are not named, and for columns without a kind. Denied unless stated.",
         ),
+        may(
+            "exports",
+            Kind::List(&Kind::Name),
+            "Forms in which they take data out: `flight` (Flight SQL), and the names of formats, as `csv`, `json`, `arrow`; \
+             all unless stated, `none` for pages alone.",
+        ),
+        may(
+            "rows",
+            Kind::Integer(1, i64::MAX),
+            "Most rows of one statement; no limit of the role's own unless stated.",
+        ),
     ],
 };
 
@@ -81,6 +96,8 @@ pub(crate) fn decode(fields: &Fields<'_>) -> Role {
         cubes: fields.texts("cubes"),
         details: fields.boolean("details"),
         columns: fields.text_pairs("columns").into_iter().map(|(kind, how)| (kind.value, shown(&how.value))).collect(),
+        exports: fields.texts("exports"),
+        rows: fields.number("rows").map(|rows| rows.value),
     }
 }
 

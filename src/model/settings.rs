@@ -119,8 +119,65 @@ static TLS: Shape = Shape {
     ],
 };
 
-static AUTH: Shape =
-    Shape { name: "`auth`", keys: &[may("session_hours", Kind::Integer(1, 720), "Life of a login.").or("12")] };
+static AUTH: Shape = Shape {
+    name: "`auth`",
+    keys: &[
+        may("session_hours", Kind::Integer(1, 720), "Life of a login.").or("12"),
+        may(
+            "failures_per_minute",
+            Kind::Integer(1, 100_000),
+            "Failed logins of one address in a minute that are heard; those beyond are neither tried nor recorded.",
+        )
+        .or("20"),
+        may("oidc", Kind::Map(&OIDC), "Login through the bank's OpenID provider, beside passwords."),
+    ],
+};
+
+static OIDC: Shape = Shape {
+    name: "`oidc`",
+    keys: &[
+        need(
+            "issuer",
+            Kind::Text,
+            "URL of the provider, exactly as it names itself; `https`, on this host also `http`.",
+        ),
+        need("client_id", Kind::Text, "Name of this server at the provider."),
+        may(
+            "client_secret_file",
+            Kind::Text,
+            "File in the state folder, mode 0600, with the secret of this server at the provider; none for a public client.",
+        ),
+        may(
+            "ca",
+            Kind::Text,
+            "PEM file, from the project's folder: who signs the provider's certificate, beside the system's.",
+        ),
+        may(
+            "redirect",
+            Kind::Text,
+            "URL that the provider sends browsers back to, ending in `/login/oidc/callback`; from the request's own host unless \
+             stated.",
+        ),
+        may("label", Kind::Label, "What the button says."),
+        may("scopes", Kind::List(&Kind::Text), "Scopes that are asked for.").or("[openid, profile]"),
+        may("name_claim", Kind::Text, "Claim that becomes the name of a login.").or("preferred_username"),
+        may("groups_claim", Kind::Text, "Claim with the groups of a user.").or("groups"),
+        need("groups", Kind::List(&Kind::Map(&GROUP)), "What groups give; the first that a user is in counts."),
+    ],
+};
+
+static GROUP: Shape = Shape {
+    name: "a group",
+    keys: &[
+        need("group", Kind::Text, "Its name at the provider."),
+        need("roles", Kind::List(&Kind::Name), "Roles of its members; not `administrator`."),
+        need(
+            "scope",
+            Kind::Text,
+            "`head_office`, or branch keys with commas between, or a part of them as `north/sub_branch=East`.",
+        ),
+    ],
+};
 
 static AUDIT: Shape = Shape {
     name: "`audit`",

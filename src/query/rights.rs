@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Door, Face};
 use crate::auth::{Principal, Scope};
 use crate::cube::Sight;
+use crate::error::{Code, Error, Result};
 use crate::model::role::{OTHER, Role, Shown};
 
 /// The rights of a principal at a face.
@@ -19,6 +20,10 @@ pub(super) struct Rights {
     cubes: Option<BTreeSet<String>>,
     /// What is shown of them.
     pub(super) sight: Sight,
+    /// Forms in which data may be taken out; all where none is named.
+    exports: Option<BTreeSet<String>>,
+    /// Most rows of one statement.
+    pub(super) rows: Option<u64>,
     /// Base tables exist.
     pub(super) base_tables: bool,
     /// All of it in one text: part of every key.
@@ -40,10 +45,26 @@ impl Rights {
         let whole = analyst || !sql && (holds("reader") || holds("publisher"));
         let declared: Vec<&Role> =
             principal.roles.iter().filter_map(|name| role(name)).filter(|role| role.sql || !sql).collect();
-        let asks = !sql || analyst || holds("administrator") || holds("auditor") || !declared.is_empty();
+        let only = &principal.only;
+        let asks = only.reports.is_none() || !sql;
+        let asks = asks && (!sql || analyst || holds("administrator") || holds("auditor") || !declared.is_empty());
 
         let named = || declared.iter().flat_map(|role| &role.cubes).map(|cube| cube.value.clone());
-        let cubes = (!whole && declared.iter().all(|role| !role.cubes.is_empty())).then(|| named().collect());
+        let cubes: Option<BTreeSet<String>> =
+            (!whole && declared.iter().all(|role| !role.cubes.is_empty())).then(|| named().collect());
+        // Of those the token's, where it names some.
+        let cubes = match (cubes, only.cubes.clone()) {
+            (Some(own), Some(named)) => Some(named.into_iter().filter(|cube| own.contains(cube)).collect()),
+            (own, named) => named.or(own),
+        };
+        let exports = (!whole && !declared.is_empty() && declared.iter().all(|role| !role.exports.is_empty()))
+            .then(|| declared.iter().flat_map(|role| &role.exports).map(|format| format.value.clone()).collect());
+        let rows = match whole || declared.is_empty() {
+            true => None,
+            false => {
+                declared.iter().map(|role| role.rows).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max())
+            }
+        };
         let kinds = declared.iter().flat_map(|role| role.columns.keys()).map(String::as_str).chain([OTHER]);
         let shown = |kind: &str| {
             let of = |role: &&Role| role.columns.get(kind).or_else(|| role.columns.get(OTHER)).copied();
@@ -59,9 +80,9 @@ impl Rights {
                 Scope::HeadOffice | Scope::Branches(_) => None,
             },
         };
-        let base_tables = analyst && principal.scope == Scope::HeadOffice;
+        let base_tables = analyst && principal.scope == Scope::HeadOffice && only.cubes.is_none();
         let fingerprint = format!("{} {cubes:?} {sight:?} {base_tables} {sql}", principal.fingerprint());
-        Self { asks, cubes, sight, base_tables, fingerprint }
+        Self { asks, cubes, sight, exports, rows, base_tables, fingerprint }
     }
 }
 
@@ -74,6 +95,18 @@ impl Door {
     /// Whether a principal may run statements of its own.
     pub fn may_query(&self, principal: &Principal) -> bool {
         self.rights(principal, Face::Http).asks
+    }
+
+    /// Refuses a form in which a principal may not take data out: the name of a format, or `flight`.
+    ///
+    /// Errors: `DENIED`.
+    pub fn may_export(&self, principal: &Principal, face: Face, format: &str) -> Result<()> {
+        match self.rights(principal, face).exports {
+            Some(exports) if !exports.contains(format) => {
+                Err(Error::new(Code::Denied, format!("your roles do not let you take data out as `{format}`")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a principal's roles open any data in reports.

@@ -1,63 +1,137 @@
-//! A running statement: its rows, its deadline, its record.
+//! A running statement: its rows, its deadline, its record, and how it is stopped from outside.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
+use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
+use futures::future::poll_fn;
 use futures::stream::{self, BoxStream};
+use futures::task::AtomicWaker;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::Door;
 use super::cache::Recording;
+use crate::auth::Principal;
 use crate::catalog::QueryRow;
 use crate::error::{Code, Error, Fault, Result};
+
+/// Why a statement is stopped from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Somebody asked for it.
+    Asked,
+    /// The login, its rights, or what it was shown with no longer stand.
+    Rights,
+}
+
+impl Stop {
+    fn error(self) -> Error {
+        match self {
+            Self::Asked => Error::new(Code::Cancelled, "the statement was stopped by its owner or an administrator"),
+            Self::Rights => {
+                Error::new(Code::Token, "the rights of this login changed while the statement ran; ask again")
+            }
+        }
+    }
+}
+
+/// What a statement holds while it runs: whoever stops it takes all of it away, whether its reader asks for rows or not.
+#[derive(Default)]
+pub(super) struct Held {
+    rows: Mutex<Option<(BoxStream<'static, Result<RecordBatch>>, Option<OwnedSemaphorePermit>)>>,
+    stop: OnceLock<Stop>,
+    reader: AtomicWaker,
+}
+
+impl Held {
+    /// Stops it. Rows that are computed at this moment are the last, and are not given.
+    pub(super) fn stop(&self, why: Stop) {
+        let _ = self.stop.set(why); // the first reason counts
+        match self.rows.try_lock() {
+            Ok(mut rows) => *rows = None,
+            Err(TryLockError::Poisoned(rows)) => *rows.into_inner() = None,
+            Err(TryLockError::WouldBlock) => {} // who computes looks when it is done
+        }
+        self.reader.wake();
+    }
+
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
+        self.reader.register(cx.waker());
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match (self.stop.get(), rows.as_mut()) {
+            (None, Some((stream, _))) => stream.poll_next_unpin(cx),
+            _ => Poll::Ready(None),
+        };
+        match self.stop.get() {
+            Some(why) => {
+                *rows = None;
+                Poll::Ready(Some(Err(why.error())))
+            }
+            None => next,
+        }
+    }
+
+    fn drop_rows(&self) {
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
 
 /// Owns everything that a statement holds; dropping it stops the plan's tasks and writes the end of the record.
 pub(super) struct Running {
     door: Door,
     row: QueryRow,
     deadline: Instant,
-    stream: Option<BoxStream<'static, Result<RecordBatch>>>,
+    held: Arc<Held>,
+    /// Most rows that its principal may have of one statement.
+    most: Option<u64>,
     /// Of a result that is to be kept.
     recording: Option<Recording>,
     rows: u64,
     bytes: u64,
     ended: bool,
-    /// Rows that were kept need none.
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Running {
-    pub(super) fn new(door: &Door, row: QueryRow, deadline: Instant, permit: Option<OwnedSemaphorePermit>) -> Self {
-        Self {
-            door: door.clone(),
-            row,
-            deadline,
-            stream: None,
-            recording: None,
-            rows: 0,
-            bytes: 0,
-            ended: false,
-            _permit: permit,
-        }
+    pub(super) fn new(door: &Door, row: QueryRow, principal: &Principal, most: Option<u64>, deadline: Instant) -> Self {
+        let held = Arc::new(Held::default());
+        let mut running = door.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(row.query_id.clone(), (principal.clone(), Arc::clone(&held)));
+        drop(running);
+        Self { door: door.clone(), row, deadline, held, most, recording: None, rows: 0, bytes: 0, ended: false }
     }
 
-    pub(super) fn start(&mut self, stream: BoxStream<'static, Result<RecordBatch>>, recording: Option<Recording>) {
-        self.stream = Some(stream);
+    /// `permit`: its place among those that run; rows that were kept need none.
+    pub(super) fn start(
+        &mut self,
+        stream: BoxStream<'static, Result<RecordBatch>>,
+        permit: Option<OwnedSemaphorePermit>,
+        recording: Option<Recording>,
+    ) {
+        *self.held.rows.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, permit));
         self.recording = recording;
     }
 
     /// The next batch; the record is closed with the last one or the first error.
     async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        let result = match timeout_at(self.deadline, self.stream.as_mut()?.next()).await {
+        let held = Arc::clone(&self.held);
+        let result = match timeout_at(self.deadline, poll_fn(|cx| held.poll_next(cx))).await {
             Err(_) => {
                 let seconds = self.door.0.config.query.deadline_seconds;
                 Some(Err(Error::new(Code::Deadline, format!("the statement was stopped after {seconds} seconds"))))
             }
             Ok(next) => next,
+        };
+        let result = match (result, self.most) {
+            (Some(Ok(batch)), Some(most)) if self.rows + batch.num_rows() as u64 > most => {
+                let message =
+                    format!("your roles give at most {most} rows of a statement; ask for fewer, or with an aggregate");
+                Some(Err(Error::new(Code::Limit, message)))
+            }
+            (result, _) => result,
         };
         match &result {
             Some(Ok(batch)) => {
@@ -78,12 +152,18 @@ impl Running {
 
     /// There is no record to close.
     pub(super) fn forget(&mut self) {
+        self.leave();
+    }
+
+    /// It runs no longer.
+    fn leave(&mut self) {
         self.ended = true;
+        self.door.0.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.row.query_id);
     }
 
     /// Stops the plan and closes the record.
     pub(super) fn end(&mut self, error: Option<&Error>) {
-        self.stream = None;
+        self.held.drop_rows();
         let row = self.closed(error.map_or("ok", status), error.map(|error| error.code().as_str()));
         if let Some(error) = error.filter(|error| error.code().fault() == Fault::Internal) {
             tracing::error!(query_id = %self.row.query_id, ?error, "a statement failed");
@@ -92,7 +172,7 @@ impl Running {
     }
 
     fn closed(&mut self, status: &str, code: Option<&str>) -> QueryRow {
-        self.ended = true;
+        self.leave();
         let mut row = self.row.clone();
         let elapsed = self.door.0.clock.now().duration_since(row.started_at);
         row.duration_ms = Some(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
@@ -126,7 +206,7 @@ impl Drop for Running {
         if self.ended {
             return;
         }
-        self.stream = None;
+        self.held.drop_rows();
         let row = self.closed("cancelled", Some(Code::Cancelled.as_str()));
         self.door.0.catalog.end_query(row);
     }

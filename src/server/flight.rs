@@ -57,6 +57,9 @@ pub const PROTOCOL: &str = "h2";
 /// Largest message taken: clients send a batch of parameters in one.
 const MAX_INBOUND: usize = 64 << 20;
 
+#[cfg(feature = "failpoints")]
+pub use ticket::fuzz_ticket;
+
 /// What the service works with. Clones share it.
 #[derive(Debug, Clone)]
 struct Flight(Arc<Parts>);
@@ -68,6 +71,8 @@ struct Parts {
     clock: Clock,
     /// Whether clients speak TLS.
     encrypted: bool,
+    /// Whether a proxy in front tells their addresses.
+    behind_proxy: bool,
     /// The project's languages, the first the default; never empty.
     languages: Vec<String>,
     sealer: Sealer,
@@ -98,6 +103,7 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
         sealer: Sealer::new(keys, services.clock.clone()),
         clock: services.clock,
         encrypted: services.config.flight.is_encrypted(),
+        behind_proxy: services.config.flight.behind_proxy,
         languages,
         sessions: Sessions::default(),
         transactions: Transactions::default(),

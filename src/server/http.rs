@@ -6,6 +6,7 @@
 
 mod api;
 mod error;
+mod extract;
 mod files;
 mod health;
 mod language;
@@ -32,6 +33,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::serve::Listener;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
@@ -41,6 +43,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::error::Failure;
 use self::language::Choice;
+use self::pages::admin::{self, AUDITORS, MANAGERS};
 use super::Services;
 use crate::error::{Code, Error};
 use crate::locale::Lang;
@@ -106,6 +109,8 @@ struct Route {
 enum Access {
     /// Whoever is logged in; the handler decides the rest.
     Login,
+    /// Whoever has one of these roles, in a browser's session.
+    Roles(&'static [&'static str]),
     /// Everybody, for this reason.
     Open(&'static str),
 }
@@ -118,10 +123,19 @@ const ROUTES: &[Route] = &[
     Route::open("/openapi.json", "the form of the interface, without data", || get(api::openapi::document)),
     Route::open("/assets/{name}", "styles and scripts, without data", || get(files::file)),
     Route::open("/login", "where one logs in", || get(pages::login::form).post(pages::login::submit)),
+    Route::open("/login/oidc", "where one logs in", || get(pages::oidc::depart)),
+    Route::open("/login/oidc/callback", "where one comes back from the bank's login", || get(pages::oidc::arrive)),
     Route::login("/logout", || post(pages::login::logout)),
     Route::login("/", || get(pages::home::page)),
     Route::login("/reports", || get(pages::reports::list)),
     Route::login("/reports/{name}", || get(pages::reports::page)),
+    Route::roles("/admin", MANAGERS, || get(admin::statements::page)),
+    Route::roles("/admin/statements/{id}/stop", MANAGERS, || post(admin::statements::stop)),
+    Route::roles("/admin/users", MANAGERS, || get(admin::users::list).post(admin::users::add)),
+    Route::roles("/admin/users/{name}", MANAGERS, || get(admin::users::one).post(admin::users::change)),
+    Route::roles("/admin/tokens", MANAGERS, || get(admin::tokens::list).post(admin::tokens::change)),
+    Route::roles("/admin/roles", MANAGERS, || get(admin::roles::page)),
+    Route::roles("/admin/audit", AUDITORS, || get(admin::audit::page).post(admin::audit::verify)),
     Route::login("/api/cubes", || get(api::cubes::list)),
     Route::login("/api/cubes/{name}", || get(api::cubes::one)),
     Route::login("/api/sql", || post(api::sql::run)),
@@ -135,12 +149,16 @@ impl Route {
     const fn login(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
         Self { path, access: Access::Login, handler }
     }
+
+    const fn roles(path: &'static str, roles: &'static [&'static str], handler: fn() -> MethodRouter<App>) -> Self {
+        Self { path, access: Access::Roles(roles), handler }
+    }
 }
 
 /// Serves the face until it drains and the requests that run have ended.
 ///
 /// `axum::serve` with limits of its own: it does not let anybody set those of hyper.
-pub async fn serve(setup: Setup, mut listener: impl Listener) {
+pub async fn serve(setup: Setup, mut listener: impl Listener<Addr = SocketAddr>) {
     let draining = setup.draining.clone();
     let service = TowerToHyperService::new(router(setup));
     let mut http = http1::Builder::new();
@@ -148,8 +166,13 @@ pub async fn serve(setup: Setup, mut listener: impl Listener) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            (io, _) = listener.accept() => {
-                let connection = http.serve_connection(TokioIo::new(io), service.clone());
+            (io, address) = listener.accept() => {
+                let service = service.clone();
+                let from_there = service_fn(move |mut request: hyper::Request<_>| {
+                    request.extensions_mut().insert(address);
+                    service.call(request)
+                });
+                let connection = http.serve_connection(TokioIo::new(io), from_there);
                 let draining = draining.clone();
                 connections.spawn(async move {
                     let mut connection = pin!(connection);
@@ -193,16 +216,21 @@ fn router(setup: Setup) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let handler = (route.handler)();
+        let login = from_fn_with_state(app.clone(), session::require);
         router = router.route(
             route.path,
             match route.access {
-                Access::Login => handler.route_layer(from_fn_with_state(app.clone(), session::require)),
+                Access::Login => handler.route_layer(login),
+                // The layer that is added last is asked first.
+                Access::Roles(roles) => {
+                    handler.route_layer(from_fn_with_state(roles, admin::require)).route_layer(login)
+                }
                 Access::Open(_) => handler,
             },
         );
     }
     let router = router
-        .fallback(|| async { Failure::new(Error::new(Code::NoSuchObject, "There is nothing at this address.")) })
+        .fallback(|| async { nothing_here() })
         .method_not_allowed_fallback(|| async {
             Failure::new(Error::new(Code::BadRequest, "This address does not take this method."))
                 .status(StatusCode::METHOD_NOT_ALLOWED)
@@ -213,6 +241,11 @@ fn router(setup: Setup) -> Router {
         .layer(from_fn_with_state(app.clone(), observe))
         .with_state(app);
     if encrypted { router.layer(from_fn(session::encrypted)) } else { router }
+}
+
+/// The answer where there is nothing, and where there is nothing for whoever asks.
+fn nothing_here() -> Failure {
+    Failure::new(Error::new(Code::NoSuchObject, "There is nothing at this address."))
 }
 
 /// Identity of a request, in its answer, its errors and the log.
@@ -226,6 +259,8 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     let choice = language::choose(request.uri(), request.headers(), &app.languages);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let for_programs = is_for_programs(&uri, request.headers());
+    let peer = session::peer(&app, request.headers(), request.extensions());
+    request.extensions_mut().insert(peer);
     request.extensions_mut().insert(choice);
     request.extensions_mut().insert(correlation.clone());
 
@@ -286,7 +321,8 @@ fn is_for_programs(uri: &Uri, headers: &HeaderMap) -> bool {
 
 /// Whether people, not programs, read what stands at a path.
 fn is_page(path: &str) -> bool {
-    path == "/" || path == "/login" || path == "/logout" || path == "/reports" || path.starts_with("/reports/")
+    let is_in = |part: &str| path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path == "/" || path == "/login" || path == "/logout" || is_in("/reports") || is_in("/admin")
 }
 
 /// Methods are labels of a metric, so a caller's invention must not become one.

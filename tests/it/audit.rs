@@ -90,9 +90,12 @@ async fn logins_and_what_is_done_to_them_are_recorded_without_their_secrets() {
     auth.create_user("li", Some(password.to_owned()), ["analyst".to_owned()].into(), head_office().scope)
         .await
         .unwrap();
-    auth.login_password("li", password).await.unwrap();
-    assert_eq!(auth.login_password("nobody", "wrong horse battery").await.unwrap_err().code(), Code::Token);
-    let token = auth.create_token("li", "notebook", 1).await.unwrap();
+    auth.login_password("li", password, Peer::new(Entry::Http, None)).await.unwrap();
+    assert_eq!(
+        auth.login_password("nobody", "wrong horse battery", Peer::new(Entry::Http, None)).await.unwrap_err().code(),
+        Code::Token
+    );
+    let token = auth.create_token("li", "notebook", 1, &TokenScope::default()).await.unwrap();
     let id = token.split('_').nth(1).unwrap();
     auth.revoke_token(id).await.unwrap();
     auth.set_disabled("li", true).await.unwrap();

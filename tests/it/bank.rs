@@ -88,7 +88,7 @@ pub(crate) fn branch(key: &str) -> Principal {
 }
 
 fn principal(name: &str, scope: Scope) -> Principal {
-    Principal { name: name.to_owned(), roles: ["analyst".to_owned()].into(), scope }
+    Principal::new(name, ["analyst".to_owned()].into(), scope)
 }
 
 /// Runs a statement and gives all its rows.

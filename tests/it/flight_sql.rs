@@ -41,6 +41,8 @@ impl Face {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let services = app.services.clone();
         let mut server = JoinSet::new();
+        let (door, auth) = (services.door.clone(), services.auth.clone());
+        server.spawn(async move { door.watch(&auth).await });
         server.spawn(async move { flight::serve(services, listener, std::future::pending()).await.unwrap() });
         Self { app, address, _server: server, _state: state }
     }

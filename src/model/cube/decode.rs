@@ -3,8 +3,8 @@
 use super::derived::{self, Derived, Shift};
 use super::keys::{FILE, PART};
 use super::{
-    Attribute, Calendar, Cube, Dimension, Fact, Formula, Good, Hierarchy, HierarchyKind, History, Join, Level, Measure,
-    Model, Rollup, Scope, SnapshotDays, State, Time, TimeRule, validate,
+    Attribute, Calendar, Cube, Dimension, Disclosure, Fact, Formula, Good, Hierarchy, HierarchyKind, History, Join,
+    Level, Measure, Model, Rollup, Scope, SnapshotDays, State, Time, TimeRule, validate,
 };
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{DataType, Table, sensitivity};
@@ -162,6 +162,9 @@ fn cube(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Cube {
         attributes: fields.maps("attributes").iter().map(attribute).collect(),
         measures,
         rollups: fields.maps("rollups").iter().map(|fields| rollup(fields, faults)).collect(),
+        disclosure: fields
+            .map("disclosure")
+            .map(|fields| Disclosure { persons: fields.needed("persons"), minimum: fields.number_or("minimum", 5) }),
         name,
     }
 }

@@ -112,6 +112,19 @@ pub(super) static CUBE: Shape = Shape {
             Kind::List(&Kind::Map(&ROLLUP)),
             "Stored aggregates. Their partitions follow the fact's own, so a refresh rebuilds exactly what changed.",
         ),
+        may(
+            "disclosure",
+            Kind::Map(&DISCLOSURE),
+            "Keeps figures of small groups from roles without `details`; none unless stated.",
+        ),
+    ],
+};
+
+static DISCLOSURE: Shape = Shape {
+    name: "`disclosure`",
+    keys: &[
+        need("persons", Kind::Name, "The join whose members are persons, by its dimension or its own name."),
+        may("minimum", Kind::Integer(2, 1_000_000), "Fewest persons of a group whose figures are given.").or("5"),
     ],
 };
 

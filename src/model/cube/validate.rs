@@ -288,6 +288,14 @@ impl<'a> Check<'a> {
         for measure in &cube.measures {
             self.measure(cube, measure, fact);
         }
+        if let Some(disclosure) = &cube.disclosure {
+            let joins = || cube.joins.iter().map(|join| join.role.as_ref().unwrap_or(&join.dimension).as_str());
+            let persons = &disclosure.persons;
+            if !persons.is_empty() && !joins().any(|join| join == persons.as_str()) {
+                let hint = did_you_mean(persons, joins());
+                self.fault(persons, &format!("there is no join `{}`{hint}", **persons));
+            }
+        }
         self.names(cube);
     }
 

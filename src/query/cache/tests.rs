@@ -8,7 +8,7 @@ use crate::cube::Rollups;
 use crate::engine::formula_session;
 
 fn principal(name: &str, roles: &[&str], scope: Scope) -> Principal {
-    Principal { name: name.to_owned(), roles: roles.iter().map(|role| (*role).to_owned()).collect(), scope }
+    Principal::new(name, roles.iter().map(|role| (*role).to_owned()).collect(), scope)
 }
 
 fn statement(parameters: Option<ArrayRef>) -> Statement {

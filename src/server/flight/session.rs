@@ -23,9 +23,9 @@ use super::proto::{
     SessionOptionValue, SetSessionOptionsRequest, SetSessionOptionsResult,
 };
 use super::{CATALOG, Flight, status};
-use crate::auth::Principal;
+use crate::auth::{Entry, Peer, Principal};
 use crate::error::{Code, Error, Result};
-use crate::query::{History, ResultCache, Rollups};
+use crate::query::{Face, History, ResultCache, Rollups};
 
 /// What an expired transaction says; its statements fail, its end does not.
 pub(super) const TRANSACTION_EXPIRED: &str =
@@ -74,11 +74,6 @@ pub(super) struct Caller {
 pub(super) struct Token(String);
 
 impl Token {
-    /// For [`crate::auth::Auth::login_token`].
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// A session token of one login, not an API token that many connections share.
     fn is_own_session(&self) -> bool {
         self.0.starts_with("cts_")
@@ -122,10 +117,23 @@ fn one_text(error: Error) -> Error {
 }
 
 impl Flight {
+    /// Where a call comes from; behind a proxy as the proxy's own word, the last in the header, says.
+    fn peer<T>(&self, request: &Request<T>) -> Peer {
+        let forwarded = || {
+            let words = request.metadata().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+            words.flat_map(|value| value.split(',')).next_back()?.trim().parse().ok()
+        };
+        let address = match self.behind_proxy {
+            true => forwarded(),
+            false => request.remote_addr().map(|address| address.ip()),
+        };
+        Peer::new(Entry::Flight, address)
+    }
+
     /// Report readers have a login but no SQL.
     fn admit(&self, principal: &Principal) -> Result<()> {
         match self.door.may_query(principal) {
-            true => Ok(()),
+            true => self.door.may_export(principal, Face::Flight, "flight"),
             false => Err(Error::new(
                 Code::Denied,
                 "Your login reads reports only; ask an administrator for a role that allows SQL",
@@ -136,7 +144,7 @@ impl Flight {
     /// Who calls. Rights are read anew on every call.
     pub(super) async fn caller<T>(&self, request: &Request<T>) -> Result<Caller> {
         let Some(Credentials::Bearer(token)) = credentials(request.metadata()) else { return Err(no_login()) };
-        let principal = self.auth.login_token(&token).await.map_err(one_text)?;
+        let principal = self.auth.login_token(&token, self.peer(request)).await.map_err(one_text)?;
         self.admit(&principal)?;
         let session = key(&token);
         let mut options = self.sessions.options(&session, self.clock.now());
@@ -166,17 +174,26 @@ impl Flight {
     ) -> Result<Response<BoxStream<'static, Result<HandshakeResponse, Status>>>, Status> {
         let is_private =
             self.encrypted || request.remote_addr().is_none_or(|address| address.ip().to_canonical().is_loopback());
+        let peer = self.peer(&request);
+        let mut given = None;
         let principal = match credentials(request.metadata()) {
             Some(Credentials::Basic { .. }) if !is_private => {
                 return Err(Error::new(Code::Token, "Passwords are not taken over a plain connection: use TLS").into());
             }
-            Some(Credentials::Basic { user, password }) => self.auth.login_password(&user, &password).await,
-            Some(Credentials::Bearer(token)) => self.auth.login_token(&token).await,
+            Some(Credentials::Basic { user, password }) => self.auth.login_password(&user, &password, peer).await,
+            Some(Credentials::Bearer(token)) => {
+                given = Some(token.clone());
+                self.auth.login_token(&token, peer).await
+            }
             None => Err(no_login()),
         }
         .map_err(one_text)?;
         self.admit(&principal)?;
-        let token = self.auth.open_session(&principal).await?;
+        let token = match given {
+            // A session in its place would outlive it and have all rights of the login.
+            Some(token) => token,
+            None => self.auth.open_session(&principal).await?,
+        };
         let bearer: MetadataValue<_> = format!("Bearer {token}")
             .parse()
             .map_err(|fault| Error::internal("A session token is not a header value", fault))?;

@@ -22,12 +22,12 @@ use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
 use super::encode::{Encoder, wire_schema};
-use super::session::{Caller, Options, Token};
+use super::session::{Caller, Options};
 use super::sql_info::MAX_STATEMENT;
 use super::status::{QUERY_ID, SNAPSHOT_ID};
 use super::ticket::{Kind, Sealed};
 use super::{Flight, parameters, proto, status};
-use crate::auth::{Auth, Principal};
+use crate::auth::Principal;
 use crate::error::{Code, Error, Result};
 use crate::query::{Answer, Door, Face, Prepared, Statement};
 
@@ -36,9 +36,6 @@ const WAITING_MESSAGES: usize = 3;
 
 /// A reader that stands still so long is given up.
 const STALLED: Duration = Duration::from_secs(60);
-
-/// A running stream's login is looked up again after each such time.
-const RECHECK: Duration = Duration::from_secs(4);
 
 /// Rows that trickle are sent on after this time, though a message could hold more.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -232,8 +229,6 @@ impl Flight {
         let (sender, receiver) = mpsc::channel(WAITING_MESSAGES);
         let (query_id, snapshot_id) = (answer.query_id.clone(), answer.snapshot_id.to_string());
         let delivery = Delivery {
-            auth: self.auth.clone(),
-            token: caller.token.clone(),
             door: self.door.clone(),
             principal: caller.principal.clone(),
             rest: plan.rest,
@@ -354,8 +349,6 @@ fn messages(
 
 /// Carries the rows of a statement to its reader.
 struct Delivery {
-    auth: Auth,
-    token: Token,
     door: Door,
     principal: Principal,
     rest: VecDeque<Statement>,
@@ -381,14 +374,12 @@ impl From<Status> for End {
 impl Delivery {
     async fn deliver(mut self, first: Answer) {
         let cancelled = self.cancelled.clone();
-        let revoked = revoked(self.auth.clone(), self.token.clone(), self.principal.fingerprint());
         let end = tokio::select! {
             biased;
             () = cancelled.cancelled() => {
                 let error = Error::new(Code::Cancelled, "The statement was cancelled");
                 Err(End::Failed(status::of(&error, Some(&self.query_id))))
             }
-            status = revoked => Err(End::Failed(status)),
             end = self.pass(first) => end,
         };
         let last = match end {
@@ -461,20 +452,6 @@ impl Delivery {
             }
         }
         Ok(())
-    }
-}
-
-/// Ready when the login has lost its token or any of its rights: what it was allowed to begin, it may not finish.
-async fn revoked(auth: Auth, token: Token, fingerprint: String) -> Status {
-    loop {
-        tokio::time::sleep(RECHECK).await;
-        match auth.login_token(token.as_str()).await {
-            Ok(principal) if principal.fingerprint() == fingerprint => {}
-            Ok(_) => return status::rights_changed(),
-            Err(error) if error.code() == Code::Token => return error.into(),
-            // A catalog that cannot answer now says nothing about the login.
-            Err(_) => {}
-        }
     }
 }
 

@@ -177,5 +177,31 @@ impl Sealer {
     }
 }
 
+/// Handles that may be anything: nobody opens what this server did not seal for them; see `fuzzing`.
+#[cfg(feature = "failpoints")]
+pub fn fuzz_ticket(bytes: &[u8]) {
+    use std::sync::LazyLock;
+    static SEALED: LazyLock<(Sealer, Principal, Bytes)> = LazyLock::new(|| {
+        let sealer = Sealer::new(|_| [7; 32], Clock::system());
+        let owner = Principal::new("ann", ["analyst".to_owned()].into(), crate::auth::Scope::HeadOffice);
+        let sealed = sealer.seal(Kind::Ticket, &owner, Sealed::default()).unwrap_or_default();
+        (sealer, owner, sealed)
+    });
+    let (sealer, owner, sealed) = &*SEALED;
+    // The bytes themselves, and a good ticket that they change.
+    let changed: Vec<u8> = (0..sealed.len().max(bytes.len()))
+        .map(|n| sealed.get(n).copied().unwrap_or(0) ^ bytes.get(n).copied().unwrap_or(0))
+        .collect();
+    for (kind, bytes) in [Kind::Ticket, Kind::Handle, Kind::Transaction]
+        .into_iter()
+        .flat_map(|kind| [(kind, bytes), (kind, changed.as_slice())])
+    {
+        let opened = sealer.open(kind, owner, bytes).is_ok();
+        assert!(!opened || kind == Kind::Ticket && bytes == sealed.as_ref(), "a forged ticket was opened");
+    }
+    let _ = Sealed::decode(bytes);
+    super::proto::fuzz(bytes);
+}
+
 #[cfg(test)]
 mod tests;

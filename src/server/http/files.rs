@@ -3,7 +3,6 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -12,6 +11,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::error::Failure;
+use super::extract::{Path, Query};
 use crate::error::{Code, Error};
 
 struct File {

@@ -1,7 +1,9 @@
 //! Pages for people. Each says what it shows in a struct, its template beside it says how; words stand in `portal.ftl`.
 
+pub(super) mod admin;
 pub(super) mod home;
 pub(super) mod login;
+pub(super) mod oidc;
 pub(super) mod reports;
 
 use askama::Template;
@@ -44,6 +46,8 @@ pub(super) struct Translation {
 pub(super) struct User {
     pub(super) name: String,
     pub(super) scope: String,
+    /// Where the administration begins, for whom there is one.
+    pub(super) administration: Option<&'static str>,
     /// Token of the logout form; none when a program asks with a bearer token.
     pub(super) token: Option<String>,
 }
@@ -53,7 +57,8 @@ impl Frame {
     pub(super) fn new(app: &App, lang: Lang, caller: &Caller, uri: &Uri, section: &'static str) -> Self {
         let user = User {
             name: caller.principal.name.clone(),
-            scope: scope_words(&caller.principal, lang),
+            scope: scope_words(&caller.principal.scope, lang),
+            administration: admin::entrance(caller),
             token: caller.session.as_deref().map(|session| app.form_token(session)),
         };
         Self { user: Some(user), section, ..Self::anonymous(app, lang).translated(app, uri) }
@@ -113,8 +118,8 @@ fn in_language(uri: &Uri, lang: Lang) -> String {
     format!("{}?{query}", uri.path())
 }
 
-fn scope_words(principal: &Principal, lang: Lang) -> String {
-    match &principal.scope {
+fn scope_words(scope: &Scope, lang: Lang) -> String {
+    match scope {
         Scope::HeadOffice => message(lang, "portal-head-office", &[]),
         scope => scope.to_string().replace(',', ", "),
     }
@@ -129,6 +134,7 @@ fn render(page: &impl Template) -> Result<Response, Failure> {
 fn openable<'a>(app: &'a App, principal: &Principal) -> impl Iterator<Item = &'a Report> {
     app.services.reports.iter().filter(|report| {
         app.services.door.may_read(principal)
+            && principal.only.reports.as_ref().is_none_or(|only| only.contains(report.name.as_str()))
             && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)))
     })
 }

@@ -5,18 +5,20 @@
 //!
 //! Names and attributes here are those of plain HTTP on this host; [`encrypted`] makes of them what browsers get over TLS.
 
+use std::net::SocketAddr;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::App;
 use super::error::Failure;
-use crate::auth::Principal;
+use super::{App, is_for_programs};
+use crate::auth::{Entry, Peer, Principal};
 use crate::error::{Code, Error, Fault, Result};
 
 /// The session cookie.
@@ -49,28 +51,46 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 /// Who sends this request.
 ///
 /// Errors: `TOKEN`.
-pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller> {
+pub(super) async fn authenticate(app: &App, headers: &HeaderMap, peer: Peer) -> Result<Caller> {
     let auth = &app.services.auth;
     if let Some(header) = headers.get(AUTHORIZATION) {
         let text = header.to_str().unwrap_or_default();
         let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let token = bearer.map(|(_, token)| token.trim()).unwrap_or_default();
-        return Ok(Caller { principal: auth.login_token(token).await?, session: None });
+        return Ok(Caller { principal: auth.login_token(token, peer).await?, session: None });
     }
     match cookie(headers, SESSION) {
-        Some(session) => Ok(Caller { principal: auth.session(session).await?, session: Some(session.to_owned()) }),
+        Some(session) => {
+            Ok(Caller { principal: auth.session(session, peer).await?, session: Some(session.to_owned()) })
+        }
         None => Err(Error::new(Code::Token, "Log in first: send `Authorization: Bearer TOKEN`, or use `/login`.")),
     }
 }
 
+/// Where a request comes from. Behind a proxy its own word counts, the last in the header; others may stand before it.
+pub(super) fn peer(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Peer {
+    let forwarded = || {
+        let words = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        words.flat_map(|value| value.split(',')).next_back()?.trim().parse().ok()
+    };
+    let socket = extensions.get::<SocketAddr>().map(SocketAddr::ip);
+    let address = if app.services.config.http.behind_proxy { forwarded() } else { socket };
+    Peer::new(Entry::Http, address)
+}
+
 /// The layer of routes that ask for a login. Programs get an error, people the login page and their page after it.
 pub(super) async fn require(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match authenticate(&app, request.headers()).await {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return Failure::new(Error::internal("A request has no peer.", request.uri().path())).into_response();
+    };
+    match authenticate(&app, request.headers(), peer).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) if error.code().fault() == Fault::Unauthenticated && !request.uri().path().starts_with("/api") => {
+        Err(error)
+            if error.code().fault() == Fault::Unauthenticated && !is_for_programs(request.uri(), request.headers()) =>
+        {
             let here = request.uri().path_and_query().map_or("/", |p| p.as_str());
             let target = match *request.method() {
                 Method::GET | Method::HEAD if here != "/" => {
@@ -149,6 +169,14 @@ impl App {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Refuses a form that does not carry the token of its session.
+    ///
+    /// Errors: `DENIED`.
+    pub(super) fn check_form(&self, token: &str, session: &str) -> Result<()> {
+        let denied = || Error::new(Code::Denied, "This form is not of this session: open the page again.");
+        self.is_form_token(token, session).then_some(()).ok_or_else(denied)
+    }
+
     /// Whether a form's token belongs to `of`.
     pub(super) fn is_form_token(&self, token: &str, of: &str) -> bool {
         self.form_token(of).as_bytes().ct_eq(token.as_bytes()).into()
@@ -193,7 +221,9 @@ pub(super) fn local_path(next: Option<&str>) -> String {
     let resolved = next
         .filter(|next| next.starts_with('/') && !next.chars().any(char::is_control))
         .and_then(|next| base.as_ref()?.join(next).ok())
-        .filter(|url| base.as_ref().is_some_and(|base| url.origin() == base.origin()));
+        .filter(|url| base.as_ref().is_some_and(|base| url.origin() == base.origin()))
+        // Read once more, as a browser does with what it is sent, this is a host.
+        .filter(|url| !url.path().starts_with("//"));
     match resolved {
         Some(url) => url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
         None => "/".to_owned(),

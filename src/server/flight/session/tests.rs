@@ -36,11 +36,7 @@ fn bearer_and_what_is_neither() {
 
 fn caller(session: u8) -> Caller {
     Caller {
-        principal: Principal {
-            name: "ann".to_owned(),
-            roles: ["analyst".to_owned()].into(),
-            scope: crate::auth::Scope::HeadOffice,
-        },
+        principal: Principal::new("ann", ["analyst".to_owned()].into(), crate::auth::Scope::HeadOffice),
         session: [session; 32],
         options: Options::default(),
         token: Token("cts_1".to_owned()),

@@ -4,7 +4,7 @@ use super::*;
 use crate::auth::Scope;
 
 fn principal(name: &str, role: &str) -> Principal {
-    Principal { name: name.to_owned(), roles: [role.to_owned()].into(), scope: Scope::HeadOffice }
+    Principal::new(name, [role.to_owned()].into(), Scope::HeadOffice)
 }
 
 fn sealer(at: Timestamp) -> Sealer {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::rows::type_name;
@@ -16,6 +16,7 @@ use crate::model::table::{DataType, Sensitivity};
 use crate::query::{TableInfo, TableKind};
 use crate::server::http::App;
 use crate::server::http::error::Failure;
+use crate::server::http::extract::Path;
 use crate::server::http::session::Caller;
 
 /// The cubes a principal may see, by name, each with the schemas it stands in. Its columns are the same in all of them.

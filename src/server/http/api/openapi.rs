@@ -36,7 +36,10 @@ pub(in crate::server::http) fn describe() -> Value {
             "/reports": {"get": {
                 "summary": "The reports the caller may open (a page, or `format=json`)",
                 "parameters": [lang(), query("format", json!({"enum": ["html", "json"]}), "html unless stated")],
-                "responses": answers(json!({"$ref": "#/components/schemas/ReportList"})),
+                "responses": pages(json!({
+                    "text/html": {"schema": {"type": "string"}},
+                    "application/json": {"schema": {"$ref": "#/components/schemas/ReportList"}},
+                })),
             }},
             "/reports/{name}": {"get": report()},
         },
@@ -75,6 +78,22 @@ fn answers(schema: Value) -> Value {
     json!({
         "200": {"description": "OK", "content": {"application/json": {"schema": schema}}},
         "default": problem(),
+    })
+}
+
+/// Answers that people read, and programs where they ask for it.
+fn pages(content: Value) -> Value {
+    json!({
+        "200": {"description": "OK", "content": content},
+        "303": {"description": "Log in first; a program that asks for data gets 401 instead",
+                "headers": {"location": {"schema": {"type": "string"}}}},
+        "default": {
+            "description": "An error: a page with the correlation id, or for programs a problem document",
+            "content": {
+                "text/html": {"schema": {"type": "string"}},
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+            },
+        },
     })
 }
 
@@ -140,16 +159,12 @@ fn report() -> Value {
             query("scope", json!({"type": "string"}), "`head_office` or a branch; the caller's own unless stated"),
             query("format", json!({"enum": ["html", "json", "csv"]}), "html unless stated"),
         ],
-        "responses": {
-            "200": {"description": "The report", "content": {
-                "text/html": {"schema": {"type": "string"}},
-                "application/json": {"schema": {"type": "object", "description":
-                    "All datasets with full precision, and the evidence of where they come from"}},
-                "text/csv": {"schema": {"type": "string", "description": "The dataset of the first table"}},
-            }},
-            "default": {"description": "An error page with the correlation id",
-                        "content": {"text/html": {"schema": {"type": "string"}}}},
-        },
+        "responses": pages(json!({
+            "text/html": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "object", "description":
+                "All datasets with full precision, and the evidence of where they come from"}},
+            "text/csv": {"schema": {"type": "string", "description": "The dataset of the first table"}},
+        })),
     })
 }
 
@@ -217,7 +232,7 @@ fn schemas() -> Value {
             "attributes": {"type": "array", "items": column, "description": "Attributes of the facts themselves"},
             "measures": {"type": "array", "items": {"type": "object", "properties": {
                 "name": text, "label": label, "description": label, "type": text, "unit": optional, "role": optional,
-                "state": {"enum": ["sum", "count", "min", "max", "avg", "ratio", "distinct"]},
+                "state": {"enum": ["sum", "count", "min", "max", "avg", "ratio", "distinct", "variance", "stddev", "derived"]},
                 "time_rule": {"enum": ["all", "close", "average_daily", "last_seen"]},
                 "additivity": {"enum": ["additive", "semi_additive", "non_additive"]},
                 "good": {"enum": ["up", "down", "none"]},

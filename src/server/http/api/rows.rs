@@ -25,6 +25,15 @@ pub(in crate::server::http) enum Format {
 }
 
 impl Format {
+    /// As a request names it.
+    pub(in crate::server::http) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Arrow => "arrow",
+        }
+    }
+
     pub(in crate::server::http) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",

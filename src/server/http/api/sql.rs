@@ -17,8 +17,10 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::rows::{Encoder, Format};
+use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};
 use crate::query::{Face, History, ResultCache, Rollups, Statement};
 use crate::server::http::error::Failure;
@@ -60,6 +62,7 @@ pub(in crate::server::http) async fn run(
     }
     let request = parse(&headers, body)?;
     let door = &app.services.door;
+    door.may_export(&caller.principal, Face::Http, request.format.name())?;
     let statement = Statement {
         schema: request.schema,
         snapshot: request.snapshot,
@@ -87,7 +90,15 @@ pub(in crate::server::http) async fn run(
     });
     let encoder = Encoder::new(request.format, &answer.schema, about)?;
     let rows = stream::iter(first.map(Ok)).chain(rows).boxed();
-    let body = Body::from_stream(bytes_of(encoder, rows, correlation));
+    let export = Export {
+        catalog: app.services.catalog.clone(),
+        principal: caller.principal.name.clone(),
+        query_id: answer.query_id.clone(),
+        format: request.format.name(),
+        hash: Sha256::new(),
+        bytes: 0,
+    };
+    let body = Body::from_stream(bytes_of(encoder, rows, export, correlation));
 
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -145,7 +156,7 @@ fn bind(expected: &SchemaRef, values: &[Value]) -> Result<Option<RecordBatch>> {
         })?;
         columns.push(array(value, field.data_type()).ok_or_else(|| {
             let kind = super::rows::type_name(field.data_type());
-            bad(format!("Parameter `{}` is not of type {kind}.", field.name()))
+            bad(format!("Parameter `${}` is not of type {kind}.", field.name().trim_start_matches('$')))
         })?);
     }
     // Nullable whatever the plan says: a null is a value that the caller may send.
@@ -171,6 +182,30 @@ fn array(value: &Value, to: &DataType) -> Option<ArrayRef> {
     cast_with_options(&StringArray::from(vec![text]), to, &strict).ok()
 }
 
+/// What leaves as a file: its hash is in the audit log before its last byte leaves, so that a copy that turns up somewhere can
+/// be told from one that was changed.
+struct Export {
+    catalog: Catalog,
+    principal: String,
+    query_id: String,
+    format: &'static str,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Export {
+    fn add(&mut self, piece: &[u8]) {
+        self.hash.update(piece);
+        self.bytes += piece.len() as u64;
+    }
+
+    async fn record(&self) -> Result<()> {
+        let sha256: String = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let detail = json!({"query_id": self.query_id, "format": self.format, "bytes": self.bytes, "sha256": sha256});
+        self.catalog.audit("export", &self.principal, detail).await
+    }
+}
+
 enum Step {
     Begin,
     Rows,
@@ -182,11 +217,12 @@ enum Step {
 fn bytes_of(
     encoder: Encoder,
     rows: BoxStream<'static, Result<RecordBatch>>,
+    export: Export,
     correlation: Correlation,
 ) -> impl futures::Stream<Item = Result<Bytes, Error>> + Send {
-    let state = (encoder, rows, correlation, Step::Begin);
-    stream::unfold(state, |(mut encoder, mut rows, correlation, mut step)| async move {
-        let piece = loop {
+    let state = (encoder, rows, export, correlation, Step::Begin);
+    stream::unfold(state, |(mut encoder, mut rows, mut export, correlation, mut step)| async move {
+        let mut piece = loop {
             match step {
                 Step::Begin => {
                     step = Step::Rows;
@@ -205,11 +241,17 @@ fn bytes_of(
                 Step::Done => return None,
             }
         };
+        if let Ok(bytes) = &piece {
+            export.add(bytes);
+            if matches!(step, Step::Done) {
+                piece = export.record().await.and(piece);
+            }
+        }
         if let Err(error) = &piece {
             tracing::error!(correlation_id = correlation.0, ?error, "an answer broke off");
             step = Step::Done;
         }
-        Some((piece.map(Bytes::from), (encoder, rows, correlation, step)))
+        Some((piece.map(Bytes::from), (encoder, rows, export, correlation, step)))
     })
 }
 

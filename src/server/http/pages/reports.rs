@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
@@ -11,13 +11,16 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::{Card, Frame, cards, openable, render};
+use crate::auth::sha256_hex;
 use crate::error::{Code, Error, Result};
 use crate::locale::format_date;
 use crate::model::report::Report;
+use crate::query::Face;
 use crate::report::format::{self, html};
 use crate::report::{self, Document};
 use crate::server::http::App;
 use crate::server::http::error::Failure;
+use crate::server::http::extract::Path;
 use crate::server::http::language::Choice;
 use crate::server::http::session::Caller;
 
@@ -102,6 +105,9 @@ pub(in crate::server::http) async fn page(
     let format = format::find(first(&parameters, "format").unwrap_or("html"))?;
     let scope = first(&parameters, "scope");
     let services = &app.services;
+    if format.name() != "html" {
+        services.door.may_export(&caller.principal, Face::Report, format.name())?;
+    }
     let document =
         report::run(&services.door, report, &parameters, &caller.principal, scope, choice.lang.tag()).await?;
     let mut response = if format.name() == "html" {
@@ -109,7 +115,12 @@ pub(in crate::server::http) async fn page(
         let frame = Frame::new(&app, choice.lang, &caller, &uri, "reports");
         render(&Page { frame, title: fragment.title, main: fragment.main })?
     } else {
-        let mut response = format.render(&document)?.into_response();
+        let bytes = format.render(&document)?;
+        let detail = json!({
+            "report": name, "format": format.name(), "bytes": bytes.len(), "sha256": sha256_hex(&bytes),
+        });
+        services.catalog.audit("export", &caller.principal.name, detail).await?;
+        let mut response = bytes.into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         if format.name() != "json" {
             // A report's name and a date: always a valid header.

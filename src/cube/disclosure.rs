@@ -1,0 +1,166 @@
+//! Small groups: whoever may not see single persons is not told figures that are about a few of them.
+//!
+//! A statement over a cube with `disclosure` is an aggregate that the engine can judge; its own answer gets a hidden count of
+//! distinct persons beside it. Where it has conditions, a second question counts the persons of every value that they
+//! distinguish, whether they let it through or not: groups with a few persons, and those that would give them away by
+//! subtraction, are hidden there first, and an answer that stands on a hidden one is hidden with it. So `all` less `all but
+//! these` is not an answer about these.
+//!
+//! What stays: two statements by different columns are judged each by itself, so tables that share a margin can still be
+//! played off against each other in their sums. Counts are rounded, which blunts that.
+
+use std::collections::BTreeSet;
+
+use datafusion::common::Column;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
+
+use super::measure::Fold;
+use super::navigator::Navigation;
+use super::question::Question;
+use super::rewrite::{Call, Chain, internal};
+use super::{CompiledCube, LEAF, qualified};
+use crate::engine::{SmallGroups, without_small_groups};
+use crate::error::{Code, Error, Result};
+use crate::model::cube::{Derived, State};
+
+/// Name of the hidden count.
+const PERSONS: &str = "__persons";
+
+/// What a cube says of small groups, resolved.
+#[derive(Debug, Clone)]
+pub(super) struct Disclosure {
+    /// The person of a fact, over the fact and its dimensions.
+    pub(super) persons: Expr,
+    /// Fewest persons of a group whose figures are given.
+    pub(super) minimum: u64,
+}
+
+impl CompiledCube {
+    /// What its definition says of small groups.
+    pub(super) fn disclosure(&self) -> Option<Disclosure> {
+        let declared = self.cube.disclosure.as_ref()?;
+        let mut joins = self.cube.joins.iter().zip(&self.joins);
+        let (_, join) =
+            joins.find(|(join, _)| *join.role.as_ref().unwrap_or(&join.dimension).value == *declared.persons.value)?;
+        let durable = join.dimension.durable.as_ref().unwrap_or(&join.dimension.key);
+        Some(Disclosure { persons: Expr::Column(qualified(&join.alias, durable.as_str())), minimum: declared.minimum })
+    }
+}
+
+/// The plan of a question whose small groups are left out.
+///
+/// Errors: `NOT_ALLOWED` for what cannot be judged.
+pub(super) fn plan(
+    question: Question<'_>,
+    disclosure: &Disclosure,
+    session: &SessionState,
+    navigation: &mut Navigation,
+) -> Result<LogicalPlan> {
+    if question.sets.is_some() {
+        return Err(refused("takes one grouping at a time: ask each grouping set by itself"));
+    }
+    for call in &question.calls {
+        judge(call)?;
+    }
+    let rounded = question.calls.iter().map(is_count).collect();
+    let persons =
+        || Call::Fold { fold: Fold::Distinct, input: Some(disclosure.persons.clone()), conditions: Vec::new() };
+    let Question { chain, keys, mut calls, mut names, .. } = question;
+    let columns = distinguished(chain)?;
+
+    let told = match chain.conditions.is_empty() {
+        true => None,
+        false => {
+            let unfiltered = Chain { conditions: Vec::new(), ..chain.clone() };
+            let named = columns.iter().map(|name| Expr::Column(qualified(LEAF, name)));
+            let condition = conjunction(chain.conditions.iter().cloned()).unwrap_or_else(|| lit(true));
+            let keys: Vec<Expr> =
+                keys.iter().cloned().chain(named).chain([coalesce(vec![condition, lit(false)])]).collect();
+            let names = (0..keys.len()).map(|n| (None, format!("__cell_{n}"))).chain([(None, PERSONS.to_owned())]);
+            let names = names.collect();
+            Some(
+                Question { chain: &unfiltered, keys, sets: None, calls: vec![persons()], names }
+                    .plan(session, navigation)?,
+            )
+        }
+    };
+    let groups = SmallGroups { keys: keys.len(), minimum: disclosure.minimum, rounded };
+    calls.push(persons());
+    names.push((None, PERSONS.to_owned()));
+    let answer = Question { chain, keys, sets: None, calls, names }.plan(session, navigation)?;
+    without_small_groups(groups, answer, told).map_err(internal)
+}
+
+/// The columns whose values the conditions tell apart.
+fn distinguished(chain: &Chain) -> Result<BTreeSet<String>> {
+    let mut columns = BTreeSet::new();
+    let mut closed = true;
+    for condition in &chain.conditions {
+        let _ = condition.apply(|node| {
+            match node {
+                Expr::Column(Column { name, .. }) => _ = columns.insert(name.clone()),
+                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..) => {
+                    closed = false;
+                }
+                _ => {}
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+    }
+    match closed {
+        true => Ok(columns),
+        false => Err(refused("takes no sub-query in a condition: name the values")),
+    }
+}
+
+/// Whether a call can be told of a group: a figure of all its persons, not of one of them or of some.
+fn judge(call: &Call<'_>) -> Result<()> {
+    match call {
+        Call::Fold { fold: Fold::Rows, conditions, .. } if conditions.is_empty() => Ok(()),
+        Call::Fold { fold: Fold::Distinct, input: Some(Expr::Column(_)), conditions } if conditions.is_empty() => {
+            Ok(())
+        }
+        Call::Measure { measure, conditions, or_zero: None } if conditions.is_empty() => {
+            let measure = &measure.measure;
+            let of_all = match measure.derived() {
+                None => !matches!(measure.state, State::Min { .. } | State::Max { .. }),
+                Some(Derived::Calculated { .. }) => true,
+                Some(_) => false,
+            };
+            match of_all {
+                true => Ok(()),
+                false => Err(refused(&format!(
+                    "gives sums, counts and what is made of them, of the question's own days; `{}` is none",
+                    *measure.name
+                ))),
+            }
+        }
+        Call::Measure { .. } | Call::Fold { fold: Fold::Rows | Fold::Distinct, .. } => {
+            Err(refused("takes its conditions in `WHERE`, not in a single aggregate"))
+        }
+        Call::Fold { .. } | Call::Other(_) | Call::Grouping(_) => {
+            Err(refused("gives its measures, `COUNT(*)` and `COUNT(DISTINCT column)`"))
+        }
+    }
+}
+
+/// Whether a call counts something.
+fn is_count(call: &Call<'_>) -> bool {
+    match call {
+        Call::Fold { fold: Fold::Rows | Fold::Distinct, .. } => true,
+        Call::Measure { measure, .. } => {
+            matches!(measure.measure.state, State::Count { .. } | State::Distinct { .. })
+                && measure.measure.derived().is_none()
+        }
+        _ => false,
+    }
+}
+
+/// For what an answer without single persons cannot be made of.
+pub(super) fn refused(what: &str) -> Error {
+    Error::new(Code::NotAllowed, format!("your roles show no single persons, and this cube then {what}"))
+}

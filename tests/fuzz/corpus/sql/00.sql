@@ -1,0 +1,1 @@
+SELECT month, branch, SUM(balance) AS b FROM deposits WHERE month >= DATE '2025-01-01' GROUP BY month, branch ORDER BY 1 LIMIT 10

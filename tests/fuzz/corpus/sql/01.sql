@@ -1,0 +1,1 @@
+WITH c AS (SELECT a, count(*) n FROM (VALUES (1,'x'),(2,'y')) t(a,b) GROUP BY a) SELECT * FROM c JOIN c d ON c.a = d.a

@@ -1,0 +1,1 @@
+SELECT repeat('x', 10), lpad('a', 5, 'b'), date_trunc('month', DATE '2025-01-31'), extract(year FROM DATE '2025-01-31'), concat('a','b'), regexp_replace('a','b','c')
