@@ -34,7 +34,12 @@ SF ?= 1
 # Its data, states, results and Python: one folder for each scale factor, and venv.
 SSB := $(TARGET)/ssb
 
-.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies oracle crash bench ssb clean-state
+# The OpenID provider that the login tests start.
+NODE := tests/clients/oidc/node_modules
+# Seconds of each fuzz target.
+FUZZ_SECONDS ?= 15
+
+.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies fuzz oracle crash bench ssb clean-state
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -43,13 +48,13 @@ demo: ## Build, load the sample bank once, create logins, serve (PROFILE=release
 	$(CARGO) build --locked --profile $(PROFILE)
 	exec "$(FOLDER)/countinghouse" demo --state "$(STATE)" $(ARGS)
 
-test: setup fmt architecture clippy unit it slt definitions clients dependencies ## Everything that has to pass, cheapest refusal first
+test: setup fmt architecture clippy unit it slt definitions clients dependencies fuzz ## Everything that has to pass, cheapest refusal first
 	@echo "make test: all steps passed"
 
 check: ## Compile without building, all targets and features
 	$(CARGO) check --locked --all-targets --all-features
 
-setup: packages $(VENV)/.installed ## What the tests need beyond Rust: a browser, Chinese fonts, Python clients
+setup: packages $(VENV)/.installed $(NODE)/.installed ## What the tests need beyond Rust: a browser, Chinese fonts, Python clients, an OpenID provider
 	@echo "setup: $(VENV) holds the clients of tests/clients/requirements.txt"
 
 # Only what is missing, only where apt-get and root are there; elsewhere it says what is missing and goes on.
@@ -58,6 +63,8 @@ packages:
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing+=(chromium); \
 	fonts=("$${COUNTINGHOUSE_FONTS:-/usr/share/fonts}"/opentype/noto/NotoSansCJK*); [ -e "$${fonts[0]}" ] || missing+=(fonts-noto-cjk); \
 	"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
+	command -v npm >/dev/null || missing+=(npm); \
+	command -v c++ >/dev/null || missing+=(g++); \
 	if [ "$${#missing[@]}" -eq 0 ]; then echo "setup: no system package is missing"; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" -eq 0 ]; then \
 	  echo "setup: installing $${missing[*]}"; \
@@ -71,6 +78,10 @@ $(VENV)/.installed: tests/clients/requirements.txt
 	"$(PYTHON)" -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	@touch $@
+
+$(NODE)/.installed: tests/clients/oidc/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/clients/oidc --no-audit --no-fund --silent && touch $@; \
+	else echo "setup: npm is missing: the tests with a real OpenID provider are skipped"; fi
 
 fmt:
 	$(CARGO) fmt --check
@@ -107,6 +118,16 @@ dependencies:
 	  | awk '$$1 ~ /^(arrow|datafusion|object_store)$$/ && !seen[$$1 $$2]++ { versions[$$1]++ } \
 	    END { for (name in versions) if (versions[name] > 1) { print "more than one version of " name; bad = 1 } exit bad }'
 	@echo "dependencies: one arrow, one datafusion, one object_store"
+
+# Our own crate alone is compiled to report what an input reaches; what libFuzzer finds new stays under the target folder.
+fuzz: ## Throw mutated bytes at the SQL gate, the feed reader, the YAML readers and Flight tickets (FUZZ_SECONDS= of each)
+	@for target in sql feed yaml ticket; do \
+	  mkdir -p "$(TARGET)/fuzz/$$target"; \
+	  RUSTC_WORKSPACE_WRAPPER="$(abspath tests/fuzz/rustc.sh)" FUZZ_TARGET=$$target \
+	    $(CARGO) test --quiet --locked $(FEATURES) --test fuzz -- "$(TARGET)/fuzz/$$target" "$(abspath tests/fuzz/corpus)/$$target" \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -max_len=8192 -artifact_prefix="$(TARGET)/fuzz/" \
+	    -verbosity=0 -print_final_stats=1 2>&1 | grep -E "panicked|ERROR|SUMMARY|number_of_executed_units|slowest" | sed "s/^/$$target: /"; \
+	done
 
 oracle: ## Ask 20,000 random questions with rollups, without, and of a plain evaluator (release build, half an hour)
 	COUNTINGHOUSE_ORACLE_QUESTIONS=$${COUNTINGHOUSE_ORACLE_QUESTIONS:-20000} $(CARGO) test --release --locked $(FEATURES) --test it -- oracle::random --nocapture

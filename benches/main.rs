@@ -1,6 +1,7 @@
 //! Time to the first row of a question that a rollup answers: one figure, and a table of one month and branch, each in process
-//! with its plan kept and planned anew; the table over HTTP and over Flight SQL, too. All in one run; results are computed
-//! each time.
+//! with its plan kept and planned anew; the table over HTTP and over Flight SQL, too. Then what rights cost: the same rows of a
+//! branch, from a rollup and from the facts, for head office and for a reader who may see nothing else; and a part of a branch
+//! by right, beside the same part by a condition. All in one run, in turns; results are computed each time.
 //!
 //! `cargo bench --bench serving -- STATE [RUNS]` over a loaded and refreshed state of the sample project (`countinghouse
 //! --state STATE load ...`). Prints minimum, median and maximum in milliseconds, and each median as a ratio to the first.
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use countinghouse::app::App;
-use countinghouse::auth::{Principal, Scope};
-use countinghouse::query::{Face, ResultCache, Statement};
+use countinghouse::auth::{Principal, Scope, TokenScope};
+use countinghouse::query::{Face, ResultCache, Rollups, Statement};
 use countinghouse::server;
 use futures::StreamExt;
 
@@ -100,6 +101,51 @@ async fn measure(state: &Path, runs: usize) {
         let base = *base.get_or_insert(middle);
         println!("{name:12} min {least:6.2} ms  median {middle:6.2} ms  max {most:7.2} ms  ratio {:.2}", middle / base);
     }
+    rights(&services, runs).await;
     let _ = stop.send(());
     serving.await.unwrap().unwrap();
+}
+
+/// What rights add to a question that a rollup answers and to one that scans the facts.
+async fn rights(services: &server::Services, runs: usize) {
+    let analyst = |scope: &str| Principal::new("bench", ["analyst".to_owned()].into(), scope.parse().unwrap());
+    let bank = analyst("head_office");
+    let rows = async |who: &Principal, sql: &str, rollups: &Rollups| {
+        let statement = Statement { cache: ResultCache::Off, rollups: rollups.clone(), ..Statement::new(sql) };
+        services.door.collect(who, Face::CommandLine, statement, 1_000_000).await.unwrap()
+    };
+    let largest = "SELECT outlet FROM beijing.deposits GROUP BY outlet ORDER BY COUNT(*) DESC LIMIT 1";
+    let largest = rows(&bank, largest, &Rollups::On).await;
+    let outlet = largest.batches.iter().find(|batch| batch.num_rows() > 0).unwrap().column(0);
+    let outlet = arrow::util::display::array_value_to_string(outlet, 0).unwrap();
+    let (branch, part) = (analyst("beijing"), analyst(&format!("beijing/outlet={outlet}")));
+    let by = |more: &str| {
+        format!("SELECT product_line, SUM(balance), COUNT(*) FROM beijing.deposits{more} GROUP BY product_line")
+    };
+    let condition = format!(" WHERE outlet = '{outlet}'");
+    for (name, without, with, who, rollups) in [
+        ("a branch, rollup", by(""), by(""), &branch, Rollups::On),
+        ("a branch, facts", by(""), by(""), &branch, Rollups::Off),
+        ("a part, rollup", by(&condition), by(""), &part, Rollups::On),
+        ("a part, facts", by(&condition), by(""), &part, Rollups::Off),
+    ] {
+        let mut times: [Vec<f64>; 2] = Default::default();
+        for run in 0..=runs {
+            let mut answers = Vec::new();
+            for (times, (reader, sql)) in times.iter_mut().zip([(&bank, &without), (who, &with)]) {
+                let started = Instant::now();
+                answers.push(rows(reader, sql, &rollups).await.rows());
+                // The first round warms the caches.
+                if run > 0 {
+                    times.push(started.elapsed().as_secs_f64() * 1000.0);
+                }
+            }
+            assert_eq!(answers[0], answers[1], "{name}");
+        }
+        let [without, with] = times.map(|mut times| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        });
+        println!("rights: {name:16} median {without:7.2} ms without, {with:7.2} ms with  ratio {:.3}", with / without);
+    }
 }

@@ -81,6 +81,8 @@ struct Place {
 
 /// Runs the command line and gives the exit code.
 pub fn run() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _faults = fail::FailScenario::setup(); // those that a test names in the environment
     let arguments = Arguments::parse();
     let filter = tracing_subscriber::EnvFilter::try_new(&arguments.log);
     let Ok(filter) = filter else {

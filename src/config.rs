@@ -10,6 +10,8 @@ mod tests;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{self, Model};
 use crate::model::role::{self, Role};
@@ -278,8 +280,22 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
 }
 
 fn oidc(fields: &Fields<'_>, project: &Path, own: &[Role], faults: &mut Vec<Diagnostic>) -> OidcConfig {
+    let issuer = fields.needed("issuer");
+    let fits = |url: Url| is_private(&url) && url.query().is_none() && url.fragment().is_none();
+    if !issuer.is_empty() && !Url::parse(&issuer).is_ok_and(fits) {
+        let message = format!("issuer `{}` is not a plain `https` URL; `http` is for a provider on this host", *issuer);
+        faults.push(Diagnostic::new(&issuer.place, message));
+    }
+    let mut named: BTreeSet<String> = BTreeSet::new();
     let mut group = |fields: &Fields<'_>| {
+        let group = fields.needed("group");
+        if !named.insert(group.value.clone()) && !group.is_empty() {
+            faults.push(Diagnostic::new(&group.place, format!("group `{}` stands there twice", *group)));
+        }
         let roles = fields.texts("roles");
+        if roles.is_empty() && !group.is_empty() && fields.given("roles").is_some() {
+            faults.push(Diagnostic::new(&group.place, format!("group `{}` gives no role", *group)));
+        }
         for role in &roles {
             let known = role::BUILT_IN.iter().any(|(name, _)| *name == role.as_str());
             if role.as_str() == "administrator" {
@@ -291,7 +307,7 @@ fn oidc(fields: &Fields<'_>, project: &Path, own: &[Role], faults: &mut Vec<Diag
             }
         }
         GroupConfig {
-            group: fields.needed("group").value,
+            group: group.value,
             roles: roles.into_iter().map(|role| role.value).collect(),
             scope: fields.needed("scope"),
         }
@@ -306,8 +322,19 @@ fn oidc(fields: &Fields<'_>, project: &Path, own: &[Role], faults: &mut Vec<Diag
         scopes: fields.texts("scopes").into_iter().map(|scope| scope.value).collect(),
         name_claim: fields.needed("name_claim").value,
         groups_claim: fields.needed("groups_claim").value,
-        issuer: fields.needed("issuer"),
+        issuer,
     }
+}
+
+/// Whether what goes there is encrypted, or does not leave this host.
+pub(crate) fn is_private(url: &Url) -> bool {
+    let is_local = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || url.scheme() == "http" && is_local
 }
 
 fn face(fields: Fields<'_>, project: &Path) -> FaceConfig {

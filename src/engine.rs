@@ -32,6 +32,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SessionStateDefaults, TaskContext, object_store::ObjectStoreUrl};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
@@ -247,8 +248,11 @@ impl Scans {
 
 /// Not `with_default_features`: that brings table factories, file formats and table functions with it.
 fn builder() -> SessionStateBuilder {
+    // Ours is asked first.
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(functions::Joining)];
+    planners.extend(SessionStateDefaults::default_expr_planners());
     SessionStateBuilder::new()
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_expr_planners(planners)
         .with_scalar_functions(functions::scalar())
         .with_aggregate_functions(functions::aggregate())
         .with_window_functions(functions::window())

@@ -11,6 +11,7 @@
 
 mod batch;
 mod buffer;
+mod cards;
 mod conform;
 #[cfg(feature = "failpoints")]
 mod fuzz;

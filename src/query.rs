@@ -557,6 +557,7 @@ impl Door {
             running.forget();
             return Err(error);
         }
+        fail::fail_point!("statement::begun");
         match started {
             Ok((rows, recording)) => running.start(rows, permit, recording),
             Err(error) => {

@@ -616,3 +616,35 @@ fn paths_are_read_as_rust_reads_them() {
     );
     check("a", "crate::b::<c::D>::new(); x.parse::<u32>();", "1:crate::b 1:c::D");
 }
+
+/// The numbers of the permanent leak list, and every test that its table names.
+#[test]
+fn the_leak_list_is_whole_and_its_tests_exist() {
+    let root = root();
+    let list = read(&root.join("tests/leak-list.md"));
+    let mut breaches = Vec::new();
+    for number in 1..=48 {
+        let start = format!("| LT-{number:02} |");
+        let Some(row) = list.lines().find(|line| line.starts_with(&start)) else {
+            breaches.push(format!("LT-{number:02} has no row"));
+            continue;
+        };
+        let tests = row.rsplit(" | ").next().unwrap_or_default();
+        // Code spans: a file, then names in it.
+        let mut file: Option<String> = None;
+        for span in tests.split('`').skip(1).step_by(2) {
+            if span.ends_with(".rs") || span.ends_with(".py") {
+                file = fs::read_to_string(root.join(span)).ok();
+                if file.is_none() {
+                    breaches.push(format!("LT-{number:02}: there is no file `{span}`"));
+                }
+            } else if let Some(text) = &file
+                && !text.contains(&format!("fn {span}("))
+                && !text.contains(&format!("def {span}("))
+            {
+                breaches.push(format!("LT-{number:02}: there is no test `{span}`"));
+            }
+        }
+    }
+    fail_with(&breaches);
+}

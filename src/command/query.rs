@@ -48,7 +48,12 @@ enum Format {
 
 pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let app = App::open(&place.project, &place.state).await?;
-    let done = answer(&app, arguments).await;
+    let services = &app.services;
+    let done = tokio::select! {
+        done = answer(&app, arguments) => done,
+        // Never ends: so that the statement can be stopped from elsewhere.
+        () = services.door.watch(&services.auth) => Ok(()),
+    };
     done.and(app.services.catalog.settle().await)
 }
 

@@ -237,3 +237,19 @@ roles:
     }
     assert_eq!(found.len(), 4, "{found:#?}");
 }
+
+#[test]
+fn only_encrypted_or_local_addresses_are_private() {
+    for (text, private) in [
+        ("https://login.bank.example", true),
+        ("http://127.0.0.1:8080/x", true),
+        ("http://[::1]/", true),
+        ("http://localhost:1", true),
+        ("http://login.bank.example", false),
+        ("http://10.0.0.1", false),
+        ("http://localhost.bank.example", false),
+        ("ftp://127.0.0.1", false),
+    ] {
+        assert_eq!(super::is_private(&url::Url::parse(text).unwrap()), private, "{text}");
+    }
+}

@@ -22,7 +22,7 @@ use super::measure::Fold;
 use super::navigator::Navigation;
 use super::question::Question;
 use super::rewrite::{Call, Chain, internal};
-use super::{CompiledCube, LEAF, qualified};
+use super::{CompiledCube, CompiledMeasure, LEAF, qualified};
 use crate::engine::{SmallGroups, without_small_groups};
 use crate::error::{Code, Error, Result};
 use crate::model::cube::{Derived, State};
@@ -64,7 +64,7 @@ pub(super) fn plan(
         return Err(refused("takes one grouping at a time: ask each grouping set by itself"));
     }
     for call in &question.calls {
-        judge(call)?;
+        judge(call, question.chain)?;
     }
     let rounded = question.calls.iter().map(is_count).collect();
     let persons =
@@ -118,24 +118,18 @@ fn distinguished(chain: &Chain) -> Result<BTreeSet<String>> {
 }
 
 /// Whether a call can be told of a group: a figure of all its persons, not of one of them or of some.
-fn judge(call: &Call<'_>) -> Result<()> {
+fn judge(call: &Call<'_>, chain: &Chain) -> Result<()> {
     match call {
         Call::Fold { fold: Fold::Rows, conditions, .. } if conditions.is_empty() => Ok(()),
         Call::Fold { fold: Fold::Distinct, input: Some(Expr::Column(_)), conditions } if conditions.is_empty() => {
             Ok(())
         }
         Call::Measure { measure, conditions, or_zero: None } if conditions.is_empty() => {
-            let measure = &measure.measure;
-            let of_all = match measure.derived() {
-                None => !matches!(measure.state, State::Min { .. } | State::Max { .. }),
-                Some(Derived::Calculated { .. }) => true,
-                Some(_) => false,
-            };
-            match of_all {
+            match is_of_all(measure, &chain.binding.cube) {
                 true => Ok(()),
                 false => Err(refused(&format!(
                     "gives sums, counts and what is made of them, of the question's own days; `{}` is none",
-                    *measure.name
+                    *measure.measure.name
                 ))),
             }
         }
@@ -146,6 +140,21 @@ fn judge(call: &Call<'_>) -> Result<()> {
             Err(refused("gives its measures, `COUNT(*)` and `COUNT(DISTINCT column)`"))
         }
     }
+}
+
+/// Whether a measure is a figure of all persons of a group, and so is what it is made of.
+fn is_of_all(measure: &CompiledMeasure, cube: &CompiledCube) -> bool {
+    let mut of_all = match measure.measure.derived() {
+        None => !matches!(measure.measure.state, State::Min { .. } | State::Max { .. }),
+        Some(Derived::Calculated { .. }) => true,
+        Some(_) => false,
+    };
+    if measure.measure.derived().is_some() {
+        for column in measure.inputs.iter().flat_map(Expr::column_refs) {
+            of_all &= cube.measure(&column.name).is_some_and(|part| is_of_all(part, cube));
+        }
+    }
+    of_all
 }
 
 /// Whether a call counts something.

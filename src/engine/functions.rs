@@ -5,6 +5,7 @@
 
 mod bitmap;
 mod growth;
+mod joined;
 mod mask;
 mod measure;
 mod ratio;
@@ -18,6 +19,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use bitmap::{bitmap_build, bitmap_count, bitmap_merge};
+pub(super) use joined::Joining;
 pub use mask::mask;
 pub use ratio::ratio;
 pub use seen::{seen, seen_last, seen_value};

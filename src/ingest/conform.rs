@@ -16,6 +16,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType as Arrow, Field, Schema, SchemaRef};
 
 use super::buffer::{Buffer, PartitionKey};
+use super::cards::holds_card_number;
 use super::keys::{Lookup, Members};
 use super::parse::{self, ExactSum, Fault};
 use super::quarantine::{Quarantine, Reason, Reject};
@@ -394,6 +395,7 @@ impl<'a> Conformer<'a> {
         let rows = raw.len();
         quarantine.file(self.index).delivered += rows as u64;
         self.add_to_sums(raw);
+        self.refuse_card_numbers(raw)?;
         let mut faults = Faults { bad: vec![false; rows], found: Vec::new() };
         for (row, why) in raw.malformed() {
             faults.put(*row, None, Fault::new(Reason::MalformedLine, why.clone()));
@@ -435,6 +437,23 @@ impl<'a> Conformer<'a> {
             })?;
         }
         if batch.num_rows() > 0 { buffer.push(batch, ids) } else { Ok(()) }
+    }
+
+    /// Before a row is looked at: a rejected one is kept as it was delivered.
+    fn refuse_card_numbers(&self, raw: &RawBatch) -> Result<()> {
+        for (column, cells) in self.columns.iter().filter(|(column, _)| column.kind.as_deref() == Some("free_text")) {
+            let holds = |row: &usize| cells.get(raw, *row).ok().flatten().is_some_and(holds_card_number);
+            if let Some(row) = (0..raw.len()).find(holds) {
+                let line = raw.rows()[row].line;
+                let what = format!(
+                    "line {line}: `{}` holds what reads as a card number, which may not enter the warehouse; have the source \
+                     take it out",
+                    *column.name
+                );
+                return Err(self.file.error(what));
+            }
+        }
+        Ok(())
     }
 
     fn add_to_sums(&mut self, raw: &RawBatch) {

@@ -126,7 +126,7 @@ static AUTH: Shape = Shape {
         may(
             "failures_per_minute",
             Kind::Integer(1, 100_000),
-            "Failed logins of one address in a minute that are heard; those beyond are neither tried nor recorded.",
+            "Failed logins of one address in a minute that are heard. Beyond them no password is tried, and no failure recorded.",
         )
         .or("20"),
         may("oidc", Kind::Map(&OIDC), "Login through the bank's OpenID provider, beside passwords."),

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -269,6 +269,11 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         response = failure.render(&app, for_programs, choice.lang, &correlation.0);
     }
     finish(&mut response, uri.path(), choice, &correlation);
+    // Who is refused may have sent a body that nobody read. hyper then ends the connection, and a client that is not told
+    // would send its next request into it.
+    if !matches!(method, Method::GET | Method::HEAD) && !response.status().is_success() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 
     let status = response.status();
     let key = (method_label(&method), status.as_u16());

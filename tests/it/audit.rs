@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use countinghouse::app::App;
-use countinghouse::auth::Principal;
+use countinghouse::auth::{Entry, Peer, Principal, TokenScope};
 use countinghouse::catalog::AuditFilter;
 use countinghouse::error::Code;
 use countinghouse::query::{Face, Statement};
@@ -99,7 +99,8 @@ async fn logins_and_what_is_done_to_them_are_recorded_without_their_secrets() {
     let id = token.split('_').nth(1).unwrap();
     auth.revoke_token(id).await.unwrap();
     auth.set_disabled("li", true).await.unwrap();
-    assert_eq!(records(&app, "login").await, [("li".to_owned(), json!({"by": "password"}))]);
+    let by = json!({"by": "password", "face": "http", "address": null});
+    assert_eq!(records(&app, "login").await, [("li".to_owned(), by)]);
     assert_eq!(records(&app, "login_failed").await[0].0, "nobody");
     assert_eq!(records(&app, "user_created").await[0].1["roles"], json!(["analyst"]));
     assert_eq!(records(&app, "user_changed").await[0].1["disabled"], json!({"before": false, "after": true}));

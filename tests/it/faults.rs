@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use countinghouse::sample::{Options, generate};
 use rand::{RngExt, SeedableRng};
 
-use super::bank::{copy, project};
-use super::server::{command, run};
+use super::bank::{copy, copy_of_state, project};
+use super::server::{TestServer, command, run};
 
 /// Rows by table and the head's totals, through the door.
 fn figures(state: &Path) -> Vec<String> {
@@ -144,4 +144,58 @@ fn a_killed_refresh_changes_no_answer() {
         assert_eq!(answers(&state), before, "after the rerun of crash {crash} at {wait} ms");
         std::fs::remove_dir_all(&state).unwrap();
     }
+}
+
+fn token(state: &Path) -> String {
+    let made = run(project(), state, &["token", "create", "tester"]);
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
+fn ask(server: &TestServer, token: &str) -> impl Future<Output = Result<reqwest::Response, reqwest::Error>> + use<> {
+    let request = reqwest::Client::new().post(format!("{}/api/sql", server.http)).bearer_auth(token);
+    request.header("content-type", "application/json").body(r#"{"sql": "SELECT 41 + 1 AS answer"}"#).send()
+}
+
+/// LT-27.
+#[tokio::test]
+async fn a_panic_costs_its_statement_and_tells_a_code() {
+    let state = copy_of_state();
+    add_tester(state.path());
+    let token = token(state.path());
+    let server = TestServer::with_faults(state.path(), "serve", "statement::begun=1*panic(a secret of ours)");
+    let answer = ask(&server, &token).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 500);
+    let body = answer.text().await.unwrap();
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(told["code"], "INTERNAL", "{body}");
+    assert_eq!(told["correlation_id"].as_str().unwrap().len(), 32);
+    assert!(!body.contains("secret") && !body.contains(".rs"), "{body}");
+    let again = ask(&server, &token).await.unwrap();
+    assert_eq!(again.status().as_u16(), 200);
+    assert!(again.text().await.unwrap().contains("42"));
+}
+
+/// LT-47.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_leaves_a_record_of_what_it_began_and_no_byte_without_one() {
+    let state = copy_of_state();
+    add_tester(state.path());
+    let token = token(state.path());
+    let mut server = TestServer::with_faults(state.path(), "serve", "statement::begun=sleep(600000)");
+    let asked = tokio::spawn(ask(&server, &token));
+    let recorded = || {
+        let listed = run(project(), state.path(), &["audit", "list", "--user", "tester", "--action", "statement"]);
+        String::from_utf8(listed.stdout).unwrap()
+    };
+    let until = Instant::now() + Duration::from_secs(30);
+    while !recorded().contains("41 + 1") {
+        assert!(Instant::now() < until, "no record: {}", recorded());
+    }
+    assert!(!asked.is_finished(), "a byte left before");
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
+    assert!(asked.await.unwrap().is_err(), "an answer of a killed server");
+    assert!(recorded().contains("41 + 1"));
+    let verified = run(project(), state.path(), &["audit", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 }

@@ -4,7 +4,7 @@ use countinghouse::app::App;
 use countinghouse::auth::Principal;
 use countinghouse::error::Code;
 
-use super::bank::{app, branch, head_office, refusal, rows};
+use super::bank::{app, ask, branch, head_office, refusal, rows};
 
 /// Both see a statement refused with the code, and an ordinary one answered afterwards.
 async fn refused(statements: impl IntoIterator<Item = (String, Code)>) {
@@ -232,6 +232,21 @@ async fn values_that_outgrow_their_arguments_are_refused_before_they_are_made() 
     ] {
         let sql = format!("SELECT part, {aggregate} FROM {letters} GROUP BY part ORDER BY part");
         assert_eq!(rows(&app, &branch("beijing"), &sql).await, values, "{aggregate}");
+    }
+}
+
+/// LT-21.
+#[tokio::test]
+async fn a_text_that_is_doubled_again_and_again_ends_at_its_limit_and_others_go_on() {
+    let app = app().await;
+    let steps: Vec<String> = (0..30).map(|n| format!("t{} AS (SELECT s || s AS s FROM t{n})", n + 1)).collect();
+    let doubled = format!("WITH t0 AS (SELECT 'x' AS s), {} SELECT length(s) FROM t30", steps.join(", "));
+    let concat = doubled.replace("s || s", "concat(s, s)");
+    for sql in [doubled.as_str(), concat.as_str()] {
+        let (one, another) = (branch("beijing"), head_office());
+        let (refused, other) = tokio::join!(ask(&app, &one, sql), rows(&app, &another, "SELECT 41 + 1"));
+        assert_eq!(refused.unwrap_err().code(), Code::Limit, "{sql}");
+        assert_eq!(other, ["42"]);
     }
 }
 

@@ -60,7 +60,7 @@ fn write_feed(folder: &Path, hidden: bool) {
                    S,South,branch,H,south\nQ,Quay,branch,H,quay\nNE,East,sub_branch,N,north\nNW,West,sub_branch,N,north\n\
                    SA,Harbour,sub_branch,S,south\n";
     let mut persons = "branch_code,person_id,person_name,phone,card_no\n".to_owned();
-    let mut deals = "deal_on,branch_code,deal_no,office,person,account_no,divisor,note,amount\n".to_owned();
+    let mut deals = "deal_on,branch_code,deal_no,office,person,account_no,divisor,note,grade,amount\n".to_owned();
     // Of every ten rows six are East's, three West's.
     for number in 0..400 {
         let (branch, office, seen) = match number % 10 {
@@ -80,7 +80,15 @@ fn write_feed(folder: &Path, hidden: bool) {
                 (format!("CANARY-ACCOUNT-{number}"), 0, format!("CANARY-NOTE-{number}("), "9999999999999999.99".into())
             }
         };
-        writeln!(deals, "{day},{branch},{number},{office},{person},{account},{divisor},{note},{amount}").unwrap();
+        let grade = if number < 4 {
+            "rare"
+        } else if number < 24 {
+            "some"
+        } else {
+            "usual"
+        };
+        writeln!(deals, "{day},{branch},{number},{office},{person},{account},{divisor},{note},{grade},{amount}")
+            .unwrap();
         if number < 70 {
             let row = match seen {
                 true => format!("{branch},{person},Anna {person},1380000{number:04},5{number:05}"),
@@ -120,6 +128,7 @@ files:
       - {name: account_no}
       - {name: divisor}
       - {name: note}
+      - {name: grade}
       - {name: amount}
   - path: visits.csv
     format: csv
@@ -428,20 +437,20 @@ async fn figures_of_a_few_persons_are_not_told_to_who_may_not_see_persons() {
         ask(by_branch).await,
         truth("SELECT branch, SUM(total), (COUNT(*) + 2) / 5 * 5 FROM deals GROUP BY branch ORDER BY 1").await
     );
-    // By note and office there are groups of every size.
-    let counted = "SELECT sub_branch, note, COUNT(DISTINCT person_name) FROM deals GROUP BY 1, 2 ORDER BY 1, 2";
+    // By branch and grade there are groups of every size.
+    let counted = "SELECT branch, grade, COUNT(DISTINCT person_name) FROM deals GROUP BY 1, 2 ORDER BY 1, 2";
     let groups = persons(&truth(counted).await);
     let small: Vec<_> = groups.iter().filter(|(_, persons)| *persons < 5).collect();
     assert!(!small.is_empty() && small.len() < groups.len(), "{groups:?}");
-    let told_of = ask("SELECT sub_branch, note, SUM(total) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await;
+    let told_of = ask("SELECT branch, grade, SUM(total) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await;
     for (group, _) in &small {
         assert!(!told_of.lines().any(|line| line.starts_with(&format!("{group}|"))), "{group}: {told_of}");
     }
     // The same every time.
     for _ in 0..20 {
-        assert_eq!(ask("SELECT sub_branch, note, SUM(total) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await, told_of);
+        assert_eq!(ask("SELECT branch, grade, SUM(total) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await, told_of);
     }
-    // Total less visible: in each note with a hidden office there are at least two, of five persons or more together.
+    // Total less visible: in each grade with a hidden branch there are at least two, of five persons or more together.
     for (group, _) in &small {
         let note = group.split_once('|').unwrap().1;
         let line = |group: &str| told_of.lines().find(|line| line.starts_with(&format!("{group}|"))).map(str::to_owned);
@@ -455,19 +464,19 @@ async fn figures_of_a_few_persons_are_not_told_to_who_may_not_see_persons() {
     let (group, _) = small[0];
     let (office, note) = group.split_once('|').unwrap();
     for condition in [
-        format!("sub_branch = '{office}' AND note = '{note}'"),
-        format!("note = '{note}' AND sub_branch <> '{office}'"),
-        format!("note = '{note}' AND NOT (sub_branch = '{office}')"),
-        format!("sub_branch = '{office}' AND note < '{note}' OR sub_branch = '{office}' AND note > '{note}'"),
+        format!("branch = '{office}' AND grade = '{note}'"),
+        format!("grade = '{note}' AND branch <> '{office}'"),
+        format!("grade = '{note}' AND NOT (branch = '{office}')"),
+        format!("branch = '{office}' AND grade < '{note}' OR branch = '{office}' AND grade > '{note}'"),
     ] {
         let (all, part) = (
-            ask(&format!("SELECT SUM(total) FROM deals WHERE note = '{note}'")).await,
+            ask(&format!("SELECT SUM(total) FROM deals WHERE grade = '{note}'")).await,
             ask(&format!("SELECT SUM(total), COUNT(*) FROM deals WHERE {condition}")).await,
         );
         assert!(part == "|" || all.is_empty(), "{condition}: {part} of {all}");
     }
     // Nobody and a few read the same.
-    assert_eq!(ask("SELECT SUM(total), COUNT(*) FROM deals WHERE note = 'no such note'").await, "|");
+    assert_eq!(ask("SELECT SUM(total), COUNT(*) FROM deals WHERE grade = 'none'").await, "|");
     // What cannot be judged is refused.
     for sql in [
         "SELECT MAX(largest) FROM deals",

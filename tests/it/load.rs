@@ -56,6 +56,7 @@ warehouse:
       columns:
         - {name: job, type: text}
         - {name: contacts, type: integer, required: true}
+        - {name: remark, type: text, sensitivity: C2, kind: free_text}
     - name: fact_event
       kind: fact
       key: [event_id]
@@ -431,6 +432,25 @@ async fn files_that_are_not_the_feeds_are_errors_with_their_place() {
     assert_eq!(error.code(), Code::Definition);
     assert!(error.diagnostics().iter().any(|fault| fault.message.contains("has no column `nothing`")), "{error}");
     assert_eq!(bank.head().await, head);
+}
+
+/// LT-36. Class C3 at a column is refused with the definitions (`model::table`).
+#[tokio::test]
+async fn card_numbers_in_free_text_refuse_the_batch_and_are_kept_nowhere() {
+    let bank = opened().await;
+    let columns = ["name: job", "name: contacts", "name: remark"];
+    let content = "job,contacts,remark\nclerk,1,called back\nclerk,x,\"paid with 6250 9410 0652 8599, sorry\"\n";
+    let feed = bank.batch("2").file("contact.csv", content, "fact_contact", &columns, "").feed("head_office", 2, 1.0);
+    let before = bank.head().await;
+    let refused = bank.load(&feed).await.unwrap_err();
+    assert!(refused.message().contains("line 3") && refused.message().contains("`remark`"), "{}", refused.message());
+    assert!(!refused.message().contains("6250"), "{}", refused.message());
+    assert_eq!(bank.head().await, before);
+    let content = content.replace("8599", "8598");
+    let feed = bank.batch("3").file("contact.csv", content, "fact_contact", &columns, "").feed("head_office", 2, 1.0);
+    assert_eq!(bank.load(&feed).await.unwrap().rows_rejected, 1);
+    let raw = bank.rows(REJECTS, &["raw_line"]).await;
+    assert!(raw.len() == 1 && raw[0].contains("8598"), "{raw:?}");
 }
 
 #[tokio::test]

@@ -19,16 +19,22 @@ pub(crate) fn run(project: &Path, state: &Path, arguments: &[&str]) -> Output {
 }
 
 /// The server on free ports; stopped when dropped.
-struct TestServer {
-    process: Child,
-    http: String,
+pub(crate) struct TestServer {
+    pub(crate) process: Child,
+    pub(crate) http: String,
     said: Vec<String>,
 }
 
 impl TestServer {
     fn start(state: &Path, verb: &str) -> Self {
+        Self::with_faults(state, verb, "")
+    }
+
+    /// With failpoints, as `name=action`.
+    pub(crate) fn with_faults(state: &Path, verb: &str, faults: &str) -> Self {
         let mut process = command(project(), state)
             .args([verb, "--http", "127.0.0.1:0", "--flight", "127.0.0.1:0"])
+            .env("FAILPOINTS", faults)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

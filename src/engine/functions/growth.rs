@@ -1,7 +1,7 @@
 //! Functions whose values can become much larger than what they are made of, held to a size.
 //!
 //! The memory pool does not see what a scalar function makes, so the size is told from the arguments before there is a
-//! value. `concat` and `||` are as long as their arguments and stay as they are.
+//! value.
 
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ use crate::error::{Code, Error};
 const VALUE: usize = 64 << 10;
 /// Most bytes of one call, which makes the values of a whole batch of rows.
 const BATCH: usize = 32 << 20;
+/// Largest value of what joins the texts that it is given: one is as long as those, but joined again and again it doubles.
+pub(super) const LONG: usize = 1 << 20;
 /// Most that an aggregate keeps for one value.
 const AGGREGATE: usize = 1 << 20;
 /// Longest separator of `string_agg`, which stands in the value once for each row.
@@ -46,6 +48,23 @@ enum Growth {
     Matched,
     /// `to_char(time, format)`
     Formatted,
+    /// `concat(texts)`, `concat_ws(separator, texts)`
+    Joined,
+}
+
+/// Refuses values of these sizes where one is too large, or all of them together.
+pub(super) fn held(name: &str, sizes: impl Iterator<Item = usize>, largest: usize) -> Result<()> {
+    let mut total = 0;
+    for size in sizes {
+        if size > largest {
+            return refused(format!("`{name}` would make a value of more than {} KiB", largest >> 10));
+        }
+        total += size;
+    }
+    match total > BATCH {
+        false => Ok(()),
+        true => refused(format!("`{name}` would make more than {} MiB at once; make its values shorter", BATCH >> 20)),
+    }
 }
 
 /// The function, held to its size where its values grow.
@@ -56,6 +75,7 @@ pub(super) fn scalar(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
         "replace" => Growth::Replaced,
         "regexp_replace" => Growth::Matched,
         "to_char" => Growth::Formatted,
+        "concat" | "concat_ws" => Growth::Joined,
         _ => return function,
     };
     Arc::new(ScalarUDF::from(Bounded { function, growth }))
@@ -84,6 +104,10 @@ impl ScalarUDFImpl for Bounded {
         self.function.inner().return_type(arg_types)
     }
 
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        self.function.inner().coerce_types(arg_types)
+    }
+
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         self.function.inner().return_field_from_args(args)
     }
@@ -95,19 +119,9 @@ impl ScalarUDFImpl for Bounded {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arguments = args.args.iter().map(Argument::new).collect::<Result<Vec<_>>>()?;
         let constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let mut total = 0;
-        for row in 0..if constant { 1 } else { args.number_rows } {
-            let size = self.growth.size(&arguments, row).unwrap_or(0);
-            if size > VALUE {
-                let name = self.name();
-                return refused(format!("`{name}` would make a value of more than {} KiB", VALUE >> 10));
-            }
-            total += size;
-        }
-        if total > BATCH {
-            let (name, limit) = (self.name(), BATCH >> 20);
-            return refused(format!("`{name}` would make more than {limit} MiB at once; make its values shorter"));
-        }
+        let rows = 0..if constant { 1 } else { args.number_rows };
+        let largest = if self.growth == Growth::Joined { LONG } else { VALUE };
+        held(self.name(), rows.map(|row| self.growth.size(&arguments, row).unwrap_or(0)), largest)?;
         self.function.inner().invoke_with_args(args)
     }
 
@@ -183,6 +197,12 @@ impl Growth {
             }
             // A sign of two bytes becomes at most 35, as `%+`.
             Self::Formatted => Some(text(1)?.len().saturating_mul(20)),
+            // A separator stands once between two texts, the first argument among them or not.
+            Self::Joined => {
+                let texts = (0..arguments.len()).filter_map(text).map(str::len);
+                let between = text(0).map_or(0, str::len) * arguments.len();
+                Some(texts.sum::<usize>() + between)
+            }
         }
     }
 }

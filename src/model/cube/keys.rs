@@ -123,7 +123,7 @@ pub(super) static CUBE: Shape = Shape {
 static DISCLOSURE: Shape = Shape {
     name: "`disclosure`",
     keys: &[
-        need("persons", Kind::Name, "The join whose members are persons, by its dimension or its own name."),
+        need("persons", Kind::Name, "The join whose members are persons: its `as`, or without one its dimension."),
         may("minimum", Kind::Integer(2, 1_000_000), "Fewest persons of a group whose figures are given.").or("5"),
     ],
 };

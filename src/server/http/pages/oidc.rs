@@ -43,6 +43,11 @@ pub(in crate::server::http) async fn arrive(
 ) -> Response {
     let mut response = match login(&app, peer, query.as_deref(), &headers).await {
         Ok(response) => response,
+        // The reason is for whoever runs the server; it holds no code, token or secret.
+        Err(error) if error.code() == Code::Token => {
+            tracing::info!(?error, "a login through the provider was refused");
+            Failure::new(error).into_response()
+        }
         Err(error) if error.code() == Code::Conflict => {
             Failure::new(error).status(StatusCode::CONFLICT).into_response()
         }

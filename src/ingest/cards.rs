@@ -1,0 +1,76 @@
+//! Card numbers in free text: authentication data has no place in a warehouse (JR/T 0171-2020, class C3), and people write it
+//! into remarks.
+
+/// Whether a text holds what reads as a card number: digits in a row, or in groups with one space or hyphen between, with a
+/// length and beginning that schemes give out and a check digit that fits (ISO/IEC 7812-1, annex B).
+pub(super) fn holds_card_number(text: &[u8]) -> bool {
+    let mut digits: Vec<u8> = Vec::new();
+    let mut gap = false;
+    for byte in text.iter().copied().chain([b'\n']) {
+        match byte {
+            b'0'..=b'9' => {
+                digits.push(byte - b'0');
+                gap = false;
+            }
+            b' ' | b'-' if !gap && !digits.is_empty() => gap = true,
+            _ => {
+                if is_card_number(&digits) {
+                    return true;
+                }
+                digits.clear();
+                gap = false;
+            }
+        }
+    }
+    false
+}
+
+fn is_card_number(digits: &[u8]) -> bool {
+    let [first, second, third, fourth, ..] = *digits else { return false };
+    let begins = (u16::from(first) * 10 + u16::from(second), u16::from(third) * 10 + u16::from(fourth));
+    let issued = match (begins, digits.len()) {
+        ((62, _), 16..=19) | ((40..=49 | 51..=55, _), 16) | ((34 | 37, _), 15) | ((35, 28..=89), 16) => true,
+        ((22..=27, _), 16) => (2221..=2720).contains(&(begins.0 * 100 + begins.1)),
+        _ => false,
+    };
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match place % 2 {
+            0 => u32::from(*digit),
+            _ => u32::from(digit * 2 / 10 + digit * 2 % 10),
+        })
+        .sum();
+    issued && sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_card_number;
+
+    #[test]
+    fn card_numbers_are_told_from_other_numbers() {
+        // Numbers that schemes publish for tests.
+        for text in [
+            "4111111111111111",
+            "card 4111-1111-1111-1111.",
+            "卡号5555 5555 5555 4444，",
+            "6250941006528599",
+            "378282246310005",
+        ] {
+            assert!(holds_card_number(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "4111111111111112",
+            "phone 13800001234",
+            "1111111111111111",
+            "62220000",
+            "2025-12-31 10:00:00",
+            "",
+            "41111111 11111111 1",
+        ] {
+            assert!(!holds_card_number(text.as_bytes()), "{text}");
+        }
+    }
+}
