@@ -74,7 +74,7 @@ impl Node {
 
     /// The operator over planned inputs.
     pub(super) fn physical(&self, inputs: &[Arc<dyn ExecutionPlan>]) -> Arc<dyn ExecutionPlan> {
-        SmallGroupsExec::new(self.groups.clone(), Arc::clone(self.schema.inner()), inputs.to_vec())
+        SmallGroupsExec::over(self.groups.clone(), Arc::clone(self.schema.inner()), inputs.to_vec())
     }
 }
 
@@ -129,7 +129,7 @@ struct SmallGroupsExec {
 }
 
 impl SmallGroupsExec {
-    fn new(groups: SmallGroups, schema: SchemaRef, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
+    fn over(groups: SmallGroups, schema: SchemaRef, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(1),
@@ -175,7 +175,7 @@ impl ExecutionPlan for SmallGroupsExec {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Self::new(self.groups.clone(), Arc::clone(&self.schema), children))
+        Ok(Self::over(self.groups.clone(), Arc::clone(&self.schema), children))
     }
 
     fn execute(&self, _: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -39,10 +39,13 @@ impl Stop {
     }
 }
 
+/// The rows of a statement, as they come.
+type Batches = BoxStream<'static, Result<RecordBatch>>;
+
 /// What a statement holds while it runs: whoever stops it takes all of it away, whether its reader asks for rows or not.
 #[derive(Default)]
 pub(super) struct Held {
-    rows: Mutex<Option<(BoxStream<'static, Result<RecordBatch>>, Option<OwnedSemaphorePermit>)>>,
+    rows: Mutex<Option<(Batches, Option<OwnedSemaphorePermit>)>>,
     stop: OnceLock<Stop>,
     reader: AtomicWaker,
 }
@@ -107,7 +110,7 @@ impl Running {
     /// `permit`: its place among those that run; rows that were kept need none.
     pub(super) fn start(
         &mut self,
-        stream: BoxStream<'static, Result<RecordBatch>>,
+        stream: Batches,
         permit: Option<OwnedSemaphorePermit>,
         recording: Option<Recording>,
     ) {

@@ -110,7 +110,7 @@ async fn told(client: &mut FlightSqlServiceClient<Channel>, sql: &str) -> (Strin
     let info = match client.execute(sql.to_owned(), None).await {
         Ok(info) => info,
         Err(error) => {
-            let refused = status(FlightError::from(error));
+            let refused = status(error);
             return (refused.message().split(" (id ").next().unwrap_or_default().to_owned(), format!("{refused:?}"));
         }
     };
@@ -251,10 +251,7 @@ async fn a_token_opens_what_its_scope_names_and_a_running_statement_ends_with_it
     assert_eq!(whole.post(&http, one).await.0, 200);
     assert_eq!(whole.post(&flight, one).await.0, 401);
     let mut over = whole.flight(&http).await;
-    assert_eq!(
-        status(FlightError::from(over.execute(one.to_owned(), None).await.unwrap_err())).code(),
-        Code::Unauthenticated
-    );
+    assert_eq!(status(over.execute(one.to_owned(), None).await.unwrap_err()).code(), Code::Unauthenticated);
     let mut over = whole.flight(&flight).await;
     over.execute(one.to_owned(), None).await.unwrap();
     let elsewhere = serde_json::from_value(serde_json::json!({"networks": ["10.0.0.0/8"]})).unwrap();
