@@ -392,7 +392,7 @@ impl Auth {
         }
         let before = json!({"roles": user.roles, "scope": user.scope});
         let row = UserRow { roles: roles.into_iter().collect(), scope: scope.to_string(), ..user };
-        self.catalog.update_user(&row).await?;
+        self.catalog.update_rights(name, &row.roles, &row.scope).await?;
         let after = json!({"roles": row.roles, "scope": row.scope});
         let detail = json!({"by": self.actor(), "before": before, "after": after});
         self.catalog.audit("user_changed", name, detail).await
@@ -480,6 +480,6 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

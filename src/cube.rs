@@ -143,6 +143,8 @@ pub struct Binding {
     history: Option<History>,
     /// Which rows its reader may see.
     policy: Option<Expr>,
+    /// Whether its reader may see rows.
+    details: bool,
     /// How small a group its reader may see.
     disclosure: Option<disclosure::Disclosure>,
 }
@@ -261,6 +263,7 @@ impl Cubes {
             scans,
             history,
             policy: None,
+            details: true,
             disclosure: None,
         })
     }

@@ -483,10 +483,7 @@ impl Door {
             session.statement_to_plan(parsed).await.map_err(|error| gate::planning_error(error, &statement.sql))?;
         gate::check_plan(&unbound)?;
         let parameters = parameter_schema(&unbound)?;
-        let limit = DetailLimit(match rights.sight.details {
-            true => usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX),
-            false => 0,
-        });
+        let limit = DetailLimit(usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX));
         let bound = match (&statement.parameters, parameters.fields().is_empty()) {
             (_, true) => Some(unbound.clone()),
             (Some(values), false) => Some(bind(&unbound, values)?),

@@ -8,7 +8,7 @@ pub mod http;
 mod tls;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,12 @@ pub struct Services {
 }
 
 impl Services {
+    /// The address that a proxy in front gives of its client, from `X-Forwarded-For`: the last one, since anybody may have
+    /// written those before it.
+    fn forwarded<'a>(headers: impl Iterator<Item = &'a str>) -> Option<IpAddr> {
+        headers.flat_map(|value| value.split(',')).last()?.trim().parse().ok()
+    }
+
     /// What a token may be narrowed to must exist: a name written wrong would make a token that opens nothing, or, where a cube
     /// of that name is added later, more than was meant.
     ///

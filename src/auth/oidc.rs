@@ -403,7 +403,7 @@ impl Auth {
             // Whoever had rights by a group has none without it: what was opened then ends.
             if let Some(user) = self.catalog.user_of_subject(&identity.subject).await? {
                 let before = json!({"roles": user.roles, "scope": user.scope});
-                self.catalog.update_user(&UserRow { roles: Vec::new(), ..user.clone() }).await?;
+                self.catalog.update_rights(&user.name, &[], &user.scope).await?;
                 self.catalog.delete_sessions_of(&user.name).await?;
                 let detail = json!({"by": "oidc", "group": null, "before": before, "after": {"roles": []}});
                 self.catalog.audit("user_changed", &user.name, detail).await?;
@@ -423,7 +423,7 @@ impl Auth {
             Some(user) => {
                 let before = json!({"roles": user.roles, "scope": user.scope});
                 let user = UserRow { roles, scope, ..user };
-                self.catalog.update_user(&user).await?;
+                self.catalog.update_rights(&user.name, &user.roles, &user.scope).await?;
                 let after = json!({"roles": user.roles, "scope": user.scope});
                 let detail = json!({"by": "oidc", "group": group.group, "before": before, "after": after});
                 self.catalog.audit("user_changed", &user.name, detail).await?;

@@ -148,6 +148,18 @@ impl Catalog {
         tx.commit().await.map_err(&doing)
     }
 
+    /// Changes roles and scope of a login and nothing else: who disables it meanwhile has done so.
+    pub async fn update_rights(&self, name: &str, roles: &[String], scope: &str) -> Result<()> {
+        sqlx::query("UPDATE login SET roles = $1, scope = $2 WHERE name = $3")
+            .bind(serde_json::json!(roles).to_string())
+            .bind(scope)
+            .bind(name)
+            .execute(&self.inner.writer)
+            .await
+            .map_err(failed("changing a user"))?;
+        Ok(())
+    }
+
     /// Replaces one password hash by another of the same password, unless it was changed meanwhile.
     pub async fn renew_password_hash(&self, name: &str, old: &str, new: &str) -> Result<()> {
         sqlx::query("UPDATE login SET password_hash = $1 WHERE name = $2 AND password_hash = $3")

@@ -1,18 +1,17 @@
 //! Small groups: whoever may not see single persons is not told figures that are about a few of them.
 //!
-//! A statement over a cube with `disclosure` is an aggregate that the engine can judge; its own answer gets a hidden count of
-//! distinct persons beside it. Where it has conditions, a second question counts the persons of every value that they
-//! distinguish, whether they let it through or not: groups with a few persons, and those that would give them away by
-//! subtraction, are hidden there first, and an answer that stands on a hidden one is hidden with it. So `all` less `all but
-//! these` is not an answer about these.
+//! A statement over a cube with `disclosure` is an aggregate that the engine can judge: keys are columns, conditions compare a
+//! column with values, figures are of all persons of a group. Its own answer gets a hidden count of distinct persons beside
+//! it. Where it has conditions, a second question counts the persons of every value that they distinguish, whether they let
+//! it through or not: groups with a few persons, and those that would give them away by subtraction, are hidden there first,
+//! and an answer that stands on a hidden one is hidden with it. So `all` less `all but these` is not an answer about these.
 //!
-//! What stays: two statements by different columns are judged each by itself, so tables that share a margin can still be
-//! played off against each other in their sums. Counts are rounded, which blunts that.
+//! What stays: statements by different columns are judged each by itself, so tables that share a margin can still be played
+//! off against each other in their sums.
 
 use std::collections::BTreeSet;
 
-use datafusion::common::Column;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema};
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::utils::conjunction;
@@ -22,13 +21,16 @@ use super::measure::Fold;
 use super::navigator::Navigation;
 use super::question::Question;
 use super::rewrite::{Call, Chain, internal};
+use super::sight::is_leakproof;
 use super::{CompiledCube, CompiledMeasure, LEAF, qualified};
 use crate::engine::{SmallGroups, without_small_groups};
 use crate::error::{Code, Error, Result};
-use crate::model::cube::{Derived, State};
+use crate::model::cube::{Derived, State, TimeRule};
 
 /// Name of the hidden count.
 const PERSONS: &str = "__persons";
+/// Columns of a statement. Groups are judged along each choice of them, of which there are twice as many for each more.
+const MOST_COLUMNS: usize = 8;
 
 /// What a cube says of small groups, resolved.
 #[derive(Debug, Clone)]
@@ -66,20 +68,20 @@ pub(super) fn plan(
     for call in &question.calls {
         judge(call, question.chain)?;
     }
+    let columns = columns(&question)?;
     let rounded = question.calls.iter().map(is_count).collect();
     let persons =
         || Call::Fold { fold: Fold::Distinct, input: Some(disclosure.persons.clone()), conditions: Vec::new() };
     let Question { chain, keys, mut calls, mut names, .. } = question;
-    let columns = distinguished(chain)?;
-
     let told = match chain.conditions.is_empty() {
         true => None,
         false => {
             let unfiltered = Chain { conditions: Vec::new(), ..chain.clone() };
-            let named = columns.iter().map(|name| Expr::Column(qualified(LEAF, name)));
+            let named = |name: &String| Expr::Column(qualified(LEAF, name));
+            let others = columns.iter().map(named).filter(|column| !keys.contains(column)).collect::<Vec<_>>();
             let condition = conjunction(chain.conditions.iter().cloned()).unwrap_or_else(|| lit(true));
             let keys: Vec<Expr> =
-                keys.iter().cloned().chain(named).chain([coalesce(vec![condition, lit(false)])]).collect();
+                keys.iter().cloned().chain(others).chain([coalesce(vec![condition, lit(false)])]).collect();
             let names = (0..keys.len()).map(|n| (None, format!("__cell_{n}"))).chain([(None, PERSONS.to_owned())]);
             let names = names.collect();
             Some(
@@ -95,25 +97,34 @@ pub(super) fn plan(
     without_small_groups(groups, answer, told).map_err(internal)
 }
 
-/// The columns whose values the conditions tell apart.
-fn distinguished(chain: &Chain) -> Result<BTreeSet<String>> {
+/// The columns that tell the groups of a statement apart: its keys, and those of its conditions.
+///
+/// A key or condition of the statement's own making would put persons together as it likes, and by an error tell whether
+/// there are any.
+fn columns(question: &Question<'_>) -> Result<BTreeSet<String>> {
     let mut columns = BTreeSet::new();
-    let mut closed = true;
-    for condition in &chain.conditions {
-        let _ = condition.apply(|node| {
-            match node {
-                Expr::Column(Column { name, .. }) => _ = columns.insert(name.clone()),
-                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..) => {
-                    closed = false;
-                }
-                _ => {}
-            }
-            Ok(TreeNodeRecursion::Continue)
-        });
+    for key in &question.keys {
+        match key {
+            Expr::Column(Column { name, .. }) => columns.insert(name.clone()),
+            _ => return Err(refused("groups by its columns as they are, with no expression over them")),
+        };
     }
-    match closed {
-        true => Ok(columns),
-        false => Err(refused("takes no sub-query in a condition: name the values")),
+    let chain = question.chain;
+    let schema = DFSchema::try_from_qualified_schema(LEAF, &chain.binding.cube.schema()).map_err(internal)?;
+    for condition in &chain.conditions {
+        if !is_leakproof(condition, &schema) {
+            return Err(refused(
+                "takes conditions that compare a column with values of its type (a date as `DATE '2025-01-31'`), with `AND` \
+                 between",
+            ));
+        }
+        columns.extend(condition.column_refs().into_iter().map(|column| column.name.clone()));
+    }
+    match columns.len() > MOST_COLUMNS {
+        true => {
+            Err(refused(&format!("tells groups apart by at most {MOST_COLUMNS} columns, keys and conditions together")))
+        }
+        false => Ok(columns),
     }
 }
 
@@ -128,7 +139,7 @@ fn judge(call: &Call<'_>, chain: &Chain) -> Result<()> {
             match is_of_all(measure, &chain.binding.cube) {
                 true => Ok(()),
                 false => Err(refused(&format!(
-                    "gives sums, counts and what is made of them, of the question's own days; `{}` is none",
+                    "gives sums and counts over all days of a question, and what is made of them; `{}` is none",
                     *measure.measure.name
                 ))),
             }
@@ -145,7 +156,11 @@ fn judge(call: &Call<'_>, chain: &Chain) -> Result<()> {
 /// Whether a measure is a figure of all persons of a group, and so is what it is made of.
 fn is_of_all(measure: &CompiledMeasure, cube: &CompiledCube) -> bool {
     let mut of_all = match measure.measure.derived() {
-        None => !matches!(measure.measure.state, State::Min { .. } | State::Max { .. }),
+        // Of a balance at the close only those count who are there on that day, and the persons are those of the period.
+        None => {
+            !matches!(measure.measure.state, State::Min { .. } | State::Max { .. })
+                && matches!(measure.measure.time, TimeRule::All)
+        }
         Some(Derived::Calculated { .. }) => true,
         Some(_) => false,
     };

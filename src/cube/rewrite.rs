@@ -387,12 +387,18 @@ fn aggregate_over_cube(
 
 /// What is left of cube leaves: previews, and members in joins and windows.
 fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<LogicalPlan> {
-    if let Some(limit) = preview(&plan) {
-        let limit = limit?;
-        if detail.0 == 0 {
-            return Err(no_rows());
+    let mut leaves = Vec::new();
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            leaves.extend(cube_of(&scan.source));
         }
-        if limit.is_none_or(|limit| limit > detail.0) {
+        Ok(TreeNodeRecursion::Continue)
+    });
+    if leaves.iter().any(|leaf| !leaf.details) {
+        return Err(no_rows());
+    }
+    if let Some(limit) = preview(&plan) {
+        if limit?.is_none_or(|limit| limit > detail.0) {
             return Err(Error::new(
                 Code::DetailLimit,
                 format!(
@@ -404,22 +410,12 @@ fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<Logi
         }
         return replace_leaves(plan, Rows::preview).map_err(internal);
     }
-    let mut measures = Vec::new();
-    let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            measures.extend(cube_of(&scan.source));
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    if measures.is_empty() {
+    if leaves.is_empty() {
         return Ok(plan);
-    }
-    if detail.0 == 0 {
-        return Err(no_rows());
     }
     replace_leaves(plan, Rows::members).map_err(|error| {
         let text = error.strip_backtrace();
-        let used = measures.iter().flat_map(|binding| &binding.cube.measures).find(|measure| {
+        let used = leaves.iter().flat_map(|binding| &binding.cube.measures).find(|measure| {
             let name = measure.measure.name.as_str();
             text.contains(&format!(".{name}"))
                 || text.contains(&format!("`{name}`"))

@@ -104,7 +104,7 @@ impl Binding {
         };
         // Of the whole cube: who a person is stays known where the reader does not see it.
         let disclosure = if sight.details { None } else { self.cube.disclosure() };
-        Some(Self { cube, policy, disclosure, ..self.clone() })
+        Some(Self { cube, policy, details: sight.details, disclosure, ..self.clone() })
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn guarded(
 }
 
 /// Whether a condition is a bare column against values of its own type: no cast, no arithmetic, no function.
-fn is_leakproof(condition: &Expr, schema: &DFSchema) -> bool {
+pub(super) fn is_leakproof(condition: &Expr, schema: &DFSchema) -> bool {
     let value = |column: &Expr, value: &Expr| match (column, value) {
         (Expr::Column(_), Expr::Literal(value, _)) => {
             column.get_type(schema).is_ok_and(|data_type| data_type == value.data_type())

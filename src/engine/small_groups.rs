@@ -4,7 +4,7 @@
 //! its inputs, whose number of groups is bounded.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -21,13 +21,14 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties, common,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties,
 };
+use futures::TryStreamExt;
 
 use crate::error::{Code, Error};
 
-/// Groups that are judged at once; more are refused.
-const MOST: usize = 200_000;
+/// Groups that are judged at once, times the choices of columns that they are judged along; more are refused.
+const MOST: usize = 4 << 20;
 /// Counts are given to the nearest multiple of this.
 const ROUNDED_TO: i64 = 5;
 
@@ -185,12 +186,17 @@ impl ExecutionPlan for SmallGroupsExec {
             let mut tables = Vec::new();
             for input in inputs {
                 let kind = input.schema();
-                let batches = common::collect(input.execute(0, Arc::clone(&context))?).await?;
-                let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-                if rows > MOST {
-                    let message =
-                        format!("the statement has more than {MOST} groups to be judged for small ones; ask for fewer");
-                    return Err(DataFusionError::External(Box::new(Error::new(Code::Limit, message))));
+                // Those that groups are told apart by.
+                let columns = if tables.is_empty() { groups.keys } else { kind.fields().len() - 2 };
+                let (mut batches, mut rows) = (Vec::new(), 0);
+                let mut stream = input.execute(0, Arc::clone(&context))?;
+                while let Some(batch) = stream.try_next().await? {
+                    rows += batch.num_rows();
+                    if rows << columns.min(10) > MOST {
+                        let message = "the statement has too many groups to be judged for small ones; ask for fewer";
+                        return Err(DataFusionError::External(Box::new(Error::new(Code::Limit, message))));
+                    }
+                    batches.push(batch);
                 }
                 tables.push(concat_batches(&kind, &batches)?);
             }
@@ -296,41 +302,31 @@ fn cells(columns: &[ArrayRef], persons: &[u64]) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-/// Which cells of a table are not given: those with a few persons, and in each line along a column (all other values equal),
-/// where the hidden ones could be had by taking the visible from the line's total, the next smallest, until they could not.
+/// Which cells of a table are not given: those with a few persons, and companions. Along every choice of columns, none among
+/// them (the whole table), cells that are equal there have a total that may be known. Where some of them are hidden and some
+/// not, the hidden are at least two, one of them with persons enough by itself: persons of several cells may be the same.
 fn hidden(cells: &[Cell], minimum: u64) -> Vec<bool> {
     let mut hidden: Vec<bool> = cells.iter().map(|cell| (1..minimum).contains(&cell.persons)).collect();
     let columns = cells.first().map_or(0, |cell| cell.values.len());
-    let lines: Vec<Vec<usize>> = (0..columns)
-        .flat_map(|column| {
-            let mut lines: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
-            for (n, cell) in cells.iter().enumerate() {
-                let mut others = cell.values.clone();
-                others.remove(column);
-                lines.entry(others).or_default().push(n);
+    let mut sorted: Vec<usize> = (0..cells.len()).filter(|n| cells[*n].persons > 0).collect();
+    // The smallest first, and always in one order.
+    sorted.sort_unstable_by_key(|n| (cells[*n].persons, &cells[*n].values));
+    let lines: Vec<Vec<usize>> = (0..1_usize << columns)
+        .flat_map(|chosen| {
+            let mut lines: BTreeMap<Vec<u32>, Vec<usize>> = BTreeMap::new();
+            for n in &sorted {
+                let equal = cells[*n].values.iter().enumerate().filter(|(column, _)| chosen & (1 << column) != 0);
+                lines.entry(equal.map(|(_, value)| *value).collect()).or_default().push(*n);
             }
-            let mut lines: Vec<Vec<usize>> = lines.into_values().collect();
-            for line in &mut lines {
-                line.retain(|n| cells[*n].persons > 0);
-                line.sort_unstable_by(|a, b| {
-                    (cells[*a].persons, &cells[*a].values).cmp(&(cells[*b].persons, &cells[*b].values))
-                });
-            }
-            lines.sort_unstable_by(|a, b| {
-                let first = |line: &[usize]| line.first().map(|n| &cells[*n].values);
-                first(a).cmp(&first(b)).then(a.len().cmp(&b.len()))
-            });
-            lines
+            lines.into_values().filter(|line| line.len() > 1)
         })
         .collect();
     loop {
         let mut again = false;
         for line in &lines {
-            let (count, persons) = line
-                .iter()
-                .filter(|n| hidden[**n])
-                .fold((0, 0), |(count, persons), n| (count + 1, persons + cells[*n].persons));
-            if count == 0 || count > 1 && persons >= minimum {
+            let out = || line.iter().filter(|n| hidden[**n]).map(|n| cells[*n].persons);
+            let (count, largest) = (out().count(), out().max().unwrap_or(0));
+            if count == 0 || count > 1 && largest >= minimum {
                 continue;
             }
             if let Some(next) = line.iter().find(|n| !hidden[**n]) {
@@ -366,9 +362,13 @@ mod tests {
         assert_eq!(shown(&[&[10, 20, 30], &[40, 50, 60]]), ["...", "..."]);
         // One small cell: another of its row, another of its column, and the fourth corner, which would give those back.
         assert_eq!(shown(&[&[3, 20, 30], &[40, 50, 60], &[70, 80, 90]]), ["xx.", "xx.", "..."]);
-        // Two small cells of a line with fewer persons together than a group needs.
+        // Two small cells may hold the same persons: one more, with enough.
         assert_eq!(shown(&[&[1, 2, 30, 40]]), ["xxx."]);
-        assert_eq!(shown(&[&[3, 4, 30, 40]]), ["xx.."]);
+        assert_eq!(shown(&[&[3, 4, 30, 40]]), ["xxx."]);
+        // Columns that follow each other: the total of all takes one more.
+        let diagonal: Vec<Cell> =
+            [4, 15, 30].into_iter().zip(0..).map(|(persons, n)| Cell { values: vec![n, n], persons }).collect();
+        assert_eq!(hidden(&diagonal, 5), [true, true, false]);
         // Nobody is not a few, and hides nothing.
         assert_eq!(shown(&[&[0, 20, 30]]), ["..."]);
         assert_eq!(shown(&[&[4]]), ["x"]);
@@ -394,8 +394,11 @@ mod tests {
                         .filter(|n| cells[*n].values[other] == value && cells[*n].persons > 0)
                         .collect();
                     let out: Vec<usize> = line.iter().copied().filter(|n| found[*n]).collect();
-                    let persons: u64 = out.iter().map(|n| cells[*n].persons).sum();
-                    assert!(out.is_empty() || out.len() == line.len() || out.len() > 1 && persons >= 5, "{rows:?}");
+                    let largest = out.iter().map(|n| cells[*n].persons).max();
+                    assert!(
+                        out.is_empty() || out.len() == line.len() || out.len() > 1 && largest >= Some(5),
+                        "{rows:?}"
+                    );
                 }
             }
             assert!(cells.iter().zip(&found).all(|(cell, hidden)| *hidden || !(1..5).contains(&cell.persons)));

@@ -24,7 +24,7 @@ use super::sources::{RawBatch, Source, SourceFile, source, too_long};
 use super::worker::Stage;
 use crate::error::{Code, Error, Result};
 use crate::model::feed::FeedFile;
-use crate::model::table::{BEGIN, Column, DataType, Period, Table, TableKind};
+use crate::model::table::{BEGIN, Column, DataType, Period, Sensitivity, Table, TableKind};
 use crate::warehouse::SHARED;
 
 /// The node that may deliver for every branch.
@@ -441,7 +441,7 @@ impl<'a> Conformer<'a> {
 
     /// Before a row is looked at: a rejected one is kept as it was delivered.
     fn refuse_card_numbers(&self, raw: &RawBatch) -> Result<()> {
-        for (column, cells) in self.columns.iter().filter(|(column, _)| column.kind.as_deref() == Some("free_text")) {
+        for (column, cells) in self.columns.iter().filter(|(column, _)| is_free_text(column)) {
             let holds = |row: &usize| cells.get(raw, *row).ok().flatten().is_some_and(holds_card_number);
             if let Some(row) = (0..raw.len()).find(holds) {
                 let line = raw.rows()[row].line;
@@ -720,6 +720,14 @@ fn missing() -> Fault {
 }
 
 /// The branch that a text names: it becomes a folder, and the node must be allowed to deliver for it.
+/// Whether people may write into a column what they like: it says so, or nobody has said what it is.
+fn is_free_text(column: &Column) -> bool {
+    match column.kind.as_deref() {
+        Some(kind) => kind == "free_text",
+        None => column.data_type == DataType::Text && column.sensitivity == Sensitivity::C2,
+    }
+}
+
 fn branch_name(cell: &[u8], node: &str) -> Result<String, Fault> {
     let name = parse::text(cell)?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';

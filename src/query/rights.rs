@@ -1,9 +1,9 @@
 //! What the roles of a principal give it: which cubes exist, what is shown of them, whether it may ask at all.
 //!
-//! Roles add up: of several the widest counts, for each cube and kind of column by itself. A statement of one's own stands on
-//! the roles that allow SQL; what others define (a report) on all of them.
+//! Roles add up: of several the widest counts, for each cube and kind of column by itself; a role that names cubes says nothing
+//! of others. A statement of one's own stands on the roles that allow SQL; what others define (a report) on all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Door, Face};
 use crate::auth::{Principal, Scope};
@@ -18,8 +18,12 @@ pub(super) struct Rights {
     pub(super) asks: bool,
     /// Cubes that exist; all of them where none is named.
     cubes: Option<BTreeSet<String>>,
-    /// What is shown of them.
-    pub(super) sight: Sight,
+    /// Everything is shown of them.
+    whole: bool,
+    /// The roles that say what is shown, where not everything is.
+    declared: Vec<Role>,
+    /// The part of the organisation below a branch.
+    within: Option<(String, BTreeSet<String>)>,
     /// Forms in which data may be taken out; all where none is named.
     exports: Option<BTreeSet<String>>,
     /// Most rows of one statement.
@@ -34,6 +38,23 @@ impl Rights {
     /// Whether a cube exists.
     pub(super) fn has_cube(&self, name: &str) -> bool {
         self.cubes.as_ref().is_none_or(|cubes| cubes.contains(name))
+    }
+
+    /// What is shown of a cube. Of what belongs to no cube: what roles show that name none.
+    pub(super) fn sight(&self, cube: Option<&str>) -> Sight {
+        let speaks =
+            |role: &&Role| role.cubes.is_empty() || cube.is_some_and(|cube| role.cubes.iter().any(|of| **of == *cube));
+        let roles: Vec<&Role> = self.declared.iter().filter(speaks).collect();
+        let kinds = roles.iter().flat_map(|role| role.columns.keys()).map(String::as_str).chain([OTHER]);
+        let shown = |kind: &str| {
+            let of = |role: &&Role| role.columns.get(kind).or_else(|| role.columns.get(OTHER)).copied();
+            roles.iter().filter_map(of).max().unwrap_or(Shown::Deny)
+        };
+        Sight {
+            columns: (!self.whole).then(|| kinds.map(|kind| (kind.to_owned(), shown(kind))).collect()),
+            details: self.whole || roles.iter().any(|role| role.details),
+            within: self.within.clone(),
+        }
     }
 
     /// Those of a principal; `sql`: at a face where it asks for itself.
@@ -65,24 +86,15 @@ impl Rights {
                 declared.iter().map(|role| role.rows).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max())
             }
         };
-        let kinds = declared.iter().flat_map(|role| role.columns.keys()).map(String::as_str).chain([OTHER]);
-        let shown = |kind: &str| {
-            let of = |role: &&Role| role.columns.get(kind).or_else(|| role.columns.get(OTHER)).copied();
-            declared.iter().filter_map(of).max().unwrap_or(Shown::Deny)
+        let within = match &principal.scope {
+            Scope::Within { level, members, .. } => Some((level.clone(), members.clone())),
+            Scope::HeadOffice | Scope::Branches(_) => None,
         };
-        let columns: Option<BTreeMap<String, Shown>> =
-            (!whole).then(|| kinds.map(|kind| (kind.to_owned(), shown(kind))).collect());
-        let sight = Sight {
-            columns,
-            details: whole || declared.iter().any(|role| role.details),
-            within: match &principal.scope {
-                Scope::Within { level, members, .. } => Some((level.clone(), members.clone())),
-                Scope::HeadOffice | Scope::Branches(_) => None,
-            },
-        };
+        let shown: Vec<_> = declared.iter().map(|role| (&role.cubes, &role.columns, role.details)).collect();
         let base_tables = analyst && principal.scope == Scope::HeadOffice && only.cubes.is_none();
-        let fingerprint = format!("{} {cubes:?} {sight:?} {base_tables} {sql}", principal.fingerprint());
-        Self { asks, cubes, sight, exports, rows, base_tables, fingerprint }
+        let fingerprint = format!("{} {cubes:?} {whole} {shown:?} {base_tables} {sql}", principal.fingerprint());
+        let declared = if whole { Vec::new() } else { declared.into_iter().cloned().collect() };
+        Self { asks, cubes, whole, declared, within, exports, rows, base_tables, fingerprint }
     }
 }
 

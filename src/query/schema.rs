@@ -69,7 +69,7 @@ pub(super) fn tables(door: &Door, principal: &Principal, rights: &Rights, branch
             INFORMATION => {}
             _ => {
                 for (name, cube) in door.0.cubes.iter().filter(|(name, _)| rights.has_cube(name)) {
-                    let Some(cube) = cube.seen_by(&rights.sight) else { continue };
+                    let Some(cube) = cube.seen_by(&rights.sight(Some(name))) else { continue };
                     tables.push(TableInfo {
                         schema: schema.clone(),
                         name: name.to_owned(),
@@ -229,7 +229,7 @@ impl OneSchema {
                 let Some(binding) = door.binding(cube, snapshot, cut.as_ref(), history).await? else {
                     return Ok(None);
                 };
-                let Some(binding) = binding.seen_by(&rights.sight) else { return Ok(None) };
+                let Some(binding) = binding.seen_by(&rights.sight(Some(cube))) else { return Ok(None) };
                 Ok(if rows { detail(binding) } else { Some(Arc::new(CubeTable::new(binding))) })
             }
         }

@@ -41,7 +41,7 @@ impl SystemTable for Audit {
     }
 
     async fn provider(&self, door: &Door, principal: &Principal, _: &Arc<Snapshot>) -> Result<Arc<dyn TableProvider>> {
-        // Statements hold what somebody looked for: in SQL they are the auditor's alone. The page that shows them to an
+        // Statements hold what somebody looked for: in this table they are the auditor's alone. The page that shows them to an
         // administrator, too, records each reading.
         let filter = AuditFilter { limit: Some(NEWEST), ..AuditFilter::default() };
         let rows = match principal.has_role("auditor") {

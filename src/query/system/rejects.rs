@@ -36,7 +36,7 @@ impl SystemTable for Rejects {
         snapshot: &Arc<Snapshot>,
     ) -> Result<Arc<dyn TableProvider>> {
         // Raw lines are about single persons.
-        let sight = door.rights(principal, Face::Http).sight;
+        let sight = door.rights(principal, Face::Http).sight(None);
         if !snapshot.tables.contains_key(REJECTS) || !sight.details || sight.within.is_some() {
             let empty = MemTable::try_new(self.schema(), vec![vec![]])
                 .map_err(|error| Error::internal("cannot show the rejects", error))?;

@@ -26,6 +26,7 @@ use super::{CATALOG, Flight, status};
 use crate::auth::{Entry, Peer, Principal};
 use crate::error::{Code, Error, Result};
 use crate::query::{Face, History, ResultCache, Rollups};
+use crate::server::Services;
 
 /// What an expired transaction says; its statements fail, its end does not.
 pub(super) const TRANSACTION_EXPIRED: &str =
@@ -120,8 +121,8 @@ impl Flight {
     /// Where a call comes from; behind a proxy as the proxy's own word, the last in the header, says.
     fn peer<T>(&self, request: &Request<T>) -> Peer {
         let forwarded = || {
-            let words = request.metadata().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-            words.flat_map(|value| value.split(',')).next_back()?.trim().parse().ok()
+            let headers = request.metadata().get_all("x-forwarded-for");
+            Services::forwarded(headers.iter().filter_map(|value| value.to_str().ok()))
         };
         let address = match self.behind_proxy {
             true => forwarded(),

@@ -20,6 +20,7 @@ use super::error::Failure;
 use super::{App, is_for_programs};
 use crate::auth::{Entry, Peer, Principal};
 use crate::error::{Code, Error, Fault, Result};
+use crate::server::Services;
 
 /// The session cookie.
 pub(super) const SESSION: &str = "countinghouse_session";
@@ -69,10 +70,8 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap, peer: Peer) -> 
 
 /// Where a request comes from. Behind a proxy its own word counts, the last in the header; others may stand before it.
 pub(super) fn peer(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Peer {
-    let forwarded = || {
-        let words = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        words.flat_map(|value| value.split(',')).next_back()?.trim().parse().ok()
-    };
+    let forwarded =
+        || Services::forwarded(headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()));
     let socket = extensions.get::<SocketAddr>().map(SocketAddr::ip);
     let address = if app.services.config.http.behind_proxy { forwarded() } else { socket };
     Peer::new(Entry::Http, address)

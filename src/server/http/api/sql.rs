@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::rows::{Encoder, Format};
+use crate::auth::hex;
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};
 use crate::query::{Face, History, ResultCache, Rollups, Statement};
@@ -200,7 +201,7 @@ impl Export {
     }
 
     async fn record(&self) -> Result<()> {
-        let sha256: String = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(&self.hash.clone().finalize());
         let detail = json!({"query_id": self.query_id, "format": self.format, "bytes": self.bytes, "sha256": sha256});
         self.catalog.audit("export", &self.principal, detail).await
     }
