@@ -305,12 +305,13 @@ impl Auth {
         let now = self.clock.now();
         let stands = match &principal.via.credential {
             None => true,
-            Some(Credential::Token(id)) => {
-                let row = self.catalog.token_and_login(id).await?;
-                row.is_some_and(|(row, _)| !row.revoked && row.expires_at > now)
-            }
+            Some(Credential::Token(id)) => self.standing(id).await?.is_some(),
             Some(Credential::Session(sha256)) => {
-                self.catalog.session(sha256).await?.is_some_and(|row| row.expires_at > now)
+                match self.catalog.session(sha256).await?.filter(|row| row.expires_at > now).map(|row| row.token) {
+                    None => false,
+                    Some(None) => true,
+                    Some(Some(token)) => self.standing(&token).await?.is_some(),
+                }
             }
         };
         let user = self.catalog.user(&principal.name).await?.filter(|user| !user.disabled);

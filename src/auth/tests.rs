@@ -323,9 +323,17 @@ async fn a_token_carries_what_its_scope_leaves_and_no_more() {
         is_the_one_text(&auth.login_token(&token, peer).await.unwrap_err());
     }
     assert!(auth.still_holds(&principal).await.unwrap());
+    // A session that it opens carries no more, and ends with it.
+    let session = auth.open_session(&principal).await.unwrap();
+    let opened = auth.session(&session, from(Entry::Flight, "10.2.3.4")).await.unwrap();
+    assert_eq!((opened.only.cubes.clone(), opened.fingerprint()), (scope.cubes.clone(), principal.fingerprint()));
+    is_the_one_text(&auth.session(&session, from(Entry::Http, "10.2.3.4")).await.unwrap_err());
+    let next = auth.open_session(&opened).await.unwrap();
+    assert_eq!(auth.session(&next, from(Entry::Flight, "10.2.3.4")).await.unwrap().only.cubes, scope.cubes);
     let id = auth.tokens(None).await.unwrap()[0].id.clone();
     auth.revoke_token(&id).await.unwrap();
-    assert!(!auth.still_holds(&principal).await.unwrap());
+    assert!(!auth.still_holds(&principal).await.unwrap() && !auth.still_holds(&opened).await.unwrap());
+    is_the_one_text(&auth.session(&session, from(Entry::Flight, "10.2.3.4")).await.unwrap_err());
     is_the_one_text(&auth.login_token(&token, from(Entry::Flight, "10.2.3.4")).await.unwrap_err());
     let failed = crate::catalog::AuditFilter { action: Some("login_failed".to_owned()), ..Default::default() };
     let failed = auth.catalog.audit_rows(&failed).await.unwrap();

@@ -103,10 +103,7 @@ impl Auth {
         let equal: bool = stored.as_bytes().ct_eq(sha256_hex(secret.as_bytes()).as_bytes()).into();
         let known = row.as_ref().map(|(row, _)| (row.user.clone(), row.id.clone()));
         let holds = |(row, user): &(TokenRow, UserRow)| equal && !row.revoked && row.expires_at > now && !user.disabled;
-        let scope = |text: &str| {
-            serde_json::from_str::<TokenScope>(text).map_err(|e| Error::internal("A token's scope cannot be read.", e))
-        };
-        let row = row.filter(holds).map(|(row, user)| Ok((scope(&row.scope)?, row, user))).transpose()?;
+        let row = row.filter(holds).map(|(row, user)| Ok((scope_of(&row)?, row, user))).transpose()?;
         let Some((scope, row, user)) = row.filter(|(scope, ..)| scope.admits(peer)) else {
             // Which token it was is told only to the log, and only where there is one of this id.
             let (name, id) = known.map_or_else(|| (String::new(), None), |(name, id)| (name, Some(id)));
@@ -149,11 +146,23 @@ impl Auth {
             return Err(wrong_credentials());
         }
         let via = Via { credential: Some(Credential::Session(row.sha256.clone())), address: peer.address };
-        let principal = Principal { via, ..self.enabled(&row.user).await? };
+        let mut principal = Principal { via, ..self.enabled(&row.user).await? };
+        if let Some(id) = &row.token {
+            let scope = self.standing(id).await?.filter(|scope| scope.admits(peer)).ok_or_else(wrong_credentials)?;
+            principal.only = Only { cubes: scope.cubes, reports: scope.reports };
+        }
         if row.last_seen_at + TOUCH_EVERY <= now {
             self.catalog.touch_session(&row.sha256, now).await?;
         }
         Ok(principal)
+    }
+
+    /// What a token leaves, while it counts.
+    pub(super) async fn standing(&self, id: &str) -> Result<Option<TokenScope>> {
+        let now = self.clock.now();
+        let row = self.catalog.token_and_login(id).await?;
+        let row = row.filter(|(row, user)| !row.revoked && row.expires_at > now && !user.disabled);
+        row.map(|(row, _)| scope_of(&row)).transpose()
     }
 
     /// Ends a session. One that is unknown has ended already.
@@ -164,6 +173,12 @@ impl Auth {
     async fn new_session(&self, principal: &Principal, idle: Option<SignedDuration>) -> Result<String> {
         let session = format!("cts_{}", random_hex(32)?);
         let now = self.clock.now();
+        // Opened with a token, or a session of one, it stays that token's.
+        let token = match &principal.via.credential {
+            Some(Credential::Token(id)) => Some(id.clone()),
+            Some(Credential::Session(sha256)) => self.catalog.session(sha256).await?.and_then(|row| row.token),
+            None => None,
+        };
         let hours = i64::try_from(self.session_hours).unwrap_or(12);
         let row = SessionRow {
             sha256: sha256_hex(session.as_bytes()),
@@ -172,6 +187,7 @@ impl Auth {
             last_seen_at: now,
             expires_at: now + SignedDuration::from_hours(hours),
             idle_seconds: idle.map(|idle| idle.as_secs()),
+            token,
         };
         self.catalog.insert_session(&row).await?;
         Ok(session)
@@ -182,6 +198,10 @@ impl Auth {
         let user = self.catalog.user(name).await?.filter(|user| !user.disabled);
         principal_of(user.ok_or_else(wrong_credentials)?, None)
     }
+}
+
+fn scope_of(row: &TokenRow) -> Result<TokenScope> {
+    serde_json::from_str(&row.scope).map_err(|e| Error::internal("A token's scope cannot be read.", e))
 }
 
 fn idle_until(row: &SessionRow) -> Option<Timestamp> {

@@ -19,6 +19,8 @@ pub struct SessionRow {
     pub expires_at: Timestamp,
     /// It also ends when it was not used for so long.
     pub idle_seconds: Option<i64>,
+    /// The token that it was opened with.
+    pub token: Option<String>,
 }
 
 impl FromRow<'_, SqliteRow> for SessionRow {
@@ -30,6 +32,7 @@ impl FromRow<'_, SqliteRow> for SessionRow {
             last_seen_at: time(row, "last_seen_at")?,
             expires_at: time(row, "expires_at")?,
             idle_seconds: row.try_get("idle_seconds")?,
+            token: row.try_get("token")?,
         })
     }
 }
@@ -45,8 +48,8 @@ impl Catalog {
             .await
             .map_err(&doing)?;
         sqlx::query(
-            "INSERT INTO session (sha256, login, created_at, last_seen_at, expires_at, idle_seconds) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO session (sha256, login, created_at, last_seen_at, expires_at, idle_seconds, token) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&row.sha256)
         .bind(&row.user)
@@ -54,6 +57,7 @@ impl Catalog {
         .bind(micros(row.last_seen_at))
         .bind(micros(row.expires_at))
         .bind(row.idle_seconds)
+        .bind(&row.token)
         .execute(&mut *tx)
         .await
         .map_err(&doing)?;

@@ -431,24 +431,25 @@ async fn figures_of_a_few_persons_are_not_told_to_who_may_not_see_persons() {
         let rows = sql.lines().map(|line| line.rsplit_once('|').unwrap());
         rows.map(|(key, persons)| (key.to_owned(), persons.parse::<u64>().unwrap())).collect::<Vec<_>>()
     };
+    assert!(!truth("SELECT branch, SUM(points) FROM deals GROUP BY branch").await.contains("EVALUATION"));
     // Seven persons each: given, and counts rounded to five.
-    let by_branch = "SELECT branch, SUM(total), COUNT(*) FROM deals GROUP BY branch ORDER BY 1";
+    let by_branch = "SELECT branch, SUM(points), COUNT(*) FROM deals GROUP BY branch ORDER BY 1";
     assert_eq!(
         ask(by_branch).await,
-        truth("SELECT branch, SUM(total), (COUNT(*) + 2) / 5 * 5 FROM deals GROUP BY branch ORDER BY 1").await
+        truth("SELECT branch, SUM(points), (COUNT(*) + 2) / 5 * 5 FROM deals GROUP BY branch ORDER BY 1").await
     );
     // By branch and grade there are groups of every size.
     let counted = "SELECT branch, grade, COUNT(DISTINCT person_name) FROM deals GROUP BY 1, 2 ORDER BY 1, 2";
     let groups = persons(&truth(counted).await);
     let small: Vec<_> = groups.iter().filter(|(_, persons)| *persons < 5).collect();
     assert!(!small.is_empty() && small.len() < groups.len(), "{groups:?}");
-    let told_of = ask("SELECT branch, grade, SUM(total) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await;
+    let told_of = ask("SELECT branch, grade, SUM(points) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await;
     for (group, _) in &small {
         assert!(!told_of.lines().any(|line| line.starts_with(&format!("{group}|"))), "{group}: {told_of}");
     }
     // The same every time.
     for _ in 0..20 {
-        assert_eq!(ask("SELECT branch, grade, SUM(total) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await, told_of);
+        assert_eq!(ask("SELECT branch, grade, SUM(points) FROM deals GROUP BY 1, 2 ORDER BY 1, 2").await, told_of);
     }
     // Total less visible: in each grade with a hidden branch there are at least two, of five persons or more together.
     for (group, _) in &small {
@@ -463,53 +464,58 @@ async fn figures_of_a_few_persons_are_not_told_to_who_may_not_see_persons() {
     // All less all but a few: a condition is judged by what it leaves out as well. Four persons are `rare`.
     assert!(small.iter().any(|(group, persons)| group == "North|rare" && *persons == 4), "{small:?}");
     for sql in [
-        "SELECT grade, SUM(total) FROM deals GROUP BY grade ORDER BY 1",
-        "SELECT grade, SUM(total) FROM deals WHERE grade <> 'rare' GROUP BY grade ORDER BY 1",
-        "SELECT grade, SUM(total) FROM deals WHERE grade IN ('some', 'usual') GROUP BY grade ORDER BY 1",
+        "SELECT grade, SUM(points) FROM deals GROUP BY grade ORDER BY 1",
+        "SELECT grade, SUM(points) FROM deals WHERE grade <> 'rare' GROUP BY grade ORDER BY 1",
+        "SELECT grade, SUM(points) FROM deals WHERE grade IN ('some', 'usual') GROUP BY grade ORDER BY 1",
     ] {
         let told_of = ask(sql).await;
         let lines: Vec<_> = told_of.lines().collect();
         assert_eq!(lines.len(), 2, "{sql}: {told_of}");
-        assert!(lines[0] == "some|" && lines[1].starts_with("usual|") && lines[1].len() > 10, "{sql}: {told_of}");
+        assert!(lines[0] == "some|" && lines[1].starts_with("usual|") && lines[1].len() > 6, "{sql}: {told_of}");
     }
     for condition in ["grade = 'rare'", "grade <> 'rare'", "grade = 'some'", "grade < 'some'", "grade > 'rare'"] {
-        assert_eq!(ask(&format!("SELECT SUM(total), COUNT(*) FROM deals WHERE {condition}")).await, "|", "{condition}");
+        assert_eq!(
+            ask(&format!("SELECT SUM(points), COUNT(*) FROM deals WHERE {condition}")).await,
+            "|",
+            "{condition}"
+        );
     }
-    assert!(ask("SELECT SUM(total) FROM deals WHERE grade = 'usual'").await.len() > 5);
+    let usual = ask("SELECT SUM(points) FROM deals WHERE grade = 'usual'").await;
+    assert!(usual.len() > 1 && usual.parse::<f64>().is_ok(), "{usual}");
     assert_eq!(
-        ask("SELECT SUM(total) FROM deals WHERE branch = 'North' AND grade <> 'rare'").await,
+        ask("SELECT SUM(points) FROM deals WHERE branch = 'North' AND grade <> 'rare'").await,
         "",
         "with the branch's own total it would give the four away"
     );
     // Nobody and a few read the same.
-    assert_eq!(ask("SELECT SUM(total), COUNT(*) FROM deals WHERE grade = 'none'").await, "|");
+    assert_eq!(ask("SELECT SUM(points), COUNT(*) FROM deals WHERE grade = 'none'").await, "|");
     // What cannot be judged is refused.
     for sql in [
         "SELECT MAX(largest) FROM deals",
         "SELECT MEASURE(smallest) FROM deals",
-        "SELECT branch, SUM(total) FROM deals GROUP BY ROLLUP (branch)",
-        "SELECT SUM(total) FILTER (WHERE note > 'a') FROM deals",
-        "SELECT SUM(CASE WHEN note > 'a' THEN total END) FROM deals",
+        "SELECT branch, SUM(points) FROM deals GROUP BY ROLLUP (branch)",
+        "SELECT SUM(points) FILTER (WHERE note > 'a') FROM deals",
+        "SELECT SUM(CASE WHEN note > 'a' THEN points END) FROM deals",
         "SELECT MIN(note) FROM deals",
         "SELECT string_agg(note, ',') FROM deals",
         "SELECT DISTINCT note FROM deals",
-        "SELECT SUM(total) FROM deals WHERE note IN (SELECT note FROM deals GROUP BY note)",
-        "SELECT SUM(total) FROM deals WHERE note = ANY (SELECT note FROM deals GROUP BY note)",
+        "SELECT SUM(points) FROM deals WHERE note IN (SELECT note FROM deals GROUP BY note)",
+        "SELECT SUM(points) FROM deals WHERE note = ANY (SELECT note FROM deals GROUP BY note)",
         // Groups of the statement's own making, and conditions that would tell by an error.
-        "SELECT grade = 'usual' AS k, SUM(total) FROM deals GROUP BY 1",
-        "SELECT CASE WHEN grade = 'rare' OR branch = 'Quay' THEN 1 END AS k, SUM(total) FROM deals GROUP BY 1",
-        "SELECT concat(branch, grade) AS k, SUM(total) FROM deals GROUP BY 1",
-        "SELECT SUM(total) FROM deals WHERE grade = 'rare' OR branch = 'Quay'",
-        "SELECT SUM(total) FROM deals WHERE NOT (grade = 'rare')",
+        "SELECT grade = 'usual' AS k, SUM(points) FROM deals GROUP BY 1",
+        "SELECT CASE WHEN grade = 'rare' OR branch = 'Quay' THEN 1 END AS k, SUM(points) FROM deals GROUP BY 1",
+        "SELECT concat(branch, grade) AS k, SUM(points) FROM deals GROUP BY 1",
+        "SELECT SUM(points) FROM deals WHERE grade = 'rare' OR branch = 'Quay'",
+        "SELECT SUM(points) FROM deals WHERE NOT (grade = 'rare')",
         "SELECT COUNT(*) FROM deals WHERE CAST(CASE WHEN grade = 'rare' THEN 'x' ELSE '0' END AS BIGINT) = 0",
     ] {
         assert!(ask(sql).await.starts_with("NOT_ALLOWED"), "{sql}: {}", ask(sql).await);
     }
-    let years = "SELECT year, SUM(total) FROM deals GROUP BY year";
+    let years = "SELECT year, SUM(points) FROM deals GROUP BY year";
     assert_eq!(ask(years).await, truth(years).await);
     // Order, limit and arithmetic work on what is left.
     let ordered = ask(
-        "SELECT note, SUM(total) / COUNT(*) AS mean FROM deals GROUP BY note ORDER BY mean DESC NULLS LAST LIMIT 3",
+        "SELECT note, SUM(points) / COUNT(*) AS mean FROM deals GROUP BY note ORDER BY mean DESC NULLS LAST LIMIT 3",
     )
     .await;
     assert!(ordered.lines().count() <= 3, "{ordered}");

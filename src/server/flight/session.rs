@@ -176,25 +176,17 @@ impl Flight {
         let is_private =
             self.encrypted || request.remote_addr().is_none_or(|address| address.ip().to_canonical().is_loopback());
         let peer = self.peer(&request);
-        let mut given = None;
         let principal = match credentials(request.metadata()) {
             Some(Credentials::Basic { .. }) if !is_private => {
                 return Err(Error::new(Code::Token, "Passwords are not taken over a plain connection: use TLS").into());
             }
             Some(Credentials::Basic { user, password }) => self.auth.login_password(&user, &password, peer).await,
-            Some(Credentials::Bearer(token)) => {
-                given = Some(token.clone());
-                self.auth.login_token(&token, peer).await
-            }
+            Some(Credentials::Bearer(token)) => self.auth.login_token(&token, peer).await,
             None => Err(no_login()),
         }
         .map_err(one_text)?;
         self.admit(&principal)?;
-        let token = match given {
-            // A session in its place would outlive it and have all rights of the login.
-            Some(token) => token,
-            None => self.auth.open_session(&principal).await?,
-        };
+        let token = self.auth.open_session(&principal).await?;
         let bearer: MetadataValue<_> = format!("Bearer {token}")
             .parse()
             .map_err(|fault| Error::internal("A session token is not a header value", fault))?;
