@@ -23,7 +23,8 @@ pub(super) fn holds_card_number(text: &[u8]) -> bool {
                 if any_run(&digits, &starts) {
                     return true;
                 }
-                (digits.clear(), starts.truncate(1));
+                digits.clear();
+                starts.truncate(1);
                 gap = false;
             }
         }
