@@ -18,7 +18,9 @@ pub fn fuzz_feed(bytes: &[u8]) {
         feed::parse("feed.yaml", FEED).ok().and_then(|feed| feed.files.into_iter().next()).expect("a feed")
     });
     let Some((chosen, content)) = bytes.split_first() else { return };
-    let Some(source) = SOURCES.get(usize::from(chosen % 4)) else {
+    // Not Parquet: libFuzzer ends at every panic, and those of that reader, which is not ours, are caught where it is called.
+    let ours = SOURCES.iter().filter(|source| source.format() != "parquet");
+    let Some(source) = ours.copied().nth(usize::from(chosen % 4)) else {
         if let Ok(text) = std::str::from_utf8(content) {
             let _ = feed::parse("feed.yaml", text);
         }

@@ -28,44 +28,62 @@ impl Source for Parquet {
     }
 
     fn read(&self, file: &SourceFile, sink: &mut Sink<'_>) -> Result<()> {
-        let (builder, columns) = open(file)?;
-        let mut row = 0_u64;
-        for batch in builder.with_batch_size(BATCH_ROWS).build().map_err(|error| broken(file, row, error))? {
-            let batch = batch.map_err(|error| broken(file, row, error))?;
-            let raw = cells(file, &columns, &batch, |index| row + index + 1)?;
-            row += batch.num_rows() as u64;
-            if sink(raw).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        guarded(file, || read(file, sink))
     }
 
     fn raw(&self, file: &SourceFile, rows: &[RowPlace]) -> Result<Vec<String>> {
-        let mut numbers: Vec<u64> = rows.iter().map(|row| row.line).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut selectors = Vec::with_capacity(numbers.len() * 2);
-        let mut next = 1;
-        for number in &numbers {
-            selectors.push(RowSelector::skip(usize::try_from(number - next).unwrap_or(usize::MAX)));
-            selectors.push(RowSelector::select(1));
-            next = number + 1;
-        }
-        let (builder, columns) = open(file)?;
-        let reader = builder.with_row_selection(RowSelection::from(selectors)).with_batch_size(BATCH_ROWS);
-        let mut texts = Vec::with_capacity(numbers.len());
-        for batch in reader.build().map_err(|error| broken(file, 0, error))? {
-            let batch = batch.map_err(|error| broken(file, 0, error))?;
-            let raw = cells(file, &columns, &batch, |index| index)?;
-            texts.extend((0..raw.len()).map(|row| raw.raw(row, file)));
-        }
-        let text = |row: &RowPlace| {
-            let found = numbers.binary_search(&row.line).ok().and_then(|index| texts.get(index));
-            found.cloned().ok_or_else(|| file.error(format!("row {} is no longer there", row.line)))
-        };
-        rows.iter().map(text).collect()
+        guarded(file, || raw(file, rows))
     }
+}
+
+/// A file that makes the reader panic is a damaged file, and its batch's fault alone.
+fn guarded<T>(file: &SourceFile, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What the reader held goes with it; what the caller holds is thrown away with the batch.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(broken(file, 0, said.unwrap_or_else(|| "the reader panicked".to_owned())))
+    })
+}
+
+fn read(file: &SourceFile, sink: &mut Sink<'_>) -> Result<()> {
+    let (builder, columns) = open(file)?;
+    let mut row = 0_u64;
+    for batch in builder.with_batch_size(BATCH_ROWS).build().map_err(|error| broken(file, row, error))? {
+        let batch = batch.map_err(|error| broken(file, row, error))?;
+        let raw = cells(file, &columns, &batch, |index| row + index + 1)?;
+        row += batch.num_rows() as u64;
+        if sink(raw).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn raw(file: &SourceFile, rows: &[RowPlace]) -> Result<Vec<String>> {
+    let mut numbers: Vec<u64> = rows.iter().map(|row| row.line).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut selectors = Vec::with_capacity(numbers.len() * 2);
+    let mut next = 1;
+    for number in &numbers {
+        selectors.push(RowSelector::skip(usize::try_from(number - next).unwrap_or(usize::MAX)));
+        selectors.push(RowSelector::select(1));
+        next = number + 1;
+    }
+    let (builder, columns) = open(file)?;
+    let reader = builder.with_row_selection(RowSelection::from(selectors)).with_batch_size(BATCH_ROWS);
+    let mut texts = Vec::with_capacity(numbers.len());
+    for batch in reader.build().map_err(|error| broken(file, 0, error))? {
+        let batch = batch.map_err(|error| broken(file, 0, error))?;
+        let raw = cells(file, &columns, &batch, |index| index)?;
+        texts.extend((0..raw.len()).map(|row| raw.raw(row, file)));
+    }
+    let text = |row: &RowPlace| {
+        let found = numbers.binary_search(&row.line).ok().and_then(|index| texts.get(index));
+        found.cloned().ok_or_else(|| file.error(format!("row {} is no longer there", row.line)))
+    };
+    rows.iter().map(text).collect()
 }
 
 /// The reader of the columns that the feed loads, and the feed's index of each of them.
@@ -154,4 +172,26 @@ fn bytes(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
         _ => cast_with_options(&plain, &DataType::Utf8, &strict)?,
     };
     cast_with_options(&text, &DataType::Binary, &strict)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::{Parquet, Source, SourceFile};
+    use crate::error::Code;
+    use crate::model::feed;
+
+    /// Found by `make fuzz`: the schema that a writer leaves in the file names a type that is none.
+    #[test]
+    fn a_file_that_makes_the_reader_panic_is_damaged() {
+        let text = "node: n\nbatch: 1\nbusiness_date: 2025-01-31\nsource: s\nfiles:\n  - path: damaged_schema.parquet\n    \
+                    format: parquet\n    table: t\n    columns: [{name: a}, {name: b}, {name: c}]\n";
+        let feed = feed::parse("feed.yaml", text).unwrap().files.remove(0);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/feeds/damaged_schema.parquet");
+        let file = SourceFile { path: path.into(), feed };
+        let error = Parquet.read(&file, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert_eq!(error.code(), Code::Feed);
+        assert!(error.message().contains("damaged"), "{}", error.message());
+    }
 }
