@@ -39,7 +39,8 @@ impl Peer {
     }
 }
 
-/// What a login was shown with, and from where. It decides nothing and is recorded with every statement.
+/// What a login was shown with, and from where: recorded with every statement. It gives no right; what it names must still
+/// stand while a statement runs, and a session that is opened stays with the token before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Via {
     /// The id of an access token, or the beginning of a session's hash.
