@@ -48,7 +48,7 @@ use crate::error::{Error, Result};
 use crate::storage::Storage;
 use crate::warehouse::TableFiles;
 
-pub use workers::Rows;
+pub use workers::{Gauge, Rows};
 
 pub use barrier::{barrier, is_barrier};
 pub use functions::{
@@ -117,6 +117,7 @@ impl Engine {
         options.optimizer.hash_join_single_partition_threshold_rows = 1_000_000;
         options.optimizer.repartition_file_min_size = 16 << 20;
         options.sql_parser.map_string_types_to_utf8view = false; // one text type inside and on the wire
+        options.sql_parser.collect_spans = true; // errors name the place
         options.sql_parser.parse_float_as_decimal = true; // 0.1 is a decimal: money never meets a float
 
         let base = builder()

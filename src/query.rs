@@ -17,6 +17,7 @@ mod system;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ use crate::catalog::{Catalog, QueryRow, operator};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cube::{Binding, Cubes, DetailLimit, Navigation, Refreshed, Route, refresh, rewrite};
-use crate::engine::{Engine, formula_session, repeats};
+use crate::engine::{Engine, Gauge, formula_session, repeats};
 use crate::error::{Code, Error, Result};
 use crate::model::Label;
 use crate::model::cube::{HierarchyKind, Model};
@@ -93,6 +94,8 @@ pub struct Statement {
     pub cache: ResultCache,
     /// Which versions of members stand; the cube's default unless given.
     pub history: Option<History>,
+    /// Whether rows of a cube without an aggregate may be previewed.
+    pub previews: Previews,
 }
 
 impl Statement {
@@ -106,6 +109,7 @@ impl Statement {
             rollups: Rollups::On,
             cache: ResultCache::On,
             history: None,
+            previews: Previews::default(),
         }
     }
 }
@@ -129,6 +133,17 @@ impl ResultCache {
             Self::Off => "off",
         }
     }
+}
+
+/// What becomes of a statement that asks for rows of a cube without an aggregate, as tools send it to show what a table holds.
+/// The figures of all other statements do not depend on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Previews {
+    /// It gives a few rows, null in what cannot be told of a single row.
+    #[default]
+    Few,
+    /// It is refused.
+    Refused,
 }
 
 /// Bindings kept before those as of a day give way.
@@ -161,6 +176,22 @@ pub struct TableInfo {
     pub arrow: SchemaRef,
     /// What it holds, by language.
     pub description: Label,
+    /// Columns that identify a row, in order; empty where nothing does, and for a cube, whose rows are aggregates.
+    pub key: Vec<String>,
+    /// Columns that hold the key of another table of the same schema. Certified: a load finds the other row, or puts the
+    /// unknown one.
+    pub references: Vec<Reference>,
+}
+
+/// A column that holds the key of another table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The column.
+    pub column: String,
+    /// The other table.
+    pub table: String,
+    /// Its key.
+    pub key: String,
 }
 
 /// How many branches have delivered the newest period.
@@ -270,6 +301,9 @@ struct PreparedInner {
     planned: Arc<Planned>,
     /// The plan was kept from a statement before.
     plan_reused: bool,
+    /// Its id when it runs for the first time.
+    query_id: String,
+    has_run: AtomicBool,
 }
 
 /// What a statement means at a snapshot, to everybody with the same rights.
@@ -304,6 +338,11 @@ impl Prepared {
         self.0.snapshot.id
     }
 
+    /// The id under which the statement runs, in `system.queries`, logs and errors; run once more it gets another.
+    pub fn query_id(&self) -> &str {
+        &self.0.query_id
+    }
+
     /// Which rollups answer (`used`), which do not and why (`refused`), and each aggregate's source (`routes`).
     pub fn rollups(&self) -> serde_json::Value {
         let routes = &self.0.planned.routes;
@@ -333,6 +372,8 @@ pub struct Answer {
     pub rows: BoxStream<'static, Result<RecordBatch>>,
     /// Where the figures come from, for headers, footers and metadata.
     pub provenance: serde_json::Value,
+    /// How far it is; none where the rows were there already.
+    pub gauge: Option<Gauge>,
 }
 
 impl std::fmt::Debug for Answer {
@@ -372,11 +413,7 @@ impl Door {
         catalog: Catalog,
         clock: Clock,
     ) -> Result<Self> {
-        let spill = match &config.query.spill_dir {
-            Some(folder) => std::path::PathBuf::from(folder),
-            None => config.state.clone(),
-        };
-        let engine = Engine::new(&config.query, warehouse.storage(), &spill)?;
+        let engine = Engine::new(&config.query, warehouse.storage(), &config.spill_folder())?;
         let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &formula_session())?);
         let budget = (config.query.total_memory_mib / config.query.memory_mib.max(1)).max(1);
         let admitted = config.query.concurrent.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
@@ -459,6 +496,8 @@ impl Door {
             key,
             planned,
             plan_reused,
+            query_id: fresh_id(),
+            has_run: AtomicBool::new(false),
         })))
     }
 
@@ -480,10 +519,11 @@ impl Door {
         let catalogs = self.catalogs(principal, rights, snapshot, statement.history).await?;
         let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema);
         let unbound =
-            session.statement_to_plan(parsed).await.map_err(|error| gate::planning_error(error, &statement.sql))?;
+            session.statement_to_plan(parsed).await.map_err(gate::planning_error)?;
         gate::check_plan(&unbound)?;
         let parameters = parameter_schema(&unbound)?;
-        let limit = DetailLimit(usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX));
+        let few = usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX);
+        let limit = DetailLimit((statement.previews == Previews::Few).then_some(few));
         let bound = match (&statement.parameters, parameters.fields().is_empty()) {
             (_, true) => Some(unbound.clone()),
             (Some(values), false) => Some(bind(&unbound, values)?),
@@ -503,7 +543,7 @@ impl Door {
         }
         let schema = wire::schema(rewritten.schema());
         let plan = match complete {
-            true => Some(session.optimize(&rewritten).map_err(|error| gate::planning_error(error, &statement.sql))?),
+            true => Some(session.optimize(&rewritten).map_err(gate::planning_error)?),
             false => None,
         };
         Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes: navigation.routes, explain, lasting })
@@ -529,20 +569,23 @@ impl Door {
             None => Reused::None,
         };
 
-        let row = QueryRow {
+        let mut row = QueryRow {
             rollup: Some(used(&planned.routes).join(", ")).filter(|used| !used.is_empty()),
             reasons: Some(reasons(&planned.routes)).filter(|reasons| !reasons.is_empty()),
             cache: reused.as_str().to_owned(),
             ..self.record(&inner.principal, inner.face, &inner.statement, Some(inner.snapshot.id))
         };
+        if !inner.has_run.swap(true, Ordering::Relaxed) {
+            row.query_id.clone_from(&inner.query_id);
+        }
         let query_id = row.query_id.clone();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.0.config.query.deadline_seconds);
         let start = async {
             match kept {
-                Some(rows) => rows.stream().map(|rows| (rows, None)),
+                Some(rows) => rows.stream().map(|rows| (rows, None, None)),
                 None => {
                     let recording = if may_keep { self.0.kept.record(&inner.key, &planned.schema) } else { None };
-                    self.execute(inner, plan, &query_id).await.map(|rows| (rows, recording))
+                    self.execute(inner, plan, &query_id).await.map(|(rows, gauge)| (rows, Some(gauge), recording))
                 }
             }
         };
@@ -555,13 +598,16 @@ impl Door {
             return Err(error);
         }
         fail::fail_point!("statement::begun");
-        match started {
-            Ok((rows, recording)) => running.start(rows, permit, recording),
+        let gauge = match started {
+            Ok((rows, gauge, recording)) => {
+                running.start(rows, permit, recording);
+                gauge
+            }
             Err(error) => {
                 running.end(Some(&error));
                 return Err(error);
             }
-        }
+        };
         let provenance = self.provenance(&query_id, &prepared, reused).await?;
         Ok(Answer {
             query_id,
@@ -569,13 +615,14 @@ impl Door {
             schema: Arc::clone(&planned.schema),
             rows: running.into_stream(),
             provenance,
+            gauge,
         })
     }
 
     /// The record of a statement that begins now.
     fn record(&self, principal: &Principal, face: Face, statement: &Statement, snapshot: Option<i64>) -> QueryRow {
         QueryRow {
-            query_id: uuid::Uuid::now_v7().simple().to_string(),
+            query_id: fresh_id(),
             principal: principal.name.clone(),
             face: face.as_str().to_owned(),
             sql: statement.sql.clone(),
@@ -611,7 +658,7 @@ impl Door {
         inner: &PreparedInner,
         plan: &LogicalPlan,
         query_id: &str,
-    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    ) -> Result<(BoxStream<'static, Result<RecordBatch>>, Gauge)> {
         let failed = |error| rows::execution_error(error, query_id);
         let routes = &inner.planned.routes;
         let physical = match inner.planned.physical.get() {
@@ -629,11 +676,12 @@ impl Door {
         };
         lint::check(&physical, &inner.principal.scope)?;
         let rows = self.0.engine.run(physical).map_err(failed)?;
+        let gauge = rows.gauge();
         let (schema, query_id) = (Arc::clone(&inner.planned.schema), query_id.to_owned());
         let fit = move |batch: PlanResult<RecordBatch>| {
             wire::fit(&batch.map_err(|error| rows::execution_error(error, &query_id))?, &schema)
         };
-        Ok(rows.map(fit).boxed())
+        Ok((rows.map(fit).boxed(), gauge))
     }
 
     /// Plans and runs a statement.
@@ -880,6 +928,11 @@ pub fn fuzz_sql(bytes: &[u8]) {
             _ => panic!("the gate let through what is not read-only: {text}"),
         });
     }
+}
+
+/// An id that sorts by time.
+fn fresh_id() -> String {
+    uuid::Uuid::now_v7().simple().to_string()
 }
 
 /// The rollups that answer, each once.

@@ -22,9 +22,9 @@ use super::view::{Rows, cube_of, substitute};
 use super::{Binding, CompiledMeasure, LEAF, disclosure, measure, qualified};
 use crate::error::{Code, Error, Result};
 
-/// Rows that a statement without an aggregate may ask a cube for.
+/// Most rows that a statement without an aggregate may ask a cube for; `None`: it may not.
 #[derive(Debug, Clone, Copy)]
-pub struct DetailLimit(pub usize);
+pub struct DetailLimit(pub Option<usize>);
 
 /// Replaces every cube leaf of a plan. `detail` bounds previews (`SELECT * FROM deposits LIMIT 10`).
 /// `navigation` says which rollups may answer, and is told which did.
@@ -398,13 +398,19 @@ fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<Logi
         return Err(no_rows());
     }
     if let Some(limit) = preview(&plan) {
-        if limit?.is_none_or(|limit| limit > detail.0) {
+        let limit = limit?;
+        let Some(most) = detail.0 else {
+            return Err(Error::new(
+                Code::DetailLimit,
+                "this session takes no previews of a cube's rows: aggregate, or read the detail view",
+            ));
+        };
+        if limit.is_none_or(|limit| limit > most) {
             return Err(Error::new(
                 Code::DetailLimit,
                 format!(
-                    "rows of a cube without an aggregate are a preview: add `LIMIT {}` or less, aggregate, or read the \
-                     detail view",
-                    detail.0
+                    "rows of a cube without an aggregate are a preview: add `LIMIT {most}` or less, aggregate, or read the \
+                     detail view"
                 ),
             ));
         }

@@ -14,8 +14,9 @@ use std::task::{Context, Poll, ready};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as PlanResult, exec_err};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::ColumnarValue;
@@ -23,6 +24,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::runtime::Runtime;
@@ -54,6 +56,7 @@ impl Workers {
         let Some(runtime) = &self.0 else { return exec_err!("the engine has stopped") };
         let stop = Arc::new(AtomicBool::new(false));
         let plan = interruptible(plan, &stop)?;
+        let gauge = Gauge(Arc::clone(&plan));
         let (sender, receiver) = mpsc::channel(WAITING);
         let task = runtime.spawn(async move {
             let mut rows = match execute_stream(plan, context) {
@@ -66,7 +69,7 @@ impl Workers {
                 }
             }
         });
-        Ok(Rows { receiver, task: Some(task), stop })
+        Ok(Rows { receiver, task: Some(task), stop, gauge })
     }
 }
 
@@ -85,6 +88,37 @@ pub struct Rows {
     receiver: mpsc::Receiver<PlanResult<RecordBatch>>,
     task: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
+    gauge: Gauge,
+}
+
+impl Rows {
+    /// Tells how far the plan is, also while its rows are read elsewhere.
+    pub fn gauge(&self) -> Gauge {
+        self.gauge.clone()
+    }
+}
+
+/// How far a running plan is.
+#[derive(Debug, Clone)]
+pub struct Gauge(Arc<dyn ExecutionPlan>);
+
+impl Gauge {
+    /// Rows that its scans of files gave, of those in the files: 0 to 1, `None` where it reads no file. A scan that leaves rows
+    /// out by itself ends below 1.
+    pub fn done(&self) -> Option<f64> {
+        let (mut given, mut all) = (0, 0);
+        let _ = self.0.apply(|node| {
+            if node.is::<DataSourceExec>()
+                && let Ok(statistics) = StatisticsContext::new().compute(node.as_ref(), &StatisticsArgs::new())
+                && let Some(rows) = statistics.num_rows.get_value()
+            {
+                all += rows;
+                given += node.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        (all > 0).then(|| (given as f64 / all as f64).min(1.0))
+    }
 }
 
 impl Stream for Rows {

@@ -65,6 +65,12 @@ static QUERY: Shape = Shape {
             "Room for decoded rows of small files, such as rollups and dimensions, that stay in memory, MiB; 0 keeps none.",
         )
         .or("256"),
+        may(
+            "retained_mib",
+            Kind::Integer(1, 1 << 20),
+            "Room for the results that one login keeps to poll for them or to read them through several endpoints, MiB.",
+        )
+        .or("2048"),
         may("target_partitions", Kind::Integer(0, 1024), "Threads of one statement; 0 means one per core.").or("0"),
         may(
             "spill_dir",

@@ -22,7 +22,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter};
 
 use super::rights::Rights;
-use super::{History, Planned, Statement};
+use super::{History, Planned, Previews, Statement};
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
 
@@ -63,6 +63,7 @@ pub(super) struct Key {
     /// As `Debug` writes it: a rollup may be named `on`.
     rollups: String,
     history: Option<History>,
+    previews: Previews,
 }
 
 impl Key {
@@ -82,6 +83,7 @@ impl Key {
             parameters: parameters.transpose().map_err(fault)?,
             rollups: format!("{:?}", statement.rollups),
             history: statement.history,
+            previews: statement.previews,
         })
     }
 }

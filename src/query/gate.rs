@@ -9,14 +9,14 @@ mod shape;
 use std::panic::resume_unwind;
 use std::thread;
 
-use datafusion::common::SchemaError;
+use datafusion::common::{SchemaError, Span};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fault, Result};
 
 /// Longest statement, in bytes.
 const MAX_LENGTH: usize = 64 * 1024;
@@ -131,10 +131,21 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
     if refused { Err(read_only("the statement")) } else { Ok(()) }
 }
 
-/// The planner's word about a statement in ours: the caller's own names, never a path.
-pub(super) fn planning_error(error: DataFusionError, _sql: &str) -> Error {
+/// The planner's word about a statement in ours: the caller's own names and where they stand, never a path. A `?` that a
+/// client sends counts there as the `$1` that it stands for.
+pub(super) fn planning_error(error: DataFusionError) -> Error {
     match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => planning_error(*inner, _sql),
+        DataFusionError::Context(_, inner) => planning_error(*inner),
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            let error = planning_error(*inner);
+            match diagnostic.span {
+                Some(Span { start, .. }) if error.code().fault() != Fault::Internal => {
+                    let message = format!("{} (line {}, column {})", error.message(), start.line, start.column);
+                    Error::new(error.code(), message)
+                }
+                _ => error,
+            }
+        }
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(error) => *error,
             Err(other) => Error::internal("planning failed", other),

@@ -2,7 +2,7 @@
 //!
 //! A schema or table outside it does not exist there, so a forbidden name reads the same as a missing one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,12 +16,13 @@ use datafusion::error::DataFusionError;
 
 use super::rights::Rights;
 use super::system::SYSTEM_TABLES;
-use super::{Branch, Door, History, TableInfo, TableKind};
+use super::{Branch, Door, History, Reference, TableInfo, TableKind};
 use crate::auth::{Principal, Scope};
 use crate::cube::{CubeTable, detail};
 use crate::engine::CATALOG;
 use crate::error::{Error, Result};
 use crate::model::Label;
+use crate::model::table::{self as model, Column, Table};
 use crate::warehouse::Snapshot;
 
 /// The schema with the cubes of the whole bank.
@@ -53,40 +54,26 @@ pub(super) fn tables(door: &Door, principal: &Principal, rights: &Rights, branch
     for schema in schemas(door, principal, rights, branches) {
         match schema.as_str() {
             WAREHOUSE => tables.extend(door.0.cubes.tables.values().map(|table| TableInfo {
-                schema: schema.clone(),
-                name: table.name.value.clone(),
-                kind: TableKind::Base,
-                arrow: crate::warehouse::table_schema(table),
-                description: Label::new(),
+                key: row_key(table),
+                references: references(table, &door.0.cubes.tables),
+                ..info(&schema, &table.name, TableKind::Base, crate::warehouse::table_schema(table), Label::new())
             })),
-            SYSTEM => tables.extend(SYSTEM_TABLES.iter().map(|table| TableInfo {
-                schema: schema.clone(),
-                name: table.name().to_owned(),
-                kind: TableKind::System,
-                arrow: table.schema(),
-                description: Label::from([("en".to_owned(), table.description().to_owned())]),
+            SYSTEM => tables.extend(SYSTEM_TABLES.iter().map(|table| {
+                let description = Label::from([("en".to_owned(), table.description().to_owned())]);
+                info(&schema, table.name(), TableKind::System, table.schema(), description)
             })),
             INFORMATION => {}
             _ => {
                 for (name, cube) in door.0.cubes.iter().filter(|(name, _)| rights.has_cube(name)) {
                     let Some(cube) = cube.seen_by(&rights.sight(Some(name))) else { continue };
-                    tables.push(TableInfo {
-                        schema: schema.clone(),
-                        name: name.to_owned(),
-                        kind: TableKind::Cube,
-                        arrow: cube.schema(),
-                        description: if cube.cube.description.is_empty() {
-                            cube.cube.label.clone()
-                        } else {
-                            cube.cube.description.clone()
-                        },
-                    });
-                    tables.extend(cube.detail_schema().map(|arrow| TableInfo {
-                        schema: schema.clone(),
-                        name: format!("{name}{DETAIL_SUFFIX}"),
-                        kind: TableKind::Detail,
-                        arrow,
-                        description: cube.cube.label.clone(),
+                    let description = match cube.cube.description.is_empty() {
+                        true => cube.cube.label.clone(),
+                        false => cube.cube.description.clone(),
+                    };
+                    tables.push(info(&schema, name, TableKind::Cube, cube.schema(), description));
+                    tables.extend(cube.detail_schema().map(|arrow| {
+                        let name = format!("{name}{DETAIL_SUFFIX}");
+                        info(&schema, &name, TableKind::Detail, arrow, cube.cube.label.clone())
                     }));
                 }
             }
@@ -94,6 +81,29 @@ pub(super) fn tables(door: &Door, principal: &Principal, rights: &Rights, branch
     }
     tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
     tables
+}
+
+fn info(schema: &str, name: &str, kind: TableKind, arrow: SchemaRef, description: Label) -> TableInfo {
+    let (schema, name) = (schema.to_owned(), name.to_owned());
+    TableInfo { schema, name, kind, arrow, description, key: Vec::new(), references: Vec::new() }
+}
+
+/// What identifies a row of a dimension: the key that facts hold. Facts are not referred to.
+fn row_key(table: &Table) -> Vec<String> {
+    match (table.kind, &table.surrogate) {
+        (model::TableKind::Fact, _) => Vec::new(),
+        (model::TableKind::Dimension, Some(surrogate)) => vec![surrogate.value.clone()],
+        (model::TableKind::Dimension, None) => table.key.iter().map(|column| column.value.clone()).collect(),
+    }
+}
+
+fn references(table: &Table, all: &BTreeMap<String, Table>) -> Vec<Reference> {
+    let of = |column: &Column| {
+        let other = all.get(column.references.as_ref()?.value.as_str())?;
+        let key = other.surrogate.as_ref()?.value.clone();
+        Some(Reference { column: column.name.value.clone(), table: other.name.value.clone(), key })
+    };
+    table.columns.iter().filter_map(of).collect()
 }
 
 /// The catalogs of one statement.
@@ -285,6 +295,42 @@ fn information(name: &str, tables: &[TableInfo], schemas: &[String]) -> Result<O
                 ),
             ]
         }
+        // Constraints as the standard has them: a key of each dimension, and a reference for each column that holds one.
+        "table_constraints" => {
+            let rows = constraints(tables);
+            vec![
+                ("constraint_catalog", text(vec![CATALOG.to_owned(); rows.len()])),
+                ("constraint_schema", text(rows.iter().map(|row| row.table.schema.clone()).collect())),
+                ("constraint_name", text(rows.iter().map(|row| row.name.clone()).collect())),
+                ("table_schema", text(rows.iter().map(|row| row.table.schema.clone()).collect())),
+                ("table_name", text(rows.iter().map(|row| row.table.name.clone()).collect())),
+                ("constraint_type", text(rows.iter().map(|row| row.kind().to_owned()).collect())),
+            ]
+        }
+        "key_column_usage" => {
+            let rows = constraints(tables);
+            let columns: Vec<(&Constraint, &String, i64)> =
+                rows.iter().flat_map(|row| row.columns.iter().zip(1..).map(move |(column, n)| (row, column, n))).collect();
+            vec![
+                ("constraint_catalog", text(vec![CATALOG.to_owned(); columns.len()])),
+                ("constraint_schema", text(columns.iter().map(|(row, ..)| row.table.schema.clone()).collect())),
+                ("constraint_name", text(columns.iter().map(|(row, ..)| row.name.clone()).collect())),
+                ("table_schema", text(columns.iter().map(|(row, ..)| row.table.schema.clone()).collect())),
+                ("table_name", text(columns.iter().map(|(row, ..)| row.table.name.clone()).collect())),
+                ("column_name", text(columns.iter().map(|(_, column, _)| (*column).clone()).collect())),
+                ("ordinal_position", Arc::new(columns.iter().map(|(.., n)| Some(*n)).collect::<Int64Array>())),
+            ]
+        }
+        "referential_constraints" => {
+            let rows: Vec<_> = constraints(tables).into_iter().filter(|row| row.refers_to.is_some()).collect();
+            vec![
+                ("constraint_catalog", text(vec![CATALOG.to_owned(); rows.len()])),
+                ("constraint_schema", text(rows.iter().map(|row| row.table.schema.clone()).collect())),
+                ("constraint_name", text(rows.iter().map(|row| row.name.clone()).collect())),
+                ("unique_constraint_schema", text(rows.iter().map(|row| row.table.schema.clone()).collect())),
+                ("unique_constraint_name", text(rows.iter().filter_map(|row| row.refers_to.clone()).collect())),
+            ]
+        }
         _ => return Ok(None),
     };
     let fields: Vec<Field> =
@@ -295,6 +341,62 @@ fn information(name: &str, tables: &[TableInfo], schemas: &[String]) -> Result<O
         .map_err(|error| fault(error.into()))?;
     let table = MemTable::try_new(schema, vec![vec![batch]]).map_err(fault)?;
     Ok(Some(Arc::new(table)))
+}
+
+struct Constraint<'a> {
+    table: &'a TableInfo,
+    name: String,
+    columns: Vec<String>,
+    /// The key that it refers to; none for a key itself.
+    refers_to: Option<String>,
+}
+
+impl Constraint<'_> {
+    fn kind(&self) -> &'static str {
+        if self.refers_to.is_some() { "FOREIGN KEY" } else { "PRIMARY KEY" }
+    }
+}
+
+fn constraints(tables: &[TableInfo]) -> Vec<Constraint<'_>> {
+    let keys = tables.iter().filter(|table| !table.key.is_empty());
+    let keys = keys.map(|table| Constraint {
+        table,
+        name: table.key_name(),
+        columns: table.key.clone(),
+        refers_to: None,
+    });
+    let references = tables.iter().flat_map(|table| table.references.iter().map(move |reference| (table, reference)));
+    let references = references.map(|(table, reference)| Constraint {
+        table,
+        name: reference.name(table),
+        columns: vec![reference.column.clone()],
+        refers_to: Some(key_name(&reference.table)),
+    });
+    keys.chain(references).collect()
+}
+
+/// The name of a table's key.
+fn key_name(table: &str) -> String {
+    format!("{table}_key")
+}
+
+impl TableInfo {
+    /// The name of its key, as tools show it.
+    pub fn key_name(&self) -> String {
+        key_name(&self.name)
+    }
+}
+
+impl Reference {
+    /// The name of a reference of `table`.
+    pub fn name(&self, table: &TableInfo) -> String {
+        format!("{}_{}", table.name, self.column)
+    }
+
+    /// The name of the key that it refers to.
+    pub fn key_name(&self) -> String {
+        key_name(&self.table)
+    }
 }
 
 fn sql_type(kind: &DataType) -> String {

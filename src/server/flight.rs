@@ -8,6 +8,7 @@ mod metadata;
 mod parameters;
 mod prepared;
 mod proto;
+mod retained;
 mod session;
 mod sql_info;
 mod statement;
@@ -40,10 +41,12 @@ use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::session::{Caller, Sessions, Transactions};
+use self::retained::Retained;
 use self::statement::{Ask, Plans, Running};
 use self::ticket::{Kind, Sealed, Sealer};
 use super::Services;
 use crate::auth::Auth;
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::query::Door;
@@ -80,6 +83,8 @@ struct Parts {
     transactions: Transactions,
     running: Arc<Running>,
     plans: Plans,
+    retained: Retained,
+    catalog: Catalog,
 }
 
 impl std::ops::Deref for Flight {
@@ -98,6 +103,8 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
     let keys = services.auth.clone();
     let keys = move |day: i64| keys.derive_key(&format!("flight handles, day {day}"));
     let flight = Flight(Arc::new(Parts {
+        retained: Retained::new(services.config.spill_folder(), services.config.query.retained_mib << 20, services.clock.clone()),
+        catalog: services.catalog,
         auth: services.auth,
         door: services.door,
         sealer: Sealer::new(keys, services.clock.clone()),
@@ -174,8 +181,16 @@ impl FlightService for Flight {
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
         let caller = self.caller(&request).await?;
-        // The statement is planned, so its one endpoint can be read: nothing is left to poll for.
-        let info = self.info(&caller, request.into_inner()).await?;
+        let descriptor = request.into_inner();
+        let command = command(&descriptor)?;
+        if let Command::TicketStatementQuery(handle) = &command {
+            return self.poll_again(&caller, &handle.statement_handle).await.map(Response::new);
+        }
+        if let Some(ask) = self.ask_of(&caller, &command)? {
+            return self.poll_first(&caller, &ask).await.map(Response::new);
+        }
+        // Metadata are read when they are fetched: nothing is left to poll for.
+        let info = self.info(&caller, descriptor).await?;
         Ok(Response::new(PollInfo {
             info: Some(info),
             flight_descriptor: None,

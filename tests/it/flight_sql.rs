@@ -6,11 +6,16 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::Schema;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
-use arrow_flight::sql::{CommandGetTables, CommandStatementQuery, EndTransaction, ProstMessageExt};
-use arrow_flight::{FlightDescriptor, FlightInfo, Ticket};
+use arrow_flight::sql::{
+    CommandGetCrossReference, CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetTables,
+    CommandStatementQuery, EndTransaction, ProstMessageExt,
+};
+use arrow_flight::{
+    Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor, FlightInfo, PollInfo, Ticket,
+};
 use countinghouse::app::App;
 use countinghouse::auth::Scope;
-use countinghouse::catalog::UserRow;
+use countinghouse::catalog::{AuditFilter, UserRow};
 use countinghouse::server::flight;
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
@@ -262,4 +267,201 @@ async fn a_branch_login_sees_its_own_schema_only() {
         refused.message().split(" (id ").next().unwrap().replace("shanghai", "nowhere")
     };
     assert_eq!(plain(forbidden), plain(missing));
+}
+
+/// A PollFlightInfo call of the client's login.
+async fn poll(client: &mut FlightSqlServiceClient<Channel>, descriptor: FlightDescriptor) -> Result<PollInfo, Status> {
+    let mut request = Request::new(descriptor);
+    let bearer = format!("Bearer {}", client.token().unwrap());
+    request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+    Ok(client.inner_mut().poll_flight_info(request).await?.into_inner())
+}
+
+/// The action CancelFlightInfo.
+async fn cancel(client: &mut FlightSqlServiceClient<Channel>, info: FlightInfo) -> CancelStatus {
+    let body = CancelFlightInfoRequest::new(info).encode_to_vec();
+    let mut request = Request::new(Action::new("CancelFlightInfo", body));
+    let bearer = format!("Bearer {}", client.token().unwrap());
+    request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+    let mut results = client.inner_mut().do_action(request).await.unwrap().into_inner();
+    let result = results.message().await.unwrap().unwrap();
+    CancelFlightInfoResult::decode(result.body).unwrap().status()
+}
+
+fn statement_of(sql: &str) -> FlightDescriptor {
+    let command = CommandStatementQuery { query: sql.to_owned(), transaction_id: None };
+    FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
+}
+
+/// All rows as text, in order.
+fn sorted(batches: &[RecordBatch]) -> Vec<String> {
+    let text = arrow::util::pretty::pretty_format_batches(batches).unwrap().to_string();
+    let cells = |line: &str| line.split('|').map(str::trim).collect::<Vec<_>>().join("|");
+    let mut lines: Vec<String> = text.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn several_endpoints_together_give_the_rows_of_one() {
+    // Larger than what stays in memory.
+    const SQL: &str = "SELECT transaction_id, fee_amount, branch_code FROM warehouse.fact_transaction";
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    let info = client.execute(SQL.to_owned(), None).await.unwrap();
+    let (one_schema, one) = read(&mut client, ticket(&info)).await.unwrap();
+    let one = arrow::compute::concat_batches(&one[0].schema(), &one).unwrap();
+    for compression in ["none", "lz4", "zstd"] {
+        client.set_header("countinghouse-endpoints", "4");
+        client.set_header("countinghouse-compression", compression);
+        let info = client.execute(SQL.to_owned(), None).await.unwrap();
+        assert_eq!(info.endpoint.len(), 4);
+        assert_eq!(info.total_records, i64::try_from(one.num_rows()).unwrap());
+        assert_eq!(info.clone().try_decode_schema().unwrap().fields(), one_schema.fields());
+        let provenance: serde_json::Value = serde_json::from_slice(&info.app_metadata).unwrap();
+        let id = provenance["query_id"].as_str().unwrap();
+        let mut all = Vec::new();
+        // In any order, and the first once more.
+        for part in [2, 0, 3, 1, 2] {
+            let ticket = info.endpoint[part].ticket.clone().unwrap();
+            let (schema, batches) = read(&mut client, ticket).await.unwrap();
+            assert_eq!(schema.metadata()["countinghouse.query_id"], id);
+            all.push(batches);
+        }
+        assert_eq!(sorted(&all[0]), sorted(&all[4]), "a part may be read again");
+        let rows: Vec<RecordBatch> = [&all[1], &all[3], &all[0], &all[2]].into_iter().flatten().cloned().collect();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), one.num_rows());
+        assert_eq!(sorted(&rows), sorted(std::slice::from_ref(&one)), "{compression}");
+    }
+    // One with an order keeps it in one stream.
+    let info = client.execute(format!("{SQL} ORDER BY transaction_id"), None).await.unwrap();
+    assert!(info.endpoint.len() == 1 && info.ordered);
+    // The statement was recorded once for each time that it ran, its readings each.
+    let log = face.app.services.catalog.clone();
+    let filter = AuditFilter { action: Some("result_read".to_owned()), ..AuditFilter::default() };
+    assert_eq!(log.audit_rows(&filter).await.unwrap().len(), 15);
+}
+
+#[tokio::test]
+async fn a_result_is_polled_for_until_it_is_there() {
+    const SQL: &str = "SELECT branch, COUNT(*) AS n, SUM(balance) AS balance FROM deposits GROUP BY branch";
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    let info = client.execute(SQL.to_owned(), None).await.unwrap();
+    let expected = sorted(&read(&mut client, ticket(&info)).await.unwrap().1);
+
+    let mut polled = poll(&mut client, statement_of(SQL)).await.unwrap();
+    let mut calls = 0;
+    while let Some(descriptor) = polled.flight_descriptor.take() {
+        let progress = polled.progress.unwrap();
+        assert!((0.0..1.0).contains(&progress), "{progress}");
+        let info = polled.info.take().unwrap();
+        assert!(info.endpoint.is_empty() && info.try_decode_schema().unwrap().fields().len() == 3);
+        calls += 1;
+        assert!(calls < 50, "it never ends");
+        polled = poll(&mut client, descriptor).await.unwrap();
+    }
+    assert_eq!(polled.progress, Some(1.0));
+    assert!(polled.expiration_time.is_some());
+    let info = polled.info.unwrap();
+    for _ in 0..2 {
+        assert_eq!(sorted(&read(&mut client, ticket(&info)).await.unwrap().1), expected);
+    }
+    // Renewed and cancelled: then it is gone.
+    assert_eq!(cancel(&mut client, info.clone()).await, CancelStatus::Cancelled);
+    let gone = status(read(&mut client, ticket(&info)).await.unwrap_err());
+    assert_eq!(gone.code(), Code::FailedPrecondition, "{}", gone.message());
+}
+
+#[tokio::test]
+async fn what_is_polled_for_can_be_stopped_and_fails_as_it_would_have() {
+    const ENDLESS: &str = "SELECT COUNT(*) AS n FROM warehouse.fact_balance_monthly a CROSS JOIN warehouse.fact_balance_monthly b \
+                           WHERE a.account_sk + b.account_sk < 0";
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    let polled = poll(&mut client, statement_of(ENDLESS)).await.unwrap();
+    let descriptor = polled.flight_descriptor.expect("it runs for long");
+    assert_eq!(cancel(&mut client, polled.info.unwrap()).await, CancelStatus::Cancelled);
+    let gone = poll(&mut client, descriptor).await.unwrap_err();
+    assert_eq!(gone.code(), Code::FailedPrecondition, "{}", gone.message());
+    let stopped = async {
+        while !face.app.services.catalog.running_queries(None).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), stopped).await.expect("the statement goes on");
+
+    let mut failed = poll(&mut client, statement_of("SELECT 1 / (n - n) AS x FROM (SELECT COUNT(*) AS n FROM deposits)")).await;
+    while let Ok(PollInfo { flight_descriptor: Some(next), .. }) = failed {
+        failed = poll(&mut client, next).await;
+    }
+    let failed = failed.expect_err("it divides by zero");
+    assert!(failed.message().contains("division by zero"), "{}", failed.message());
+    let foreign = poll(&mut client, statement_of("SELECT 1")).await.unwrap();
+    face.app.services.auth.create_user("bob", Some(PASSWORD.to_owned()), ["analyst".to_owned()].into(), Scope::HeadOffice)
+        .await
+        .unwrap();
+    let channel = Endpoint::from_shared(face.address.clone()).unwrap().connect().await.unwrap();
+    let mut bob = FlightSqlServiceClient::new(channel);
+    bob.handshake("bob", PASSWORD).await.unwrap();
+    if let Some(descriptor) = foreign.flight_descriptor {
+        assert_eq!(poll(&mut bob, descriptor).await.unwrap_err().code(), Code::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_is_read_as_it_was_planned_whatever_the_session_says_later() {
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    client.set_header("countinghouse-mode", "strict");
+    const PREVIEW: &str = "SELECT branch, month FROM deposits LIMIT 3";
+    let refused = status(client.execute(PREVIEW.to_owned(), None).await.unwrap_err());
+    assert!(refused.code() == Code::InvalidArgument && refused.message().contains("previews"), "{}", refused.message());
+    client.set_header("countinghouse-mode", "bi");
+    let planned = client.execute(PREVIEW.to_owned(), None).await.unwrap();
+    client.set_header("countinghouse-mode", "strict");
+    // More than the plans that are kept.
+    for n in 0..130 {
+        client.execute(format!("SELECT {n} AS n"), None).await.unwrap();
+    }
+    assert_eq!(read(&mut client, ticket(&planned)).await.unwrap().1.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
+}
+
+#[tokio::test]
+async fn keys_of_the_star_are_told_to_those_who_see_its_tables() {
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    let primary = CommandGetPrimaryKeys { table: "dim_org".to_owned(), ..Default::default() };
+    let info = client.get_primary_keys(primary.clone()).await.unwrap();
+    let keys = sorted(&read(&mut client, ticket(&info)).await.unwrap().1);
+    assert!(keys.iter().any(|line| line.contains("org_sk") && line.contains("dim_org_key")), "{keys:?}");
+    let imported = CommandGetImportedKeys { table: "fact_balance_monthly".to_owned(), ..Default::default() };
+    let info = client.get_imported_keys(imported).await.unwrap();
+    let from_fact = sorted(&read(&mut client, ticket(&info)).await.unwrap().1);
+    assert!(from_fact.iter().any(|line| line.contains("dim_org") && line.contains("org_sk")), "{from_fact:?}");
+    let exported = CommandGetExportedKeys { table: "dim_org".to_owned(), ..Default::default() };
+    let info = client.get_exported_keys(exported).await.unwrap();
+    let to_org = sorted(&read(&mut client, ticket(&info)).await.unwrap().1);
+    let crossing = CommandGetCrossReference {
+        pk_table: "dim_org".to_owned(),
+        fk_table: "fact_balance_monthly".to_owned(),
+        ..Default::default()
+    };
+    let info = client.get_cross_reference(crossing).await.unwrap();
+    let both: Vec<String> = sorted(&read(&mut client, ticket(&info)).await.unwrap().1);
+    assert!(both.len() > 1 && both.iter().all(|line| from_fact.contains(line) && to_org.contains(line)), "{both:?}");
+    // The standard's own tables say the same.
+    let sql = "SELECT c.table_name, u.column_name FROM information_schema.referential_constraints r \
+               JOIN information_schema.table_constraints c ON c.constraint_name = r.constraint_name \
+               JOIN information_schema.key_column_usage u ON u.constraint_name = r.constraint_name \
+               WHERE r.unique_constraint_name = 'dim_org_key'";
+    let info = client.execute(sql.to_owned(), None).await.unwrap();
+    assert_eq!(sorted(&read(&mut client, ticket(&info)).await.unwrap().1).len(), to_org.len());
+
+    let catalog = face.app.services.catalog.clone();
+    let user = catalog.user("ann").await.unwrap().unwrap();
+    let scope = Scope::Branches(["beijing".to_owned()].into()).to_string();
+    catalog.update_user(&UserRow { scope, ..user }).await.unwrap();
+    let info = client.get_primary_keys(primary).await.unwrap();
+    assert!(read(&mut client, ticket(&info)).await.unwrap().1.iter().all(|batch| batch.num_rows() == 0));
 }

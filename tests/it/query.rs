@@ -226,3 +226,16 @@ async fn a_statement_keeps_the_snapshot_it_was_asked_at() {
     let newest = rows(&app, &who, "SELECT MAX(business_date) FROM deposits").await;
     assert_eq!(newest, ["2025-12-31"]);
 }
+
+#[tokio::test]
+async fn an_error_names_the_place_in_the_statement() {
+    let app = app().await;
+    for (sql, expected) in [
+        ("SELECT brnch,\n  SUM(balance) FROM deposits GROUP BY brnch", "did you mean `branch` (line 1, column 8)"),
+        ("SELECT SUM(balance)\nFROM deposit", "(line 2, column 6)"),
+        ("SELECT branch\n\nFROM deposits WHERE", "Line: 3"),
+    ] {
+        let error = app.services.door.prepare(&head_office(), Face::Http, Statement::new(sql)).await.unwrap_err();
+        assert!(error.message().contains(expected), "{sql}: {}", error.message());
+    }
+}

@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow::ipc::CompressionType;
 use arrow_flight::{FlightData, IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
 use tonic::Status;
@@ -115,15 +116,17 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder of batches of exactly this schema.
-    pub(super) fn new(schema: SchemaRef) -> Self {
+    /// An encoder of batches of exactly this schema, their buffers compressed where the session asks for it.
+    pub(super) fn new(schema: SchemaRef, compression: Option<CompressionType>) -> Self {
+        // Refused by formats older than the one that is the default.
+        let options = IpcWriteOptions::default().try_with_compression(compression).unwrap_or_default();
         Self {
             schema,
             waiting: Vec::new(),
             waiting_bytes: 0,
             generator: IpcDataGenerator::default(),
             tracker: DictionaryTracker::new(true),
-            options: IpcWriteOptions::default(),
+            options,
             context: IpcWriteContext::default(),
             rows: 0,
             bytes: 0,

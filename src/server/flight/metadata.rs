@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BinaryArray, Int32Array, RecordBatch, StringArray, UInt8Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow_flight::sql::metadata::{XdbcTypeInfo, XdbcTypeInfoData, XdbcTypeInfoDataBuilder};
 use arrow_flight::sql::{
@@ -14,7 +14,7 @@ use arrow_flight::sql::{
 use super::session::Caller;
 use super::{CATALOG, Flight, encode, sql_info};
 use crate::error::{Error, Result};
-use crate::query::{TableInfo, TableKind};
+use crate::query::{Reference, TableInfo, TableKind};
 
 fn text(name: &str, nullable: bool) -> Field {
     Field::new(name, DataType::Utf8, nullable)
@@ -108,10 +108,93 @@ impl Flight {
                 }
                 build(columns)?
             }
-            // No certified keys yet: tools then draw no joins, which is right for cubes in any case.
+            Command::CommandGetPrimaryKeys(command) => {
+                let tables = self.door.tables(&caller.principal).await?;
+                let wanted = Wanted(&command.catalog, &command.db_schema, &command.table);
+                let rows: Vec<(&TableInfo, &String, i32)> = tables
+                    .iter()
+                    .filter(|table| wanted.is(table))
+                    .flat_map(|table| table.key.iter().zip(1..).map(move |(column, n)| (table, column, n)))
+                    .collect();
+                build(vec![
+                    texts(rows.iter().map(|_| CATALOG)),
+                    texts(rows.iter().map(|(table, ..)| &table.schema)),
+                    texts(rows.iter().map(|(table, ..)| &table.name)),
+                    texts(rows.iter().map(|(_, column, _)| column)),
+                    texts(rows.iter().map(|(table, ..)| table.key_name())),
+                    Arc::new(rows.iter().map(|(.., n)| Some(*n)).collect::<Int32Array>()),
+                ])?
+            }
+            Command::CommandGetImportedKeys(command) => {
+                let wanted = Wanted(&command.catalog, &command.db_schema, &command.table);
+                build(self.references(caller, |_, table| wanted.is(table)).await?)?
+            }
+            Command::CommandGetExportedKeys(command) => {
+                let wanted = Wanted(&command.catalog, &command.db_schema, &command.table);
+                build(self.references(caller, |other, _| wanted.is(other)).await?)?
+            }
+            Command::CommandGetCrossReference(command) => {
+                let to = Wanted(&command.pk_catalog, &command.pk_db_schema, &command.pk_table);
+                let from = Wanted(&command.fk_catalog, &command.fk_db_schema, &command.fk_table);
+                build(self.references(caller, |other, table| to.is(other) && from.is(table)).await?)?
+            }
             _ => RecordBatch::new_empty(schema),
         };
         Ok(Some(batch))
+    }
+}
+
+impl Flight {
+    /// The references between tables that `wanted` takes of (the table referred to, the table that refers), as the three commands
+    /// about foreign keys answer them. Both tables are ones that the principal may see.
+    async fn references(
+        &self,
+        caller: &Caller,
+        wanted: impl Fn(&TableInfo, &TableInfo) -> bool,
+    ) -> Result<Vec<ArrayRef>> {
+        let tables = self.door.tables(&caller.principal).await?;
+        let mut rows: Vec<(&TableInfo, &TableInfo, &Reference)> = Vec::new();
+        for table in &tables {
+            for reference in &table.references {
+                let other = tables.iter().find(|other| other.schema == table.schema && other.name == reference.table);
+                rows.extend(other.filter(|other| wanted(other, table)).map(|other| (other, table, reference)));
+            }
+        }
+        // In the order that the protocol asks for.
+        rows.sort_by_key(|(other, table, reference)| (&other.name, &table.name, &reference.column));
+        // One column each; NO ACTION, because rows of the warehouse are never changed from here.
+        let ones: ArrayRef = Arc::new(Int32Array::from(vec![1; rows.len()]));
+        let no_action: ArrayRef = Arc::new(UInt8Array::from(vec![NO_ACTION; rows.len()]));
+        Ok(vec![
+            texts(rows.iter().map(|_| CATALOG)),
+            texts(rows.iter().map(|(other, ..)| &other.schema)),
+            texts(rows.iter().map(|(other, ..)| &other.name)),
+            texts(rows.iter().map(|(_, _, reference)| &reference.key)),
+            texts(rows.iter().map(|_| CATALOG)),
+            texts(rows.iter().map(|(_, table, _)| &table.schema)),
+            texts(rows.iter().map(|(_, table, _)| &table.name)),
+            texts(rows.iter().map(|(_, _, reference)| &reference.column)),
+            ones,
+            texts(rows.iter().map(|(_, table, reference)| reference.name(table))),
+            texts(rows.iter().map(|(_, _, reference)| reference.key_name())),
+            Arc::clone(&no_action),
+            no_action,
+        ])
+    }
+}
+
+/// `NO ACTION` as the protocol numbers what becomes of a reference.
+const NO_ACTION: u8 = 3;
+
+/// The table that a command about keys names: catalog and schema where given, and the name exactly.
+struct Wanted<'a>(&'a Option<String>, &'a Option<String>, &'a str);
+
+impl Wanted<'_> {
+    fn is(&self, table: &TableInfo) -> bool {
+        let Self(catalog, schema, name) = self;
+        in_catalog(catalog.as_deref())
+            && schema.as_ref().is_none_or(|schema| schema.is_empty() || *schema == table.schema)
+            && *name == table.name
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use arrow::ipc::CompressionType;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -22,10 +23,11 @@ use super::proto::{
     CloseSessionResult, CloseSessionStatus, GetSessionOptionsResult, SessionOptionError, SessionOptionErrorValue,
     SessionOptionValue, SetSessionOptionsRequest, SetSessionOptionsResult,
 };
+use super::ticket::Sealed;
 use super::{CATALOG, Flight, status};
 use crate::auth::{Entry, Peer, Principal};
 use crate::error::{Code, Error, Result};
-use crate::query::{Face, History, ResultCache, Rollups};
+use crate::query::{Face, History, Previews, ResultCache, Rollups};
 use crate::server::Services;
 
 /// What an expired transaction says; its statements fail, its end does not.
@@ -147,7 +149,7 @@ impl Flight {
         let Some(Credentials::Bearer(token)) = credentials(request.metadata()) else { return Err(no_login()) };
         let principal = self.auth.login_token(&token, self.peer(request)).await.map_err(one_text)?;
         self.admit(&principal)?;
-        let session = key(&token);
+        let session = key(&token, cookie(request.metadata()));
         let mut options = self.sessions.options(&session, self.clock.now());
         for entry in request.metadata().iter() {
             let tonic::metadata::KeyAndValueRef::Ascii(name, value) = entry else { continue };
@@ -203,6 +205,9 @@ impl Flight {
         };
         let mut response: Response<BoxStream<'static, _>> = Response::new(futures::stream::once(end).boxed());
         response.metadata_mut().insert("authorization", bearer);
+        if let Ok(cookie) = format!("{COOKIE}={}", status::fresh_id()).parse() {
+            response.metadata_mut().insert("set-cookie", cookie);
+        }
         Ok(response)
     }
 
@@ -237,6 +242,9 @@ impl Flight {
             ("rollups", options.rollups.to_string()),
             ("cache", options.cache.as_str().to_owned()),
             ("history", options.history.map_or_else(|| "default".to_owned(), |history| history.to_string())),
+            ("mode", if options.previews == Previews::Few { "bi" } else { "strict" }.to_owned()),
+            ("endpoints", options.endpoints.unwrap_or(1).to_string()),
+            ("compression", compression_name(options.compression).to_owned()),
         ];
         let all = all.into_iter().chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
         GetSessionOptionsResult {
@@ -304,6 +312,22 @@ impl Flight {
                     Err(_) => return bad,
                 },
             },
+            "mode" => match text.as_deref() {
+                None | Some("bi") => options.previews = Previews::Few,
+                Some("strict") => options.previews = Previews::Refused,
+                Some(_) => return bad,
+            },
+            "endpoints" => match text.map(|text| text.parse::<u8>()) {
+                None => options.endpoints = None,
+                Some(Ok(number @ 1..=8)) => options.endpoints = Some(number),
+                Some(_) => return bad,
+            },
+            "compression" => match text.as_deref() {
+                None | Some("none") => options.compression = None,
+                Some("lz4") => options.compression = Some(CompressionType::LZ4_FRAME),
+                Some("zstd") => options.compression = Some(CompressionType::ZSTD),
+                Some(_) => return bad,
+            },
             "lang" => match text {
                 None => options.language = None,
                 Some(language) if self.languages.contains(&language) => options.language = Some(language),
@@ -324,10 +348,7 @@ impl Flight {
 
 /// Options that have one value so far, as clients may send them: the plainest of each.
 const FIXED: &[(&str, &[&str])] = &[
-    ("compression", &["none"]),
     ("dictionaries", &["false"]),
-    ("endpoints", &["1"]),
-    ("mode", &["bi"]),
     ("workload", &["interactive"]),
 ];
 
@@ -346,10 +367,51 @@ pub(super) struct Options {
     pub cache: ResultCache,
     /// Which versions of members stand; each cube's default unless given.
     pub history: Option<History>,
+    /// Whether rows of a cube without an aggregate may be previewed.
+    pub previews: Previews,
+    /// Tickets through which a result without an order is read, 1 to 8; 1 unless given.
+    pub endpoints: Option<u8>,
+    /// How buffers are compressed on the wire; old clients read no compressed ones.
+    pub compression: Option<CompressionType>,
 }
 
-fn key(token: &str) -> SessionKey {
-    Sha256::digest(token.as_bytes()).into()
+/// A ticket holds what this server wrote.
+fn unreadable(text: String) -> Error {
+    Error::new(Code::Internal, text)
+}
+
+impl Sealed {
+    /// The options that a ticket was planned under; what does not decide the answer is the caller's.
+    pub(super) fn options(&self, caller: &Options) -> Result<Options> {
+        Ok(Options {
+            history: self.history.as_deref().map(str::parse).transpose().map_err(unreadable)?,
+            rollups: self.rollups.as_str().into(),
+            previews: if self.strict { Previews::Refused } else { Previews::Few },
+            ..caller.clone()
+        })
+    }
+}
+
+fn compression_name(compression: Option<CompressionType>) -> &'static str {
+    match compression {
+        Some(CompressionType::LZ4_FRAME) => "lz4",
+        Some(CompressionType::ZSTD) => "zstd",
+        _ => "none",
+    }
+}
+
+/// Names the session: the token, and the cookie where the client keeps one, so that clients which share a token are told apart.
+fn key(token: &str, cookie: Option<&str>) -> SessionKey {
+    Sha256::new().chain_update(token).chain_update([0]).chain_update(cookie.unwrap_or_default()).finalize().into()
+}
+
+/// The session's cookie, by the name that clients of Flight know.
+const COOKIE: &str = "arrow_flight_session_id";
+
+fn cookie(headers: &MetadataMap) -> Option<&str> {
+    let cookies = headers.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
 /// Options by session.

@@ -29,7 +29,8 @@ use super::ticket::{Kind, Sealed};
 use super::{Flight, parameters, proto, status};
 use crate::auth::Principal;
 use crate::error::{Code, Error, Result};
-use crate::query::{Answer, Door, Face, Prepared, Statement};
+use crate::engine::Gauge;
+use crate::query::{Answer, Door, Face, Prepared, Previews, Statement};
 
 /// Encoded messages that wait for a slow reader.
 const WAITING_MESSAGES: usize = 3;
@@ -127,6 +128,7 @@ impl Flight {
             statement.rollups = options.rollups.clone();
             statement.cache = options.cache;
             statement.history = options.history;
+            statement.previews = options.previews;
             statement
         };
         let mut rows = parameters::from_bytes(bound)?.into_iter();
@@ -141,22 +143,36 @@ impl Flight {
         })
     }
 
-    /// GetFlightInfo of a statement: the plan's schema, and one endpoint without a location.
+    /// Plans a statement that is to run: its parameters must be bound.
+    pub(super) async fn plan_bound(&self, caller: &Caller, ask: &Ask) -> Result<Plan, Status> {
+        let plan = self.plan(caller, ask).await?;
+        plan.check_bound(ask)?;
+        Ok(plan)
+    }
+
+    /// GetFlightInfo of a statement: the plan's schema, and one endpoint without a location. Where the session asks for several,
+    /// they are parts of a result that is kept.
     pub(super) async fn statement_info(
         &self,
         caller: &Caller,
         ask: &Ask,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo, Status> {
-        let plan = self.plan(caller, ask).await?;
-        plan.check_bound(ask)?;
-        let id = status::fresh_id();
+        if let Some(parts @ 2..) = caller.options.endpoints.filter(|_| !ask.ordered) {
+            return self.shared_info(caller, ask, parts.into(), descriptor).await;
+        }
+        let plan = self.plan_bound(caller, ask).await?;
+        let id = plan.query_id().to_owned();
+        let options = &caller.options;
         let sealed = Sealed {
             id: id.clone(),
             sql: ask.sql.clone(),
             schema: plan.default_schema.clone(),
             snapshot: Some(plan.prepared.snapshot_id()),
             parameters: ask.parameters.clone(),
+            history: options.history.map(|history| history.to_string()),
+            rollups: options.rollups.to_string(),
+            strict: options.previews == Previews::Refused,
             ..Sealed::default()
         };
         let info = FlightInfo::new()
@@ -170,7 +186,7 @@ impl Flight {
         Ok(info)
     }
 
-    fn endpoint(&self, principal: &Principal, content: Sealed) -> Result<FlightEndpoint, Status> {
+    pub(super) fn endpoint(&self, principal: &Principal, content: Sealed) -> Result<FlightEndpoint, Status> {
         let statement_handle = self.sealer.seal(Kind::Ticket, principal, content)?;
         let ticket = TicketStatementQuery { statement_handle }.as_any().encode_to_vec();
         let mut endpoint =
@@ -182,10 +198,11 @@ impl Flight {
     }
 
     /// Where the figures come from, as far as it is known before the statement runs.
-    async fn provenance(&self, caller: &Caller, ask: &Ask, plan: &Plan) -> serde_json::Value {
+    pub(super) async fn provenance(&self, caller: &Caller, ask: &Ask, plan: &Plan) -> serde_json::Value {
         let snapshot = plan.prepared.snapshot_id();
         let mut provenance = serde_json::json!({
             "v": 1,
+            "query_id": plan.query_id(),
             "snapshot": snapshot,
             "statement": format!("sha256:{}", hash(&ask.sql)),
             "rights": caller.principal.fingerprint(),
@@ -206,11 +223,15 @@ impl Flight {
         if sealed.fingerprint != caller.principal.fingerprint() {
             return Err(status::rights_changed());
         }
+        if sealed.parts > 0 {
+            return self.redeem_kept(caller, &sealed).await;
+        }
         let plan = match self.plans.get(&sealed.id) {
             Some(plan) if plan.fingerprint == sealed.fingerprint => plan,
             _ => {
                 let Sealed { sql, schema, snapshot, parameters, .. } = &sealed;
-                self.plan_at(&caller.principal, sql, schema.clone(), *snapshot, parameters, &caller.options).await?
+                let options = sealed.options(&caller.options)?;
+                self.plan_at(&caller.principal, sql, schema.clone(), *snapshot, parameters, &options).await?
             }
         };
         self.run(caller, sealed.id, plan).await
@@ -218,13 +239,23 @@ impl Flight {
 
     /// DoGet of a statement's command itself, which some clients use as a ticket.
     pub(super) async fn run_ask(&self, caller: &Caller, ask: &Ask) -> Result<Messages, Status> {
-        let plan = self.plan(caller, ask).await?;
-        plan.check_bound(ask)?;
+        let plan = self.plan_bound(caller, ask).await?;
         self.run(caller, status::fresh_id(), plan).await
     }
 
     async fn run(&self, caller: &Caller, id: String, plan: Plan) -> Result<Messages, Status> {
+        Ok(self.start(caller, id, plan).await?.0)
+    }
+
+    /// Runs a plan: what its reader receives, and how far it is.
+    pub(super) async fn start(
+        &self,
+        caller: &Caller,
+        id: String,
+        plan: Plan,
+    ) -> Result<(Messages, Option<Gauge>), Status> {
         let answer = self.door.run(plan.prepared).await?;
+        let gauge = answer.gauge.clone();
         let watch = Running::watch(&self.running, id);
         let (sender, receiver) = mpsc::channel(WAITING_MESSAGES);
         let (query_id, snapshot_id) = (answer.query_id.clone(), answer.snapshot_id.to_string());
@@ -232,7 +263,7 @@ impl Flight {
             door: self.door.clone(),
             principal: caller.principal.clone(),
             rest: plan.rest,
-            encoder: Encoder::new(plan.schema),
+            encoder: Encoder::new(plan.schema, caller.options.compression),
             sender,
             cancelled: watch.token.clone(),
             query_id: query_id.clone(),
@@ -244,7 +275,7 @@ impl Flight {
         let headers = response.metadata_mut();
         insert(headers, QUERY_ID, &query_id);
         insert(headers, SNAPSHOT_ID, &snapshot_id);
-        Ok(response)
+        Ok((response, gauge))
     }
 
     /// CancelFlightInfo and CancelQuery: stops the caller's own running statements of these tickets.
@@ -252,8 +283,16 @@ impl Flight {
         let mut status = CancelStatus::NotCancellable;
         for ticket in info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.as_ref()) {
             if let Some(sealed) = self.open_ticket(caller, ticket)?
-                && self.running.cancel(&sealed.id)
+                && self.drop_result(&sealed.id)
             {
+                status = CancelStatus::Cancelled;
+            }
+        }
+        // A result that is still polled for has no ticket yet.
+        let polled = info.flight_descriptor.as_ref().and_then(|descriptor| super::command(descriptor).ok());
+        if let Some(Command::TicketStatementQuery(handle)) = polled {
+            let sealed = self.sealer.open(Kind::Poll, &caller.principal, &handle.statement_handle)?;
+            if self.drop_result(&sealed.id) {
                 status = CancelStatus::Cancelled;
             }
         }
@@ -278,6 +317,9 @@ impl Flight {
         if sealed.fingerprint != caller.principal.fingerprint() {
             return Err(status::rights_changed());
         }
+        if sealed.parts > 0 && !self.retained.extend(&sealed.id, self.sealer.expiry(Kind::Ticket)) {
+            return Err(Kind::Ticket.expired());
+        }
         self.endpoint(&caller.principal, sealed)
     }
 
@@ -300,6 +342,16 @@ impl Plan {
         &self.schema
     }
 
+    /// The id under which it runs first.
+    pub(super) fn query_id(&self) -> &str {
+        self.prepared.query_id()
+    }
+
+    /// The snapshot that it reads.
+    pub(super) fn snapshot_id(&self) -> i64 {
+        self.prepared.snapshot_id()
+    }
+
     /// The parameters a client may bind.
     pub(super) fn parameters(&self) -> SchemaRef {
         parameters::announced(&self.prepared.parameter_schema())
@@ -320,7 +372,7 @@ pub(super) type Messages = Response<BoxStream<'static, Result<FlightData, Status
 
 /// Messages that are all there: the answer to a metadata call.
 pub(super) fn at_once(batch: &RecordBatch) -> Result<Messages, Status> {
-    let mut encoder = Encoder::new(batch.schema());
+    let mut encoder = Encoder::new(batch.schema(), None);
     let mut messages = vec![encoder.head([])];
     messages.extend(encoder.push(batch)?);
     messages.extend(encoder.flush()?);
@@ -502,7 +554,7 @@ impl Running {
         Watch { running: Arc::clone(running), id, token: token.clone() }
     }
 
-    fn cancel(&self, id: &str) -> bool {
+    pub(super) fn cancel(&self, id: &str) -> bool {
         // The entry goes at once: a ticket redeemed again begins afresh.
         self.lock().remove(id).inspect(|(token, _)| token.cancel()).is_some()
     }

@@ -35,13 +35,15 @@ pub(super) enum Kind {
     Handle,
     /// A read transaction.
     Transaction,
+    /// A retained result that is still computed, for PollFlightInfo.
+    Poll,
 }
 
 impl Kind {
     /// Seconds until it expires.
     pub(super) fn lifetime(self) -> i64 {
         match self {
-            Self::Ticket => 15 * 60,
+            Self::Ticket | Self::Poll => 15 * 60,
             Self::Handle => 12 * 3600,
             Self::Transaction => 4 * 3600,
         }
@@ -52,11 +54,13 @@ impl Kind {
             Self::Ticket => b't',
             Self::Handle => b'h',
             Self::Transaction => b'x',
+            Self::Poll => b'p',
         }
     }
 
-    fn expired(self) -> Status {
+    pub(super) fn expired(self) -> Status {
         status::expired(match self {
+            Self::Poll => "This result is no longer kept: ask for the statement anew",
             Self::Ticket => "This ticket has expired: plan the statement again",
             Self::Handle => "This prepared statement has expired: prepare it again",
             Self::Transaction => super::session::TRANSACTION_EXPIRED,
@@ -94,6 +98,19 @@ pub(super) struct Sealed {
     /// The transaction in which a handle was prepared, by its name.
     #[prost(string, optional, tag = "9")]
     pub transaction: Option<String>,
+    /// Which part of how many of a retained result a ticket reads, counted from 0; of 0 parts: it runs the statement.
+    #[prost(uint32, tag = "10")]
+    pub part: u32,
+    #[prost(uint32, tag = "11")]
+    pub parts: u32,
+    /// What decides the answer of a statement beside its text, as the session's options write it: which versions of members
+    /// stand, which rollups may answer, whether previews are refused.
+    #[prost(string, optional, tag = "12")]
+    pub history: Option<String>,
+    #[prost(string, tag = "13")]
+    pub rollups: String,
+    #[prost(bool, tag = "14")]
+    pub strict: bool,
 }
 
 /// Seals and opens. The key changes daily and follows from the server's secret, so that every process of the server and the
@@ -192,7 +209,7 @@ pub fn fuzz_ticket(bytes: &[u8]) {
     let changed: Vec<u8> = (0..sealed.len().max(bytes.len()))
         .map(|n| sealed.get(n).copied().unwrap_or(0) ^ bytes.get(n).copied().unwrap_or(0))
         .collect();
-    for (kind, bytes) in [Kind::Ticket, Kind::Handle, Kind::Transaction]
+    for (kind, bytes) in [Kind::Ticket, Kind::Handle, Kind::Transaction, Kind::Poll]
         .into_iter()
         .flat_map(|kind| [(kind, bytes), (kind, changed.as_slice())])
     {

@@ -244,6 +244,7 @@ portal-action-statement-refused = Statement refused
 portal-action-statement-ended = Statement ended
 portal-action-statement-stopped = Statement stopped
 portal-action-export = Data taken out
+portal-action-result-read = Kept result read
 portal-action-login = Login
 portal-action-login-failed = Login failed
 portal-action-user-created = User added

@@ -235,6 +235,7 @@ portal-action-statement-refused = 语句被拒绝
 portal-action-statement-ended = 语句结束
 portal-action-statement-stopped = 语句被终止
 portal-action-export = 导出数据
+portal-action-result-read = 读取已保留结果
 portal-action-login = 登录
 portal-action-login-failed = 登录失败
 portal-action-user-created = 新增用户

@@ -21,7 +21,7 @@ fn texts(lengths: impl IntoIterator<Item = usize>) -> RecordBatch {
 /// Sends batches and checks every message; gives the batches as a client sees them.
 fn sent(batches: &[RecordBatch]) -> Vec<RecordBatch> {
     let schema = batches[0].schema();
-    let mut encoder = Encoder::new(Arc::clone(&schema));
+    let mut encoder = Encoder::new(Arc::clone(&schema), None);
     let mut messages = Vec::new();
     for batch in batches {
         messages.extend(encoder.push(batch).unwrap());
@@ -63,7 +63,7 @@ fn skewed_rows_are_split_where_they_stand() {
 #[test]
 fn a_row_beyond_the_limit_names_its_column() {
     let batch = texts([10, 5 << 20, 10]);
-    let mut encoder = Encoder::new(batch.schema());
+    let mut encoder = Encoder::new(batch.schema(), None);
     let status = encoder.push(&batch).unwrap_err();
     assert_eq!(status.code(), tonic::Code::ResourceExhausted);
     assert!(status.message().contains("`text`"), "{}", status.message());
@@ -72,7 +72,7 @@ fn a_row_beyond_the_limit_names_its_column() {
 #[test]
 fn no_rows_give_no_messages_but_the_head() {
     let batch = texts([]);
-    let mut encoder = Encoder::new(batch.schema());
+    let mut encoder = Encoder::new(batch.schema(), None);
     assert!(encoder.push(&batch).unwrap().is_empty());
     assert!(encoder.flush().unwrap().is_empty());
     let head = encoder.head([("countinghouse.snapshot".to_owned(), "7".to_owned())]);
@@ -86,7 +86,7 @@ fn no_rows_give_no_messages_but_the_head() {
 fn a_batch_of_other_types_is_never_sent() {
     let other = Schema::new(vec![Field::new("text", DataType::Utf8, true)]);
     let batch = RecordBatch::try_from_iter([("text", Arc::new(LargeStringArray::from(vec!["a"])) as _)]).unwrap();
-    let _ = Encoder::new(Arc::new(other)).push(&batch);
+    let _ = Encoder::new(Arc::new(other), None).push(&batch);
 }
 
 #[test]

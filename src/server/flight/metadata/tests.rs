@@ -61,6 +61,8 @@ fn table(schema: &str, name: &str, kind: TableKind) -> TableInfo {
         ),
     ]);
     TableInfo {
+        key: Vec::new(),
+        references: Vec::new(),
         schema: schema.to_owned(),
         name: name.to_owned(),
         kind,

@@ -23,6 +23,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("statement_ended", "portal-action-statement-ended"),
     ("statement_stopped", "portal-action-statement-stopped"),
     ("export", "portal-action-export"),
+    ("result_read", "portal-action-result-read"),
     ("login", "portal-action-login"),
     ("login_failed", "portal-action-login-failed"),
     ("user_created", "portal-action-user-created"),

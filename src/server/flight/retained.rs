@@ -1,0 +1,406 @@
+//! Results that are computed before they are fetched and kept until they expire: what PollFlightInfo gives, and what several
+//! endpoints share.
+//!
+//! A result is kept as the messages that one reader of the whole would have received. So its parts together are exactly the
+//! result, each may be read again, and nothing is computed twice. Small ones stay in memory; of a large one the rest lies in a
+//! file without a name, which goes with the process however that ends. What one principal keeps is bounded.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
+use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PollInfo};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, future};
+use prost::Message;
+use tokio::sync::watch;
+use tonic::metadata::MetadataMap;
+use tonic::{Response, Status};
+
+use super::session::Caller;
+use super::statement::{Ask, Messages};
+use super::ticket::{Kind, Sealed};
+use super::{Flight, status};
+use crate::clock::Clock;
+use crate::engine::Gauge;
+use crate::error::{Code, Error, Result};
+
+/// Bytes of a result that stay in memory.
+const IN_MEMORY: usize = 1 << 20;
+
+/// Results that one principal keeps; the one that would expire first gives way.
+const MOST: usize = 64;
+
+/// How long a poll waits for the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The results that are kept, by the id of their statement.
+#[derive(Debug)]
+pub(super) struct Retained {
+    all: Mutex<HashMap<String, Arc<Kept>>>,
+    /// Where large ones lie.
+    folder: PathBuf,
+    /// Bytes that one principal may keep.
+    room: u64,
+    clock: Clock,
+}
+
+/// A result.
+#[derive(Debug)]
+pub(super) struct Kept {
+    id: String,
+    principal: String,
+    fingerprint: String,
+    schema: SchemaRef,
+    snapshot: i64,
+    ordered: bool,
+    /// Tickets through which it is read.
+    parts: u32,
+    provenance: String,
+    gauge: Option<Gauge>,
+    /// Unix seconds.
+    expires: AtomicI64,
+    bytes: AtomicU64,
+    content: Mutex<Content>,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Running,
+    /// It is complete, with what its last message said.
+    Done(MetadataMap),
+    Failed(Status),
+}
+
+/// The messages so far.
+#[derive(Debug, Default)]
+struct Content {
+    head: Option<FlightData>,
+    rows: Vec<Stored>,
+    in_memory: usize,
+    file: Option<Arc<File>>,
+    end: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Stored {
+    Here(FlightData),
+    There { file: Arc<File>, offset: u64, header: usize, body: usize },
+}
+
+impl Retained {
+    /// Room for `room` bytes of each principal, large results in `folder`.
+    pub(super) fn new(folder: PathBuf, room: u64, clock: Clock) -> Self {
+        Self { all: Mutex::default(), folder, room, clock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Kept>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, kept: Arc<Kept>) {
+        let mut all = self.lock();
+        let own = || all.values().filter(|other| other.principal == kept.principal);
+        if own().count() >= MOST {
+            let first = own().min_by_key(|other| other.expires.load(Ordering::Relaxed)).map(|other| other.id.clone());
+            first.and_then(|id| all.remove(&id));
+        }
+        all.insert(kept.id.clone(), kept);
+    }
+
+    /// Forgets a result; whether there was one.
+    pub(super) fn forget(&self, id: &str) -> bool {
+        self.lock().remove(id).is_some()
+    }
+
+    /// A later expiry; whether the result is still there.
+    pub(super) fn extend(&self, id: &str, expires: i64) -> bool {
+        self.lock().get(id).inspect(|kept| kept.expires.store(expires, Ordering::Relaxed)).is_some()
+    }
+
+    fn get(&self, sealed: &Sealed, kind: Kind) -> Result<Arc<Kept>, Status> {
+        let kept = self.lock().get(&sealed.id).cloned();
+        let kept = kept.filter(|kept| kept.principal == sealed.principal).ok_or_else(|| kind.expired())?;
+        if kept.fingerprint != sealed.fingerprint {
+            return Err(status::rights_changed());
+        }
+        Ok(kept)
+    }
+
+    /// Bytes that a principal keeps.
+    fn used(&self, principal: &str) -> u64 {
+        let all = self.lock();
+        all.values().filter(|kept| kept.principal == principal).map(|kept| kept.bytes.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Takes in what a reader would receive, and keeps it until it expires.
+    async fn fill(&self, kept: &Arc<Kept>, mut messages: BoxStream<'static, Result<FlightData, Status>>) {
+        let end = loop {
+            match messages.next().await {
+                Some(Ok(message)) => {
+                    if let Err(status) = self.push(kept, message).await {
+                        break State::Failed(status);
+                    }
+                }
+                Some(Err(status)) if status.code() == tonic::Code::Ok => break State::Done(status.metadata().clone()),
+                Some(Err(status)) => break State::Failed(status),
+                None => break State::Failed(Error::new(Code::Internal, "a result ended without its end").into()),
+            }
+        };
+        drop(messages);
+        kept.expires.store(self.clock.now().as_second() + Kind::Ticket.lifetime(), Ordering::Relaxed);
+        kept.state.send_replace(end);
+        loop {
+            let left = kept.expires.load(Ordering::Relaxed) - self.clock.now().as_second();
+            match u64::try_from(left) {
+                Ok(left @ 1..) => tokio::time::sleep(Duration::from_secs(left)).await,
+                _ => break,
+            }
+        }
+        self.forget(&kept.id);
+    }
+
+    async fn push(&self, kept: &Kept, message: FlightData) -> Result<(), Status> {
+        let size = message.data_header.len() + message.data_body.len();
+        let (file, offset) = {
+            let mut content = kept.lock();
+            if content.head.is_none() {
+                content.head = Some(message);
+                return Ok(());
+            }
+            if content.in_memory + size <= IN_MEMORY {
+                content.in_memory += size;
+                content.rows.push(Stored::Here(message));
+                return Ok(());
+            }
+            let file = match &content.file {
+                Some(file) => Arc::clone(file),
+                None => {
+                    let file = tempfile::tempfile_in(&self.folder);
+                    let file = file.map_err(|fault| Error::internal("A result cannot be kept", fault))?;
+                    Arc::clone(content.file.insert(Arc::new(file)))
+                }
+            };
+            (file, content.end)
+        };
+        let before = kept.bytes.fetch_add(size as u64, Ordering::Relaxed);
+        debug_assert!(before == offset, "a file holds what was counted");
+        if self.used(&kept.principal) > self.room {
+            let text = format!(
+                "The results that you keep are larger than {} MiB together; fetch this one without polling and with one endpoint",
+                self.room >> 20
+            );
+            return Err(Error::new(Code::Limit, text).into());
+        }
+        let (header, body) = (message.data_header.len(), message.data_body.len());
+        let written = Arc::clone(&file);
+        let write = tokio::task::spawn_blocking(move || {
+            written.write_all_at(&message.data_header, offset)?;
+            written.write_all_at(&message.data_body, offset + message.data_header.len() as u64)
+        });
+        write.await.map_err(|fault| Error::internal("A result cannot be kept", fault))?.map_err(|fault| {
+            Status::from(Error::internal("A result cannot be kept", fault))
+        })?;
+        let mut content = kept.lock();
+        content.end = offset + size as u64;
+        content.rows.push(Stored::There { file, offset, header, body });
+        Ok(())
+    }
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is complete or has failed.
+    async fn ended(&self) -> State {
+        let mut state = self.state.subscribe();
+        let ended = state.wait_for(|state| !matches!(state, State::Running)).await;
+        ended.map_or_else(|_| State::Failed(Kind::Ticket.expired()), |state| state.clone())
+    }
+
+    fn trailers(&self) -> Result<MetadataMap, Status> {
+        match &*self.state.borrow() {
+            State::Done(trailers) => Ok(trailers.clone()),
+            State::Failed(status) => Err(status.clone()),
+            State::Running => Err(Error::new(Code::Internal, "a result is read before it is complete").into()),
+        }
+    }
+
+    /// One part of `parts`, from its schema to its end.
+    fn read(&self, part: u32, parts: u32) -> Result<Messages, Status> {
+        let trailers = self.trailers()?;
+        let (head, rows) = {
+            let content = self.lock();
+            let bound = |part: u32| content.rows.len() * part as usize / parts.max(1) as usize;
+            (content.head.clone(), content.rows[bound(part)..bound(part + 1)].to_vec())
+        };
+        let end = Status::with_metadata(tonic::Code::Ok, "", trailers);
+        let rows = stream::iter(rows).then(load);
+        let all = stream::iter(head.map(Ok)).chain(rows).chain(stream::once(future::ready(Err(end))));
+        Ok(Response::new(all.boxed()))
+    }
+
+    fn rows_and_bytes(&self) -> (i64, i64) {
+        let trailers = self.trailers().unwrap_or_default();
+        let number = |name| trailers.get(name).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(-1);
+        (number("x-rows"), number("x-bytes"))
+    }
+}
+
+async fn load(stored: Stored) -> Result<FlightData, Status> {
+    match stored {
+        Stored::Here(message) => Ok(message),
+        Stored::There { file, offset, header, body } => {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut bytes = vec![0; header + body];
+                file.read_exact_at(&mut bytes, offset).map(|()| bytes::Bytes::from(bytes))
+            });
+            let fault = |fault| Status::from(Error::internal("A kept result cannot be read", fault));
+            let mut bytes = read.await.map_err(|error| fault(error.into()))?.map_err(fault)?;
+            let data_header = bytes.split_to(header);
+            Ok(FlightData { data_header, data_body: bytes, ..FlightData::default() })
+        }
+    }
+}
+
+/// Stops the statement of a result that nobody waits for any more.
+struct Unwanted<'a>(&'a Flight, Option<String>);
+
+impl Drop for Unwanted<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.1.take() {
+            self.0.drop_result(&id);
+        }
+    }
+}
+
+impl Flight {
+    /// Starts a statement whose result is kept, to be read through `parts` tickets.
+    async fn retain(&self, caller: &Caller, ask: &Ask, parts: u32) -> Result<Arc<Kept>, Status> {
+        let plan = self.plan_bound(caller, ask).await?;
+        let (id, schema) = (plan.query_id().to_owned(), SchemaRef::clone(plan.schema()));
+        let snapshot = plan.snapshot_id();
+        let provenance = self.provenance(caller, ask, &plan).await.to_string();
+        let (messages, gauge) = self.start(caller, id.clone(), plan).await?;
+        let kept = Arc::new(Kept {
+            id,
+            principal: caller.principal.name.clone(),
+            fingerprint: caller.principal.fingerprint(),
+            schema,
+            snapshot,
+            ordered: ask.ordered,
+            parts,
+            provenance,
+            gauge,
+            expires: AtomicI64::new(self.sealer.expiry(Kind::Poll)),
+            bytes: AtomicU64::new(0),
+            content: Mutex::default(),
+            state: watch::Sender::new(State::Running),
+        });
+        self.retained.keep(Arc::clone(&kept));
+        let (flight, filled) = (self.clone(), Arc::clone(&kept));
+        tokio::spawn(async move { flight.retained.fill(&filled, messages.into_inner()).await });
+        Ok(kept)
+    }
+
+    /// Stops what computes a result and forgets it; whether there was one.
+    pub(super) fn drop_result(&self, id: &str) -> bool {
+        let stopped = self.running.cancel(id);
+        self.retained.forget(id) || stopped
+    }
+
+    /// GetFlightInfo with several endpoints: the result is there when they are told.
+    pub(super) async fn shared_info(
+        &self,
+        caller: &Caller,
+        ask: &Ask,
+        parts: u32,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo, Status> {
+        let kept = self.retain(caller, ask, parts).await?;
+        let mut unwanted = Unwanted(self, Some(kept.id.clone()));
+        if let State::Failed(status) = kept.ended().await {
+            return Err(status);
+        }
+        let info = self.kept_info(caller, &kept, descriptor)?;
+        unwanted.1 = None;
+        Ok(info)
+    }
+
+    /// The first call of PollFlightInfo: starts the statement.
+    pub(super) async fn poll_first(&self, caller: &Caller, ask: &Ask) -> Result<PollInfo, Status> {
+        let parts = if ask.ordered { 1 } else { caller.options.endpoints.unwrap_or(1).into() };
+        let kept = self.retain(caller, ask, parts).await?;
+        self.poll_info(caller, &kept)
+    }
+
+    /// A later call: waits a while for the end.
+    pub(super) async fn poll_again(&self, caller: &Caller, handle: &[u8]) -> Result<PollInfo, Status> {
+        let sealed = self.sealer.open(Kind::Poll, &caller.principal, handle)?;
+        let kept = self.retained.get(&sealed, Kind::Poll)?;
+        let _ = tokio::time::timeout(PATIENCE, kept.ended()).await;
+        self.poll_info(caller, &kept)
+    }
+
+    fn poll_info(&self, caller: &Caller, kept: &Kept) -> Result<PollInfo, Status> {
+        let sealed = Sealed { id: kept.id.clone(), ..Sealed::default() };
+        let statement_handle = self.sealer.seal(Kind::Poll, &caller.principal, sealed)?;
+        let descriptor = FlightDescriptor::new_cmd(TicketStatementQuery { statement_handle }.as_any().encode_to_vec());
+        let state = kept.state.borrow().clone();
+        let (info, next, progress) = match state {
+            State::Failed(status) => return Err(status),
+            State::Done(_) => (self.kept_info(caller, kept, descriptor)?, None, Some(1.0)),
+            State::Running => {
+                let progress = kept.gauge.as_ref().and_then(Gauge::done).map(|done| done.min(0.99));
+                let info = self.info_of(kept, descriptor.clone())?;
+                (info, Some(descriptor), Some(progress.unwrap_or(0.0)))
+            }
+        };
+        let mut poll = PollInfo::new().with_info(info);
+        poll.flight_descriptor = next;
+        poll.progress = progress;
+        let expires = poll.expiration_time.insert(Default::default());
+        expires.seconds = kept.expires.load(Ordering::Relaxed);
+        Ok(poll)
+    }
+
+    /// What is known of a result from the beginning. CancelFlightInfo finds it by its descriptor.
+    fn info_of(&self, kept: &Kept, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+        let info = FlightInfo::new()
+            .try_with_schema(&kept.schema)
+            .map_err(|fault| Error::internal("Cannot encode a schema", fault))?;
+        Ok(info
+            .with_descriptor(descriptor)
+            .with_ordered(kept.ordered)
+            .with_app_metadata(kept.provenance.clone()))
+    }
+
+    fn kept_info(&self, caller: &Caller, kept: &Kept, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+        let (rows, bytes) = kept.rows_and_bytes();
+        let mut info = self.info_of(kept, descriptor)?.with_total_records(rows).with_total_bytes(bytes);
+        for part in 0..kept.parts {
+            let (id, snapshot) = (kept.id.clone(), Some(kept.snapshot));
+            let sealed = Sealed { id, snapshot, part, parts: kept.parts, ..Sealed::default() };
+            info = info.with_endpoint(self.endpoint(&caller.principal, sealed)?);
+        }
+        Ok(info)
+    }
+
+    /// DoGet of a part of a kept result. That it was read stands in the audit log: the statement was recorded once, its readings
+    /// may be many.
+    pub(super) async fn redeem_kept(&self, caller: &Caller, sealed: &Sealed) -> Result<Messages, Status> {
+        let kept = self.retained.get(sealed, Kind::Ticket)?;
+        let detail = serde_json::json!({"query_id": kept.id, "part": sealed.part + 1, "of": sealed.parts});
+        self.catalog.audit("result_read", &caller.principal.name, detail).await?;
+        kept.read(sealed.part, sealed.parts)
+    }
+}
