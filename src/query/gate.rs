@@ -14,6 +14,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast;
+use datafusion::logical_expr::sqlparser::parser::ParserError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 
 use crate::error::{Code, Error, Fault, Result};
@@ -50,8 +51,13 @@ pub(super) fn check(sql: &str) -> Result<(Statement, bool)> {
 /// What passes nests within bounds; what is refused is dropped here, however deep it nests.
 fn read(sql: &str) -> Result<(Statement, bool)> {
     let syntax = |error: DataFusionError| {
-        let text = error.strip_backtrace();
-        let text = text.strip_prefix("SQL error: ").unwrap_or(&text).to_owned();
+        let text = match &error {
+            DataFusionError::SQL(parser, _) => match parser.as_ref() {
+                ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+                ParserError::RecursionLimitExceeded => "it nests too deeply".to_owned(),
+            },
+            other => other.strip_backtrace(),
+        };
         Error::new(Code::SqlSyntax, format!("the statement cannot be read: {text}"))
     };
     let dialect = dialect::Bounded::new(sql);

@@ -233,7 +233,7 @@ async fn an_error_names_the_place_in_the_statement() {
     for (sql, expected) in [
         ("SELECT brnch,\n  SUM(balance) FROM deposits GROUP BY brnch", "did you mean `branch` (line 1, column 8)"),
         ("SELECT SUM(balance)\nFROM deposit", "(line 2, column 6)"),
-        ("SELECT branch\n\nFROM deposits WHERE", "Line: 3"),
+        ("SELECT branch\n\nFROM deposits WHERE )", "found: ) at Line: 3, Column: 21"),
     ] {
         let error = app.services.door.prepare(&head_office(), Face::Http, Statement::new(sql)).await.unwrap_err();
         assert!(error.message().contains(expected), "{sql}: {}", error.message());

@@ -100,9 +100,11 @@ impl Flight {
                 ];
                 if command.include_schema {
                     let language = caller.options.language.as_deref().unwrap_or(&self.languages[0]);
+                    // Before the first load there are tables without data.
+                    let as_of = self.door.head().await.ok().map(|head| crate::model::time::iso(head.as_of));
                     let schemas: Vec<_> = tables
                         .iter()
-                        .map(|table| encode::schema_bytes(&table_schema(table, language)))
+                        .map(|table| encode::schema_bytes(&table_schema(table, language, as_of.as_deref())))
                         .collect::<Result<_>>()?;
                     columns.push(Arc::new(BinaryArray::from_iter_values(schemas)));
                 }
@@ -293,15 +295,16 @@ enum Part {
     Exactly(char),
 }
 
-/// A table's columns with everything a tool may show.
-fn table_schema(table: &TableInfo, language: &str) -> Schema {
+/// A table's columns with everything a tool may show; `as_of` is the day that the data stand for.
+fn table_schema(table: &TableInfo, language: &str, as_of: Option<&str>) -> Schema {
+    let as_of = as_of.filter(|_| table.kind != TableKind::System);
     let fields = table.arrow.fields().iter().map(|field| {
         let mut keys = encode::column_metadata(field);
         let mut add = |key: &str, value: String| keys.insert(format!("ARROW:FLIGHT:SQL:{key}"), value);
         add("CATALOG_NAME", CATALOG.to_owned());
         add("DB_SCHEMA_NAME", table.schema.clone());
         add("TABLE_NAME", table.name.clone());
-        let remarks = remarks(field.metadata(), language);
+        let remarks = remarks(field.metadata(), language, as_of);
         if !remarks.is_empty() {
             add("REMARKS", remarks);
         }
@@ -311,6 +314,7 @@ fn table_schema(table: &TableInfo, language: &str) -> Schema {
     if let Some(description) = in_language(&table.description, language) {
         notes.insert("countinghouse.description".to_owned(), description.clone());
     }
+    notes.extend(as_of.map(|day| ("countinghouse.as_of".to_owned(), day.to_owned())));
     Schema::new(fields.collect::<Vec<_>>()).with_metadata(notes)
 }
 
@@ -318,13 +322,17 @@ fn in_language<'a>(label: &'a crate::model::Label, language: &str) -> Option<&'a
     label.get(language).or_else(|| label.values().next())
 }
 
-/// The business definition, then unit, additivity and sensitivity.
-fn remarks(metadata: &HashMap<String, String>, language: &str) -> String {
+/// The business definition, then unit, additivity and sensitivity, and of a measure the day that it stands for.
+fn remarks(metadata: &HashMap<String, String>, language: &str, as_of: Option<&str>) -> String {
     let said = |key: &str| metadata.get(key).filter(|value| !value.is_empty());
     let spoken = |key: &str| said(&format!("{key}.{language}"));
     let own = |key: &str| said(&format!("countinghouse:{key}"));
     let parts = [spoken("label"), spoken("description"), own("unit"), own("additivity"), own("sensitivity")];
-    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+    let day = as_of.filter(|_| own("additivity").is_some()).map(|day| match language {
+        "zh-CN" => format!("数据截至 {day}"),
+        _ => format!("as of {day}"),
+    });
+    parts.into_iter().flatten().cloned().chain(day).collect::<Vec<_>>().join("; ")
 }
 
 /// Every type that a result may have.

@@ -129,7 +129,7 @@ fn tables_are_filtered_by_type_and_catalog() {
 #[test]
 fn columns_say_what_tools_show() {
     let table = table("head_office", "deposits", TableKind::Cube);
-    let schema = table_schema(&table, "en");
+    let schema = table_schema(&table, "en", Some("2025-12-31"));
     let keys = schema.field(1).metadata();
     let said = |key: &str| keys.get(&format!("ARROW:FLIGHT:SQL:{key}")).map(String::as_str);
     assert_eq!(said("CATALOG_NAME"), Some("countinghouse"));
@@ -140,9 +140,10 @@ fn columns_say_what_tools_show() {
         (said("IS_SEARCHABLE"), said("IS_READ_ONLY"), said("IS_CASE_SENSITIVE")),
         (Some("0"), Some("1"), Some("0"))
     );
-    assert_eq!(said("REMARKS"), Some("Balance; CNY; semi_additive"));
+    assert_eq!(said("REMARKS"), Some("Balance; CNY; semi_additive; as of 2025-12-31"));
     assert_eq!(keys.get("countinghouse:unit").map(String::as_str), Some("CNY"));
-    let chinese = table_schema(&table, "zh-CN");
+    let chinese = table_schema(&table, "zh-CN", None);
+    assert_eq!(schema.metadata()["countinghouse.as_of"], "2025-12-31");
     assert_eq!(chinese.field(0).metadata()["ARROW:FLIGHT:SQL:REMARKS"], "分行");
 }
 
