@@ -20,6 +20,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 use prost::Message;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
@@ -69,6 +70,8 @@ pub(super) struct Kept {
     bytes: AtomicU64,
     content: Mutex<Content>,
     state: watch::Sender<State>,
+    /// Nobody can ask for it any more.
+    gone: CancellationToken,
 }
 
 #[derive(Debug, Clone)]
@@ -110,14 +113,16 @@ impl Retained {
         let own = || all.values().filter(|other| other.principal == kept.principal);
         if own().count() >= MOST {
             let first = own().min_by_key(|other| other.expires.load(Ordering::Relaxed)).map(|other| other.id.clone());
-            first.and_then(|id| all.remove(&id));
+            if let Some(other) = first.and_then(|id| all.remove(&id)) {
+                other.gone.cancel();
+            }
         }
         all.insert(kept.id.clone(), kept);
     }
 
     /// Forgets a result; whether there was one.
     pub(super) fn forget(&self, id: &str) -> bool {
-        self.lock().remove(id).is_some()
+        self.lock().remove(id).inspect(|kept| kept.gone.cancel()).is_some()
     }
 
     /// A later expiry; whether the result is still there.
@@ -125,10 +130,11 @@ impl Retained {
         self.lock().get(id).inspect(|kept| kept.expires.store(expires, Ordering::Relaxed)).is_some()
     }
 
-    fn get(&self, sealed: &Sealed, kind: Kind) -> Result<Arc<Kept>, Status> {
+    /// The result of a handle of the caller's own, if it still has the rights that the result was computed under.
+    fn get(&self, caller: &Caller, sealed: &Sealed, kind: Kind) -> Result<Arc<Kept>, Status> {
         let kept = self.lock().get(&sealed.id).cloned();
-        let kept = kept.filter(|kept| kept.principal == sealed.principal).ok_or_else(|| kind.expired())?;
-        if kept.fingerprint != sealed.fingerprint {
+        let kept = kept.filter(|kept| kept.principal == caller.principal.name).ok_or_else(|| kind.expired())?;
+        if kept.fingerprint != caller.principal.fingerprint() {
             return Err(status::rights_changed());
         }
         Ok(kept)
@@ -305,10 +311,16 @@ impl Flight {
             bytes: AtomicU64::new(0),
             content: Mutex::default(),
             state: watch::Sender::new(State::Running),
+            gone: CancellationToken::new(),
         });
         self.retained.keep(Arc::clone(&kept));
         let (flight, filled) = (self.clone(), Arc::clone(&kept));
-        tokio::spawn(async move { flight.retained.fill(&filled, messages.into_inner()).await });
+        tokio::spawn(async move {
+            tokio::select! {
+                () = filled.gone.cancelled() => drop(filled.state.send_replace(State::Failed(Kind::Ticket.expired()))),
+                () = flight.retained.fill(&filled, messages.into_inner()) => {}
+            }
+        });
         Ok(kept)
     }
 
@@ -346,7 +358,7 @@ impl Flight {
     /// A later call: waits a while for the end.
     pub(super) async fn poll_again(&self, caller: &Caller, handle: &[u8]) -> Result<PollInfo, Status> {
         let sealed = self.sealer.open(Kind::Poll, &caller.principal, handle)?;
-        let kept = self.retained.get(&sealed, Kind::Poll)?;
+        let kept = self.retained.get(caller, &sealed, Kind::Poll)?;
         let _ = tokio::time::timeout(PATIENCE, kept.ended()).await;
         self.poll_info(caller, &kept)
     }
@@ -398,7 +410,7 @@ impl Flight {
     /// DoGet of a part of a kept result. That it was read stands in the audit log: the statement was recorded once, its readings
     /// may be many.
     pub(super) async fn redeem_kept(&self, caller: &Caller, sealed: &Sealed) -> Result<Messages, Status> {
-        let kept = self.retained.get(sealed, Kind::Ticket)?;
+        let kept = self.retained.get(caller, sealed, Kind::Ticket)?;
         let detail = serde_json::json!({"query_id": kept.id, "part": sealed.part + 1, "of": sealed.parts});
         self.catalog.audit("result_read", &caller.principal.name, detail).await?;
         kept.read(sealed.part, sealed.parts)
