@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringBuilder,
+    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListBuilder, MapBuilder, MapFieldNames, RecordBatch, StringBuilder,
     UInt32Array, UnionArray,
 };
 use arrow::compute::can_cast_types;
@@ -166,8 +166,9 @@ fn children() -> UnionFields {
         "entries",
         DataType::Struct(
             vec![
-                Field::new("keys", DataType::Int32, false),
-                Field::new("values", DataType::List(item(DataType::Int32)), true),
+                // Java looks for these two names, others for their places.
+                Field::new("key", DataType::Int32, false),
+                Field::new("value", DataType::List(item(DataType::Int32)), true),
             ]
             .into(),
         ),
@@ -201,7 +202,8 @@ fn build(rows: &[(u32, &Value)]) -> Result<RecordBatch, ArrowError> {
     let mut longs = Int64Builder::new();
     let mut ints = Int32Builder::new();
     let mut lists = ListBuilder::new(StringBuilder::new());
-    let mut maps = MapBuilder::new(None, Int32Builder::new(), ListBuilder::new(Int32Builder::new()));
+    let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+    let mut maps = MapBuilder::new(Some(names), Int32Builder::new(), ListBuilder::new(Int32Builder::new()));
     let (mut kinds, mut counts) = (Vec::with_capacity(rows.len()), [0_i32; 6]);
     let mut offsets = Vec::with_capacity(rows.len());
     for (_, value) in rows {
