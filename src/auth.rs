@@ -464,7 +464,7 @@ fn wrong_credentials() -> Error {
 }
 
 fn principal_of(user: UserRow, address: Option<IpAddr>) -> Result<Principal> {
-    let via = Via { credential: None, address };
+    let via = Via { address, ..Via::default() };
     Ok(Principal { via, ..Principal::new(user.name, user.roles.into_iter().collect(), user.scope.parse()?) })
 }
 

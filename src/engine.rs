@@ -109,6 +109,7 @@ impl Engine {
         }
         let options = session.options_mut();
         options.execution.collect_statistics = false; // they come from the log
+        options.execution.time_zone = Some("+00:00".to_owned()); // a moment with an offset stays one
         options.execution.enable_recursive_ctes = false;
         // The check fails plans over `coalesce`, whose physical form admits nulls that its logical one excludes.
         options.execution.skip_physical_aggregate_schema_check = true;

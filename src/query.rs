@@ -24,8 +24,9 @@ use std::time::Duration;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -40,13 +41,14 @@ use crate::catalog::{Catalog, QueryRow, operator};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::cube::{Binding, Cubes, DetailLimit, Navigation, Refreshed, Route, refresh, rewrite};
-use crate::engine::{Engine, Gauge, formula_session, repeats};
+use crate::engine::{Engine, formula_session, repeats};
 use crate::error::{Code, Error, Result};
 use crate::model::Label;
 use crate::model::cube::{HierarchyKind, Model};
 use crate::warehouse::{Progress, Snapshot, Warehouse};
 
 pub use crate::cube::Rollups;
+pub use crate::engine::Gauge;
 pub use crate::model::cube::History;
 pub use schema::HEAD_OFFICE;
 
@@ -316,6 +318,8 @@ struct Planned {
     schema: SchemaRef,
     /// Where its figures come from, a route for each aggregate over a cube.
     routes: Vec<Route>,
+    /// It previews rows of a cube.
+    preview: bool,
     /// It explains instead of answering.
     explain: bool,
     /// It follows from its key alone, so that it may be kept.
@@ -348,6 +352,12 @@ impl Prepared {
         let routes = &self.0.planned.routes;
         let refused: Vec<_> = routes.iter().flat_map(|route| &route.refused).collect();
         json!({"used": used(routes), "refused": refused, "routes": routes})
+    }
+
+    /// What its reader must know of the rows, in words.
+    pub fn notices(&self) -> Vec<&'static str> {
+        let preview = "a preview of a cube's rows: columns that no single row has are null; aggregate for figures";
+        self.0.planned.preview.then_some(preview).into_iter().collect()
     }
 
     /// The statement with one row of parameters bound, over the same snapshot.
@@ -530,7 +540,7 @@ impl Door {
             (None, false) => None,
         };
         // A statement whose parameters are not known yet still has a schema: that of the statement over nulls.
-        let mut navigation = Navigation { rollups: statement.rollups.clone(), routes: Vec::new() };
+        let mut navigation = Navigation { rollups: statement.rollups.clone(), ..Navigation::default() };
         let (mut rewritten, complete) = match bound {
             Some(plan) => (rewrite(plan, &session, limit, &mut navigation)?, true),
             None => (rewrite(bind_nulls(&unbound, &parameters)?, &session, limit, &mut navigation)?, false),
@@ -546,7 +556,8 @@ impl Door {
             true => Some(session.optimize(&rewritten).map_err(gate::planning_error)?),
             false => None,
         };
-        Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes: navigation.routes, explain, lasting })
+        let Navigation { routes, preview, .. } = navigation;
+        Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes, preview, explain, lasting })
     }
 
     /// Runs a planned statement, or gives the rows that an equal one left. The record that it began is durable before a row
@@ -858,7 +869,7 @@ impl Door {
             "completeness": completeness,
             "rollups": prepared.rollups(),
             "cache": reused.as_str(),
-            "notices": [],
+            "notices": prepared.notices(),
         }))
     }
 
@@ -972,16 +983,35 @@ fn parameters_text(row: &RecordBatch) -> String {
     serde_json::Value::Object(values.collect()).to_string()
 }
 
-/// The parameters of a plan: `$1`, `$2` in order, or names without the sign. Unknown types are text.
-fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
+/// The parameters of a plan, by their names without the sign, in the types that the planner works with; none where it cannot
+/// tell.
+fn parameter_types(plan: &LogicalPlan) -> Result<BTreeMap<String, Option<DataType>>> {
     let found = plan.get_parameter_fields().map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
-    let mut fields: Vec<(Option<u32>, Field)> = found
+    let named = |id: &str| id.trim_start_matches('$').to_owned();
+    let mut types: BTreeMap<_, _> =
+        found.into_iter().map(|(id, field)| (named(&id), field.map(|field| field.data_type().clone()))).collect();
+    // The planner does not say that a limit is a number.
+    let _ = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            for bound in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                if let Expr::Placeholder(parameter) = bound.as_ref() {
+                    types.insert(named(&parameter.id), Some(DataType::Int64));
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    Ok(types)
+}
+
+/// The parameters of a plan as they are announced: `$1`, `$2` in order, or names without the sign. Unknown types are text.
+fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
+    let mut fields: Vec<(Option<u32>, Field)> = parameter_types(plan)?
         .into_iter()
-        .map(|(id, field)| {
-            let name = id.trim_start_matches('$').to_owned();
-            let kind = match field.as_ref().map(|field| field.data_type()) {
+        .map(|(name, kind)| {
+            let kind = match kind {
                 None | Some(DataType::Null) => DataType::Utf8,
-                Some(kind) => wire::plain(kind),
+                Some(kind) => wire::plain(&kind),
             };
             (name.parse().ok(), Field::new(name, kind, true))
         })
@@ -994,7 +1024,9 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
     if values.num_rows() != 1 {
         return Err(Error::new(Code::BadRequest, "parameters are one row"));
     }
-    let wanted = parameter_schema(plan)?;
+    let (wanted, types) = (parameter_schema(plan)?, parameter_types(plan)?);
+    // The planner's own type, which may be finer than the announced one; what it cannot tell has the value's.
+    let kind = |name: &str| types.get(name).cloned().flatten().filter(|kind| *kind != DataType::Null);
     let positional = wanted.fields().iter().all(|field| field.name().parse::<u32>().is_ok());
     let scalar = |array: &ArrayRef, kind: &DataType| -> Result<ScalarValue> {
         // A text parameter for a date column arrives as text from many clients; the planner's type wins.
@@ -1023,8 +1055,8 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
             .iter()
             .enumerate()
             .map(|(index, array)| {
-                let kind = wanted.field_with_name(&(index + 1).to_string()).map(|field| field.data_type().clone());
-                Ok(scalar(array, &kind.unwrap_or(array.data_type().clone()))?.into())
+                let kind = kind(&(index + 1).to_string()).unwrap_or_else(|| array.data_type().clone());
+                Ok(scalar(array, &kind)?.into())
             })
             .collect::<Result<Vec<_>>>()?;
         ParamValues::List(values)
@@ -1034,9 +1066,9 @@ fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
             let array = values.column_by_name(field.name()).ok_or_else(|| {
                 Error::new(Code::BadRequest, format!("the statement needs a value for `{}`", field.name()))
             })?;
-            // A placeholder without a type of its own takes the value's.
-            let kind = if *field.data_type() == DataType::Utf8 { array.data_type() } else { field.data_type() };
-            named.insert(field.name().clone(), scalar(array, kind)?.into());
+            let kind = kind(field.name()).filter(|kind| *kind != DataType::Utf8);
+            let kind = kind.unwrap_or_else(|| array.data_type().clone());
+            named.insert(field.name().clone(), scalar(array, &kind)?.into());
         }
         ParamValues::Map(named)
     };

@@ -47,6 +47,8 @@ pub struct Via {
     pub credential: Option<Credential>,
     /// The client's address.
     pub address: Option<IpAddr>,
+    /// It is a session in the last third of its life that another may follow.
+    pub renewable: bool,
 }
 
 /// What must still stand while a statement runs.

@@ -145,7 +145,13 @@ impl Auth {
             self.catalog.delete_session(&row.sha256).await?;
             return Err(wrong_credentials());
         }
-        let via = Via { credential: Some(Credential::Session(row.sha256.clone())), address: peer.address };
+        let via = Via {
+            credential: Some(Credential::Session(row.sha256.clone())),
+            address: peer.address,
+            renewable: row.idle_seconds.is_none()
+                && row.expires_at.duration_since(now) * 3 < self.session_life()
+                && row.expires_at < self.last_end(row.created_at),
+        };
         let mut principal = Principal { via, ..self.enabled(&row.user).await? };
         if let Some(id) = &row.token {
             let scope = self.standing(id).await?.filter(|scope| scope.admits(peer)).ok_or_else(wrong_credentials)?;
@@ -173,24 +179,34 @@ impl Auth {
     async fn new_session(&self, principal: &Principal, idle: Option<SignedDuration>) -> Result<String> {
         let session = format!("cts_{}", random_hex(32)?);
         let now = self.clock.now();
-        // Opened with a token, or a session of one, it stays that token's.
-        let token = match &principal.via.credential {
-            Some(Credential::Token(id)) => Some(id.clone()),
-            Some(Credential::Session(sha256)) => self.catalog.session(sha256).await?.and_then(|row| row.token),
-            None => None,
+        // Opened with a token, or a session of one, it stays that token's; after a session it ends a day after the login.
+        let (token, began) = match &principal.via.credential {
+            Some(Credential::Token(id)) => (Some(id.clone()), now),
+            Some(Credential::Session(sha256)) => {
+                self.catalog.session(sha256).await?.map_or((None, now), |row| (row.token, row.created_at))
+            }
+            None => (None, now),
         };
-        let hours = i64::try_from(self.session_hours).unwrap_or(12);
         let row = SessionRow {
             sha256: sha256_hex(session.as_bytes()),
             user: principal.name.clone(),
-            created_at: now,
+            created_at: began,
             last_seen_at: now,
-            expires_at: now + SignedDuration::from_hours(hours),
+            expires_at: (now + self.session_life()).min(self.last_end(began)),
             idle_seconds: idle.map(|idle| idle.as_secs()),
             token,
         };
         self.catalog.insert_session(&row).await?;
         Ok(session)
+    }
+
+    fn session_life(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::try_from(self.session_hours).unwrap_or(12))
+    }
+
+    /// When the last session that follows from a login ends.
+    fn last_end(&self, login: Timestamp) -> Timestamp {
+        login + self.session_life().max(SignedDuration::from_hours(24))
     }
 
     /// Today's rights of a login, unless it is disabled.

@@ -13,6 +13,7 @@ pub struct SessionRow {
     /// SHA-256 of its secret, hexadecimal.
     pub sha256: String,
     pub user: String,
+    /// When its user logged in: of a session that followed another, the first one's.
     pub created_at: Timestamp,
     /// To within a minute.
     pub last_seen_at: Timestamp,

@@ -75,6 +75,8 @@ pub struct Navigation {
     pub rollups: Rollups,
     /// What was.
     pub routes: Vec<Route>,
+    /// The statement previews rows of a cube.
+    pub preview: bool,
 }
 
 /// The source of one grouping set.

@@ -53,7 +53,7 @@ pub fn rewrite(
         })
         .map_err(internal)?
         .data;
-    rows_without_aggregate(rewritten, detail)
+    rows_without_aggregate(rewritten, detail, navigation)
 }
 
 /// Wraps our error for the way through the planner.
@@ -386,7 +386,11 @@ fn aggregate_over_cube(
 }
 
 /// What is left of cube leaves: previews, and members in joins and windows.
-fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<LogicalPlan> {
+fn rows_without_aggregate(
+    plan: LogicalPlan,
+    detail: DetailLimit,
+    navigation: &mut Navigation,
+) -> Result<LogicalPlan> {
     let mut leaves = Vec::new();
     let _ = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
@@ -414,6 +418,7 @@ fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit) -> Result<Logi
                 ),
             ));
         }
+        navigation.preview = true;
         return replace_leaves(plan, Rows::preview).map_err(internal);
     }
     if leaves.is_empty() {

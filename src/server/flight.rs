@@ -40,7 +40,7 @@ use prost::Message;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::session::{Caller, Sessions, Transactions};
+use self::session::{Caller, Sessions, Successors, Transactions};
 use self::retained::Retained;
 use self::statement::{Ask, Plans, Running};
 use self::ticket::{Kind, Sealed, Sealer};
@@ -84,6 +84,7 @@ struct Parts {
     running: Arc<Running>,
     plans: Plans,
     retained: Retained,
+    successors: Successors,
     catalog: Catalog,
 }
 
@@ -116,6 +117,7 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
         transactions: Transactions::default(),
         running: Arc::default(),
         plans: Plans::default(),
+        successors: Successors::default(),
     }));
     FlightServiceServer::new(flight)
         .max_decoding_message_size(MAX_INBOUND)
@@ -170,13 +172,14 @@ impl FlightService for Flight {
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
-        self.caller(&request).await?;
-        Ok(Response::new(stream::empty().boxed()))
+        let caller = self.caller(&request).await?;
+        Ok(caller.carry(Response::new(stream::empty().boxed())))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
         let caller = self.caller(&request).await?;
-        self.info(&caller, request.into_inner()).await.map(Response::new)
+        let info = self.info(&caller, request.into_inner()).await?;
+        Ok(caller.carry(Response::new(info)))
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
@@ -184,19 +187,21 @@ impl FlightService for Flight {
         let descriptor = request.into_inner();
         let command = command(&descriptor)?;
         if let Command::TicketStatementQuery(handle) = &command {
-            return self.poll_again(&caller, &handle.statement_handle).await.map(Response::new);
+            let info = self.poll_again(&caller, &handle.statement_handle).await?;
+            return Ok(caller.carry(Response::new(info)));
         }
         if let Some(ask) = self.ask_of(&caller, &command)? {
-            return self.poll_first(&caller, &ask).await.map(Response::new);
+            let info = self.poll_first(&caller, &ask).await?;
+            return Ok(caller.carry(Response::new(info)));
         }
         // Metadata are read when they are fetched: nothing is left to poll for.
         let info = self.info(&caller, descriptor).await?;
-        Ok(Response::new(PollInfo {
+        Ok(caller.carry(Response::new(PollInfo {
             info: Some(info),
             flight_descriptor: None,
             progress: Some(1.0),
             expiration_time: None,
-        }))
+        })))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
@@ -207,24 +212,27 @@ impl FlightService for Flight {
             None => metadata::schema(&command).ok_or_else(|| not_a_query(&command))?,
         };
         let result = SchemaAsIpc::new(&schema, &IpcWriteOptions::default()).try_into();
-        Ok(Response::new(result.map_err(|fault| Error::internal("Cannot encode a schema", fault))?))
+        let schema = result.map_err(|fault| Error::internal("Cannot encode a schema", fault))?;
+        Ok(caller.carry(Response::new(schema)))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let caller = self.caller(&request).await?;
         let command = Any::decode(request.into_inner().ticket).ok().and_then(|any| Command::try_from(any).ok());
-        match command {
-            Some(Command::TicketStatementQuery(ticket)) => self.redeem(&caller, &ticket.statement_handle).await,
+        let messages = match command {
+            Some(Command::TicketStatementQuery(ticket)) => self.redeem(&caller, &ticket.statement_handle).await?,
             // Not a ticket of ours reads like a forged one.
-            None | Some(Command::Unknown(_)) => self.redeem(&caller, &[]).await,
+            None | Some(Command::Unknown(_)) => self.redeem(&caller, &[]).await?,
             Some(command) => {
                 if let Some(ask) = self.ask_of(&caller, &command)? {
-                    return self.run_ask(&caller, &ask).await;
+                    self.run_ask(&caller, &ask).await?
+                } else {
+                    let batch = self.metadata(&caller, &command).await?.ok_or_else(|| not_a_query(&command))?;
+                    statement::at_once(&batch)?
                 }
-                let batch = self.metadata(&caller, &command).await?.ok_or_else(|| not_a_query(&command))?;
-                statement::at_once(&batch)
             }
-        }
+        };
+        Ok(caller.carry(messages))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
@@ -235,7 +243,7 @@ impl FlightService for Flight {
         let Command::CommandPreparedStatementQuery(prepared) = command else { return Err(not_a_query(&command)) };
         let messages = stream::once(async { Ok(first) }).chain(messages);
         let result = self.bind(&caller, &prepared.prepared_statement_handle, messages).await?;
-        Ok(Response::new(stream::once(async { Ok(result) }).boxed()))
+        Ok(caller.carry(Response::new(stream::once(async { Ok(result) }).boxed())))
     }
 
     async fn do_exchange(
@@ -251,15 +259,15 @@ impl FlightService for Flight {
         let Action { r#type, body } = request.into_inner();
         let body = self.act(&caller, &r#type, &body).await?;
         let results = body.map(|body| Ok(arrow_flight::Result { body: body.into() }));
-        Ok(Response::new(stream::iter(results).boxed()))
+        Ok(caller.carry(Response::new(stream::iter(results).boxed())))
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
-        self.caller(&request).await?;
+        let caller = self.caller(&request).await?;
         let actions = ACTIONS.iter().map(|(name, description)| {
             Ok(ActionType { r#type: (*name).to_owned(), description: (*description).to_owned() })
         });
-        Ok(Response::new(stream::iter(actions).boxed()))
+        Ok(caller.carry(Response::new(stream::iter(actions).boxed())))
     }
 }
 

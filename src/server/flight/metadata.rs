@@ -302,7 +302,9 @@ fn table_schema(table: &TableInfo, language: &str, as_of: Option<&str>) -> Schem
         let mut keys = encode::column_metadata(field);
         let mut add = |key: &str, value: String| keys.insert(format!("ARROW:FLIGHT:SQL:{key}"), value);
         add("CATALOG_NAME", CATALOG.to_owned());
+        // The published name, and the one that the libraries for C++, Go and Java look for.
         add("DB_SCHEMA_NAME", table.schema.clone());
+        add("SCHEMA_NAME", table.schema.clone());
         add("TABLE_NAME", table.name.clone());
         let remarks = remarks(field.metadata(), language, as_of);
         if !remarks.is_empty() {
@@ -409,6 +411,13 @@ static XDBC_TYPES: LazyLock<XdbcTypeInfoData> = LazyLock::new(|| {
         26,
         Some(6),
         XdbcDatetimeSubcode::XdbcSubcodeTimestamp,
+    ));
+    types.append(moment(
+        "TIMESTAMP WITH TIME ZONE",
+        XdbcDataType::XdbcTimestamp,
+        32,
+        Some(6),
+        XdbcDatetimeSubcode::XdbcSubcodeTimestampWithTimezone,
     ));
     types.build().expect("the rows above are complete and of the right types")
 });

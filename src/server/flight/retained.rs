@@ -29,8 +29,8 @@ use super::statement::{Ask, Messages};
 use super::ticket::{Kind, Sealed};
 use super::{Flight, status};
 use crate::clock::Clock;
-use crate::engine::Gauge;
 use crate::error::{Code, Error, Result};
+use crate::query::Gauge;
 
 /// Bytes of a result that stay in memory.
 const IN_MEMORY: usize = 1 << 20;

@@ -70,6 +70,18 @@ pub(super) struct Caller {
     pub session: SessionKey,
     pub options: Options,
     pub token: Token,
+    /// The session that follows this one, which is in the last third of its life.
+    successor: Option<Token>,
+}
+
+impl Caller {
+    /// The answer to a call, with the token of the session that follows, where one does.
+    pub(super) fn carry<T>(&self, mut response: Response<T>) -> Response<T> {
+        if let Some(bearer) = self.successor.as_ref().and_then(|token| format!("Bearer {}", token.0).parse().ok()) {
+            response.metadata_mut().insert("authorization", bearer);
+        }
+        response
+    }
 }
 
 /// The token of a call. It is never shown.
@@ -167,7 +179,29 @@ impl Flight {
                 }
             }
         }
-        Ok(Caller { principal, session, options, token: Token(token) })
+        let successor = match principal.via.renewable {
+            true => Some(self.succeed(&principal, &session, request.metadata()).await?),
+            false => None,
+        };
+        Ok(Caller { principal, session, options, token: Token(token), successor })
+    }
+
+    /// The one session that follows `session`, with the same options.
+    async fn succeed(&self, principal: &Principal, session: &SessionKey, headers: &MetadataMap) -> Result<Token> {
+        let now = self.clock.now();
+        let known = |successors: &Successors| {
+            let mut all = successors.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.retain(|_, (_, since)| now.duration_since(*since) < SUCCEEDED);
+            all.get(session).map(|(token, _)| token.clone())
+        };
+        if let Some(token) = known(&self.successors) {
+            return Ok(token);
+        }
+        let token = Token(self.auth.open_session(principal).await?);
+        self.sessions.keep(key(&token.0, cookie(headers)), self.sessions.options(session, now), now);
+        let mut all = self.successors.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of two calls at once the first one's session stands; the other ends by itself.
+        Ok(all.entry(*session).or_insert((token, now)).0.clone())
     }
 
     /// Basic or Bearer in, a session token out: as a response header and again as a trailer, where some clients look.
@@ -413,6 +447,13 @@ fn cookie(headers: &MetadataMap) -> Option<&str> {
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
+
+/// How long a session's successor is remembered: no longer than a third of a day's session lives.
+const SUCCEEDED: SignedDuration = SignedDuration::from_hours(8);
+
+/// The sessions that follow others, by those.
+#[derive(Debug, Default)]
+pub(super) struct Successors(Mutex<HashMap<SessionKey, (Token, Timestamp)>>);
 
 /// Options by session.
 #[derive(Debug, Default)]

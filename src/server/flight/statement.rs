@@ -29,8 +29,7 @@ use super::ticket::{Kind, Sealed};
 use super::{Flight, parameters, proto, status};
 use crate::auth::Principal;
 use crate::error::{Code, Error, Result};
-use crate::engine::Gauge;
-use crate::query::{Answer, Door, Face, Prepared, Previews, Statement};
+use crate::query::{Answer, Door, Face, Gauge, Prepared, Previews, Statement};
 
 /// Encoded messages that wait for a slow reader.
 const WAITING_MESSAGES: usize = 3;
@@ -207,6 +206,7 @@ impl Flight {
             "statement": format!("sha256:{}", hash(&ask.sql)),
             "rights": caller.principal.fingerprint(),
             "rollups": plan.prepared.rollups(),
+            "notices": plan.prepared.notices(),
         });
         if let Ok(head) = self.door.head().await
             && head.snapshot_id == snapshot

@@ -40,6 +40,7 @@ fn caller(session: u8) -> Caller {
         session: [session; 32],
         options: Options::default(),
         token: Token("cts_1".to_owned()),
+        successor: None,
     }
 }
 
