@@ -34,12 +34,21 @@ SF ?= 1
 # Its data, states, results and Python: one folder for each scale factor, and venv.
 SSB := $(TARGET)/ssb
 
-# The OpenID provider that the login tests start.
+# The OpenID provider that the login tests start, and clients for Node.
 NODE := tests/clients/oidc/node_modules
+NPM := tests/clients/npm/node_modules
+# flightsql-dbapi takes SQLAlchemy 1.4: an environment of its own.
+DBAPI := $(VENV)/dbapi
+# What `make clients` downloads, each once: Java's client, Superset, other Flight SQL servers.
+JARS := $(TARGET)/java-jars
+SUPERSET := $(TARGET)/superset
+PEERS := $(TARGET)/peers
+# Apache Arrow's Java client comes in a wheel of 251 MB, of which 18 MB stay; arrow-compression is left out: the JDBC driver has none.
+JAR_NAMES := arrow failureaccess flatbuffers flight grpc guava jackson netty perfmark protobuf-java slf4j-api
 # Seconds of each fuzz target.
 FUZZ_SECONDS ?= 15
 
-.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions clients dependencies fuzz oracle crash bench ssb clean-state
+.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions quick-clients clients java superset peers dependencies fuzz oracle crash bench ssb flight clean-state
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -48,13 +57,13 @@ demo: ## Build, load the sample bank once, create logins, serve (PROFILE=release
 	$(CARGO) build --locked --profile $(PROFILE)
 	exec "$(FOLDER)/countinghouse" demo --state "$(STATE)" $(ARGS)
 
-test: setup fmt architecture clippy unit it slt definitions clients dependencies fuzz ## Everything that has to pass, cheapest refusal first
+test: setup fmt architecture clippy unit it slt definitions quick-clients dependencies fuzz ## Everything that has to pass, cheapest refusal first
 	@echo "make test: all steps passed"
 
 check: ## Compile without building, all targets and features
 	$(CARGO) check --locked --all-targets --all-features
 
-setup: packages $(VENV)/.installed $(NODE)/.installed ## What the tests need beyond Rust: a browser, Chinese fonts, Python clients, an OpenID provider
+setup: packages $(VENV)/.installed $(DBAPI)/.installed $(NODE)/.installed $(NPM)/.installed ## What the tests need beyond Rust: a browser, Chinese fonts, Python and Node clients, an OpenID provider
 	@echo "setup: $(VENV) holds the clients of tests/clients/requirements.txt"
 
 # Only what is missing, only where apt-get and root are there; elsewhere it says what is missing and goes on.
@@ -83,6 +92,29 @@ $(NODE)/.installed: tests/clients/oidc/package-lock.json
 	@if command -v npm >/dev/null && npm ci --prefix tests/clients/oidc --no-audit --no-fund --silent; then touch $@; \
 	else echo "setup: npm is missing or failed: the tests with a real OpenID provider are skipped"; fi
 
+$(DBAPI)/.installed: tests/clients/dbapi/requirements.txt | $(VENV)/.installed
+	@echo "setup: installing flightsql-dbapi into $(DBAPI)"
+	"$(PYTHON)" -m venv $(DBAPI)
+	$(DBAPI)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(NPM)/.installed: tests/clients/npm/package-lock.json
+	@if command -v npm >/dev/null && npm ci --prefix tests/clients/npm --no-audit --no-fund --ignore-scripts --silent; then touch $@; \
+	else echo "setup: npm is missing or failed: the tests with clients for Node are skipped"; fi
+
+$(JARS)/.installed:
+	@rm -rf "$(JARS)"
+	"$(PYTHON)" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$(JARS)/wheel" deephaven-server==42.7
+	unzip -q -j "$(JARS)"/wheel/*.whl $(foreach name,$(JAR_NAMES),'deephaven_server/jars/$(name)-*') -x '*/arrow-compression-*' -d "$(JARS)"
+	@rm -r "$(JARS)/wheel"
+	@touch $@
+
+# --no-deps: each of these is one program; what their packages depend on is not used and takes 450 MB.
+$(PEERS)/%/.installed: tests/clients/conformance/peers/%.txt
+	"$(PYTHON)" -m venv "$(PEERS)/$*"
+	"$(PEERS)/$*/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 fmt:
 	$(CARGO) fmt --check
 
@@ -108,9 +140,20 @@ definitions:
 	$(CARGO) build --locked $(FEATURES)
 	"$(TARGET)/debug/countinghouse" check
 
-clients: setup
+quick-clients: setup
 	$(CARGO) build --locked $(FEATURES)
-	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" $(VENV)/bin/python -m pytest tests/clients -rs -p no:cacheprovider
+	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" $(VENV)/bin/python -m pytest tests/clients -m "not heavy" -rs -p no:cacheprovider
+	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" $(DBAPI)/bin/python -m pytest tests/clients/dbapi -rs -p no:cacheprovider
+
+clients: quick-clients java superset peers ## All client programs, also those with large downloads: Java, Superset, other servers
+
+java: setup $(JARS)/.installed ## The official Java client against the server (Java 17, unzip; 251 MB once)
+	$(CARGO) build --locked $(FEATURES)
+	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" COUNTINGHOUSE_JAVA_JARS="$(JARS)" $(VENV)/bin/python -m pytest tests/clients/test_java.py -rs -p no:cacheprovider
+
+peers: setup $(PEERS)/roapi/.installed $(PEERS)/benostreamdb/.installed $(PEERS)/sail/.installed ## Ask us and other Flight SQL servers the same; writes tests/clients/RESULTS.md
+	$(CARGO) build --locked $(FEATURES)
+	cd tests/clients && COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" "$(abspath $(VENV))/bin/python" -m conformance --peers "$(PEERS)" RESULTS.md
 
 # Two versions of one of these would not understand each other's batches.
 dependencies:

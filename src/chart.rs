@@ -56,7 +56,16 @@ pub struct ChartSpec {
     pub unit: NumberUnit,
     /// Whether more is better; colours differences.
     pub good: Good,
-    /// Where each category leads (for `multiples`: each panel, in the order of first appearance). Empty: nowhere.
+    /// How each series is printed, for kinds whose series have no common scale (`scatter`, the count of `box`). Empty: in `unit`.
+    pub units: Vec<NumberUnit>,
+    /// What the series are, where they are heads of rows or columns (`heatmap`, `triangle`).
+    pub series_label: Option<String>,
+    /// The value around which the colours of `heatmap` and `triangle` part. `None`: one scale from low to high.
+    pub zero: Option<f64>,
+    /// Upper limits of the bands of `bullet`, ascending; one value per category each.
+    pub bands: Vec<Series>,
+    /// Where each category leads (for `multiples`: each panel, in the order of first appearance; for `heatmap`: each row).
+    /// Empty: nowhere.
     pub links: Vec<Option<String>>,
     /// In px, 240 to 2,000.
     pub width: u32,
@@ -80,6 +89,10 @@ impl ChartSpec {
             labels: Vec::new(),
             unit: NumberUnit::plain(Quantity::Number),
             good: Good::default(),
+            units: Vec::new(),
+            series_label: None,
+            zero: None,
+            bands: Vec::new(),
             links: Vec::new(),
             width: 760,
             height: 0,
@@ -96,7 +109,13 @@ impl ChartSpec {
         if let Some(text) = self.labels.get(series).and_then(|texts| texts.get(category)) {
             return text.clone();
         }
-        self.series[series].values[category].map_or_else(|| MISSING.to_owned(), |value| self.number(value))
+        let unit = self.unit_of(series);
+        self.series[series].values[category].map_or_else(|| MISSING.to_owned(), |value| self.number_in(value, unit))
+    }
+
+    /// How a series is printed.
+    fn unit_of(&self, series: usize) -> NumberUnit {
+        self.units.get(series).copied().unwrap_or(self.unit)
     }
 
     /// A computed value in the chart's unit.
@@ -128,7 +147,7 @@ impl ChartSpec {
 
     fn check(&self) -> Result<(), ChartError> {
         let rows = self.categories.len();
-        for series in &self.series {
+        for series in self.series.iter().chain(&self.bands) {
             if series.values.len() != rows {
                 return Err(ChartError::Shape {
                     what: format!("series `{}`", series.name),
@@ -149,6 +168,14 @@ impl ChartSpec {
         };
         if let Some(time) = &self.time {
             expect("the days of the time axis", time.days.len(), rows)?;
+        }
+        if !self.units.is_empty() {
+            expect("the units", self.units.len(), self.series.len())?;
+        }
+        if let Some(zero) = self.zero
+            && (!zero.is_finite() || zero.abs() > 1e100)
+        {
+            return Err(ChartError::Value { series: "zero".to_owned(), category: zero.to_string() });
         }
         if !self.labels.is_empty() {
             expect("the labels", self.labels.len(), self.series.len())?;
@@ -330,6 +357,7 @@ pub fn draw(spec: &ChartSpec) -> Result<Drawing, ChartError> {
         known: KINDS.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
     })?;
     spec.check()?;
+    kinds::check_takes(kind, spec)?;
     let empty = !spec.has_data();
     if !empty {
         kind.check(spec)?;

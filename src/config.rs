@@ -75,6 +75,8 @@ pub struct WarehouseConfig {
 pub struct QueryConfig {
     /// A statement that takes longer is stopped.
     pub deadline_seconds: u64,
+    /// The same for statements of programs, which say so.
+    pub batch_deadline_seconds: u64,
     /// Memory of one statement, MiB.
     pub memory_mib: u64,
     /// Memory of all statements together, MiB.
@@ -247,6 +249,7 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         },
         query: QueryConfig {
             deadline_seconds: query.number_or("deadline_seconds", 1),
+            batch_deadline_seconds: query.number_or("batch_deadline_seconds", 1),
             memory_mib: query.number_or("memory_mib", 16),
             total_memory_mib: query.number_or("total_memory_mib", u64::MAX),
             concurrent: query.number_or("concurrent", 1),

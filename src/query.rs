@@ -32,7 +32,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use self::cache::Reused;
 use self::rights::Rights;
@@ -98,6 +98,8 @@ pub struct Statement {
     pub history: Option<History>,
     /// Whether rows of a cube without an aggregate may be previewed.
     pub previews: Previews,
+    /// How long it may take and wait. The answer is the same.
+    pub workload: Workload,
 }
 
 impl Statement {
@@ -112,6 +114,7 @@ impl Statement {
             cache: ResultCache::On,
             history: None,
             previews: Previews::default(),
+            workload: Workload::default(),
         }
     }
 }
@@ -135,6 +138,16 @@ impl ResultCache {
             Self::Off => "off",
         }
     }
+}
+
+/// Who waits for a statement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Workload {
+    /// Somebody at a screen: `query.deadline_seconds`.
+    #[default]
+    Interactive,
+    /// A program: `query.batch_deadline_seconds`, and at most half of the places of those that run, for which it waits as long.
+    Batch,
 }
 
 /// What becomes of a statement that asks for rows of a cube without an aggregate, as tools send it to show what a table holds.
@@ -272,6 +285,8 @@ struct Inner {
     catalog: Catalog,
     clock: Clock,
     admission: Arc<Semaphore>,
+    /// Places that those of programs may take of them.
+    batches: Arc<Semaphore>,
     bindings: Mutex<HashMap<BindingKey, Binding>>,
     branches: Mutex<Option<(i64, Arc<Vec<Branch>>)>>,
     completeness: Mutex<Option<(i64, Completeness)>>,
@@ -279,6 +294,9 @@ struct Inner {
     /// What runs now: whose it is, and what it holds.
     running: Mutex<HashMap<String, (Principal, Arc<rows::Held>)>>,
 }
+
+/// A place among the statements that run, and one among those of programs.
+type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// Snapshot, branches (`None`: the bank), cube, which versions of members stand.
 type BindingKey = (i64, Option<BTreeSet<String>>, String, Option<History>);
@@ -429,6 +447,7 @@ impl Door {
         let admitted = config.query.concurrent.min(usize::try_from(budget).unwrap_or(usize::MAX)).max(1);
         Ok(Self(Arc::new(Inner {
             admission: Arc::new(Semaphore::new(admitted)),
+            batches: Arc::new(Semaphore::new((admitted / 2).max(1))),
             kept: cache::Kept::new(&config.query),
             config,
             cubes,
@@ -528,8 +547,7 @@ impl Door {
         }
         let catalogs = self.catalogs(principal, rights, snapshot, statement.history).await?;
         let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema);
-        let unbound =
-            session.statement_to_plan(parsed).await.map_err(gate::planning_error)?;
+        let unbound = session.statement_to_plan(parsed).await.map_err(gate::planning_error)?;
         gate::check_plan(&unbound)?;
         let parameters = parameter_schema(&unbound)?;
         let few = usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX);
@@ -573,7 +591,8 @@ impl Door {
         let may_keep = planned.lasting && !planned.explain && inner.statement.cache == ResultCache::On;
         let kept = if may_keep { self.0.kept.rows(&inner.key) } else { None };
         // Rows that are there already take no memory and no threads.
-        let permit = if kept.is_some() { None } else { Some(self.admit().await?) };
+        let workload = inner.statement.workload;
+        let permit = if kept.is_some() { None } else { Some(self.admit(workload).await?) };
         let reused = match &kept {
             Some(_) => Reused::Result,
             None if inner.plan_reused => Reused::Plan,
@@ -590,7 +609,7 @@ impl Door {
             row.query_id.clone_from(&inner.query_id);
         }
         let query_id = row.query_id.clone();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.0.config.query.deadline_seconds);
+        let deadline = self.time_of(workload);
         let start = async {
             match kept {
                 Some(rows) => rows.stream().map(|rows| (rows, None, None)),
@@ -654,13 +673,32 @@ impl Door {
         }
     }
 
+    /// How long a statement may run.
+    fn time_of(&self, workload: Workload) -> Duration {
+        let config = &self.0.config.query;
+        Duration::from_secs(match workload {
+            Workload::Interactive => config.deadline_seconds,
+            Workload::Batch => config.batch_deadline_seconds,
+        })
+    }
+
     /// A place among the statements that run.
-    async fn admit(&self) -> Result<OwnedSemaphorePermit> {
-        let wait = Duration::from_secs(self.0.config.query.deadline_seconds.min(10));
-        tokio::time::timeout(wait, Arc::clone(&self.0.admission).acquire_owned())
+    async fn admit(&self, workload: Workload) -> Result<Permit> {
+        let wait = match workload {
+            Workload::Interactive => self.time_of(workload).min(Duration::from_secs(10)),
+            Workload::Batch => self.time_of(workload),
+        };
+        let place = async {
+            let batch = match workload {
+                Workload::Interactive => None,
+                Workload::Batch => Some(Arc::clone(&self.0.batches).acquire_owned().await?),
+            };
+            Ok((Arc::clone(&self.0.admission).acquire_owned().await?, batch))
+        };
+        tokio::time::timeout(wait, place)
             .await
             .map_err(|_| Error::new(Code::Queue, "too many statements are running; try again in a moment"))?
-            .map_err(|error| Error::internal("the server is stopping", error))
+            .map_err(|error: AcquireError| Error::internal("the server is stopping", error))
     }
 
     /// Starts a plan over the files. Its rows come in the announced schema.
@@ -693,6 +731,12 @@ impl Door {
             wire::fit(&batch.map_err(|error| rows::execution_error(error, &query_id))?, &schema)
         };
         Ok((rows.map(fit).boxed(), gauge))
+    }
+
+    /// Records that part `part` of `of` of a result that a face keeps is read: before its bytes leave.
+    pub async fn record_reading(&self, principal: &Principal, query_id: &str, part: u32, of: u32) -> Result<()> {
+        let detail = json!({"query_id": query_id, "part": part, "of": of});
+        self.0.catalog.audit("result_read", &principal.name, detail).await
     }
 
     /// Plans and runs a statement.

@@ -48,6 +48,27 @@ pub fn tick_texts(spec: &ChartSpec, ticks: &[f64]) -> Vec<String> {
     ticks.iter().map(|tick| spec.number_in(*tick, unit)).collect()
 }
 
+/// Grid and labels of a horizontal axis of values. The grid stands in the lanes, each from its upper to its lower end, and
+/// keeps out of the text between them; the labels stand below the last. Of labels that would touch only every second, third, …
+/// stands.
+pub fn draw_across(spec: &ChartSpec, canvas: &mut Canvas, ticks: &[f64], scale: &Linear, lanes: &[(f64, f64)]) {
+    let texts = tick_texts(spec, ticks);
+    let widest = texts.iter().map(|label| text::width(label, SMALL)).fold(0.0, f64::max);
+    let apart = ticks.windows(2).map(|pair| scale.at(pair[1]) - scale.at(pair[0])).fold(f64::MAX, f64::min);
+    let bottom = lanes.last().map_or(0.0, |(_, bottom)| *bottom);
+    let every = (1..ticks.len()).find(|every| widest + 8.0 <= *every as f64 * apart).unwrap_or(ticks.len().max(1));
+    for (index, (tick, label)) in ticks.iter().zip(texts).enumerate() {
+        let x = scale.at(*tick);
+        for (top, bottom) in lanes {
+            canvas.line((x, *top), (x, *bottom), Token::Grid, 1.0);
+        }
+        if index.is_multiple_of(every) {
+            let middle = clamp_middle(x, text::width(&label, SMALL), canvas.width());
+            canvas.label((middle, bottom + 11.0), SMALL, Token::Muted, Anchor::Middle, label);
+        }
+    }
+}
+
 /// The height that the labels of a time axis need.
 pub fn time_height(spec: &ChartSpec) -> f64 {
     match spec.time.as_ref().map(|time| time.grain) {
@@ -118,7 +139,7 @@ pub fn clamp_middle(middle: f64, width: f64, limit: f64) -> f64 {
 }
 
 /// The two levels of the label of a category; the second may be empty.
-fn levels(spec: &ChartSpec, index: usize) -> (String, String) {
+pub fn levels(spec: &ChartSpec, index: usize) -> (String, String) {
     let lang = spec.lang;
     let Some(time) = &spec.time else { return (spec.categories[index].clone(), String::new()) };
     let day = time.days[index];

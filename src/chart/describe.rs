@@ -12,8 +12,9 @@ use crate::locale::{
 /// The title with the unit of all numbers, which is printed nowhere else.
 pub(super) fn title_with_unit(spec: &ChartSpec) -> String {
     let unit = spec.unit.label(spec.lang);
-    // Percent signs stay with their numbers.
-    if unit.is_empty() || spec.unit.quantity == Quantity::Percent {
+    // Percent signs stay with their numbers; where each series has a unit of its own, its name carries it.
+    let own = !spec.units.is_empty() && spec.units.iter().all(|unit| *unit != spec.unit);
+    if unit.is_empty() || spec.unit.quantity == Quantity::Percent || own {
         return spec.title.clone();
     }
     if spec.title.is_empty() {
@@ -38,8 +39,9 @@ pub(super) fn words(spec: &ChartSpec, kind: &dyn Kind) -> String {
     let title = title_with_unit(spec);
     let mut sentences = Vec::new();
     let empty = String::new();
-    let (first, last) = (spec.categories.first().unwrap_or(&empty), spec.categories.last().unwrap_or(&empty));
-    let count = i64::try_from(spec.categories.len()).unwrap_or(i64::MAX);
+    let items = kind.items(spec);
+    let (first, last) = (items.first().unwrap_or(&empty), items.last().unwrap_or(&empty));
+    let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
     sentences.push(message(
         lang,
         if spec.time.is_some() { "chart-desc-time" } else { "chart-desc-structure" },
@@ -66,7 +68,7 @@ pub(super) fn values(spec: &ChartSpec) -> Vec<String> {
     series.chain(difference_words(spec)).collect()
 }
 
-fn series_words(spec: &ChartSpec, index: usize, series: &Series) -> Option<String> {
+pub(super) fn series_words(spec: &ChartSpec, index: usize, series: &Series) -> Option<String> {
     let known: Vec<(usize, f64)> =
         series.values.iter().enumerate().filter_map(|(category, value)| value.map(|value| (category, value))).collect();
     let highest = known.iter().copied().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
@@ -146,6 +148,11 @@ pub(super) fn percent(spec: &ChartSpec, share: f64, signed: bool) -> String {
     )
 }
 
+/// Whether the values are shares or rates: percents of them mislead.
+pub(super) fn is_ratio(spec: &ChartSpec) -> bool {
+    matches!(spec.unit.quantity, Quantity::Percent | Quantity::Points | Quantity::BasisPoints)
+}
+
 /// What the first actual series is compared with: plan if there is one, else the prior period.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reference {
@@ -171,8 +178,7 @@ impl Reference {
     /// The difference as a share of the base. Ratios have none: a percent of a percent misleads, as does a base that is not
     /// above zero.
     pub(super) fn relative(self, spec: &ChartSpec, category: usize) -> Option<f64> {
-        let ratio = matches!(spec.unit.quantity, Quantity::Percent | Quantity::Points | Quantity::BasisPoints);
-        let base = spec.series[self.series].values[category].filter(|base| *base > 0.0 && !ratio)?;
+        let base = spec.series[self.series].values[category].filter(|base| *base > 0.0 && !is_ratio(spec))?;
         Some(self.difference(spec, category)? / base)
     }
 }

@@ -6,11 +6,20 @@
 //! There is no pie, no doughnut, nothing in 3-D and no second value axis, and there will not be: angles and volumes cannot be
 //! compared by eye, and two scales can be made to say anything.
 
+mod area;
 mod bar;
+mod boxplot;
+mod bullet;
+mod funnel;
+mod heatmap;
 mod line;
+mod matrix;
 mod multiples;
 mod pareto;
+mod radar;
+mod scatter;
 mod stacked;
+mod triangle;
 mod waterfall;
 
 use std::fmt::Debug;
@@ -19,8 +28,22 @@ use super::canvas::{Area, Canvas};
 use super::{ChartError, ChartSpec, DataTable, Scenario, describe};
 
 /// All kinds.
-pub const KINDS: &[&dyn Kind] =
-    &[&bar::Bar, &line::Line, &stacked::Stacked, &pareto::Pareto, &waterfall::Waterfall, &multiples::Multiples];
+pub const KINDS: &[&dyn Kind] = &[
+    &bar::Bar,
+    &line::Line,
+    &stacked::Stacked,
+    &pareto::Pareto,
+    &waterfall::Waterfall,
+    &multiples::Multiples,
+    &area::AreaChart,
+    &heatmap::Heatmap,
+    &triangle::Triangle,
+    &scatter::Scatter,
+    &funnel::Funnel,
+    &radar::Radar,
+    &boxplot::BoxPlot,
+    &bullet::Bullet,
+];
 
 /// A way to draw a specification. Shapes of lists and finiteness of values are checked before a kind sees them, and there is
 /// at least one value.
@@ -30,6 +53,12 @@ pub trait Kind: Debug + Sync {
 
     /// The question that it answers, in English, for documentation.
     fn question(&self) -> &'static str;
+
+    /// What it draws beyond categories and series: `units`, `zero`, `bands`. Given to another kind they are refused, because
+    /// they would be left out without a word.
+    fn takes(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Refuses what this kind would show illegibly or misleadingly.
     fn check(&self, spec: &ChartSpec) -> Result<(), ChartError>;
@@ -45,6 +74,11 @@ pub trait Kind: Debug + Sync {
     /// Draws into `area`.
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError>;
 
+    /// What the description counts and names first and last: the categories, unless the kind puts them together.
+    fn items(&self, spec: &ChartSpec) -> Vec<String> {
+        spec.categories.clone()
+    }
+
     /// What there is to say of the values, in sentences of the page's language.
     fn words(&self, spec: &ChartSpec) -> Vec<String> {
         describe::values(spec)
@@ -59,6 +93,18 @@ pub trait Kind: Debug + Sync {
 /// The kind of a name.
 pub fn find(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| kind.name() == name)
+}
+
+/// Refuses what the kind does not draw.
+pub(super) fn check_takes(kind: &dyn Kind, spec: &ChartSpec) -> Result<(), ChartError> {
+    let given = [("units", !spec.units.is_empty()), ("zero", spec.zero.is_some()), ("bands", !spec.bands.is_empty())];
+    let Some((name, _)) = given.into_iter().find(|(name, given)| *given && !kind.takes().contains(name)) else {
+        return Ok(());
+    };
+    let takers: Vec<String> =
+        KINDS.iter().filter(|kind| kind.takes().contains(&name)).map(|kind| format!("`{}`", kind.name())).collect();
+    let what = if name == "units" { "a unit of its own for a series".to_owned() } else { format!("`{name}`") };
+    Err(ChartError::Refused { kind: kind.name(), reason: format!("{what} is for {}", takers.join(", ")) })
 }
 
 /// A height that follows a wish, within reason.

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::locale::{Lang, NumberUnit, Quantity, format_month, message};
 
+mod kinds;
 mod palette;
 
 const BRANCHES: [&str; 28] = [
@@ -154,10 +155,12 @@ fn samples() -> Vec<ChartSpec> {
         multiples.series.push(series(name, Scenario::Actual, wave(24, base, base * 0.05)));
         multiples.series.push(series(name, Scenario::Prior, wave(24, base * 1.05, base * 0.01)));
     }
-    vec![
+    let mut samples = vec![
         line, lines, columns, forecast, signed, grouped, ranking, ratio, changes, stack, stack_rows, pareto, waterfall,
         multiples,
-    ]
+    ];
+    samples.extend(kinds::samples());
+    samples
 }
 
 /// Every sample, wide and narrow, in both languages.
@@ -280,10 +283,12 @@ fn drawings_are_complete() {
 
         let marks = match spec.kind.as_str() {
             "multiples" => BRANCHES.len(),
-            "pareto" => drawing.marks.len(),
+            // Cells, groups, and points that are put together: see `kinds`.
+            "pareto" | "heatmap" | "triangle" | "scatter" | "box" => drawing.marks.len(),
             _ => spec.categories.len(),
         };
         assert_eq!(drawing.marks.len(), marks, "{what}");
+        assert!(!drawing.marks.is_empty(), "{what}");
         let links = elements.iter().filter(|(name, ..)| name == "a").count();
         assert_eq!(links, drawing.marks.iter().filter(|mark| mark.href.is_some()).count(), "{what}");
         for mark in &drawing.marks {
@@ -294,8 +299,12 @@ fn drawings_are_complete() {
             assert!(inside && mark.area.w > 0.0 && mark.area.h > 0.0, "{what}: {mark:?}");
         }
 
-        assert_eq!(drawing.table.rows.len(), spec.categories.len(), "{what}");
         assert!(drawing.table.rows.iter().all(|row| row.len() == drawing.table.headers.len()), "{what}");
+        if matches!(spec.kind.as_str(), "heatmap" | "triangle" | "scatter" | "box") {
+            assert!(!drawing.table.rows.is_empty(), "{what}");
+            continue;
+        }
+        assert_eq!(drawing.table.rows.len(), spec.categories.len(), "{what}");
         for (category, name) in spec.categories.iter().enumerate() {
             let row = drawing.table.rows.iter().find(|row| row[0] == *name).unwrap_or_else(|| panic!("{what}: {name}"));
             for index in 0..spec.series.len() {
@@ -516,8 +525,19 @@ fn names_are_escaped() {
         spec.message = evil.to_owned();
         spec.categories = vec![evil.to_owned(); 3];
         spec.links = vec![Some(format!("/x?a=1&b={evil}").replace(['\u{1}', '\n'], "")); 3];
-        let values = if kind.name() == "waterfall" { [1.0, 2.0, 3.0] } else { [1.0, 2.0, 4.0] };
+        let values = match kind.name() {
+            "waterfall" => [1.0, 2.0, 3.0],
+            "funnel" => [4.0, 2.0, 1.0],
+            _ => [1.0, 2.0, 4.0],
+        };
         spec.series = vec![series(evil, Scenario::Actual, values)];
+        match kind.name() {
+            "scatter" => spec.series.push(spec.series[0].clone()),
+            "bullet" => spec.bands = spec.series.clone(),
+            "radar" => spec.unit = NumberUnit::plain(Quantity::Number),
+            "area" => spec.time = Some(TimeAxis { grain: Grain::Day, days: vec![1, 2, 3] }),
+            _ => {}
+        }
         let svg = drawn(&spec).svg;
         elements(&svg);
         assert!(!svg.contains("<script") && !svg.contains('\u{1}'), "{}", kind.name());
@@ -552,7 +572,8 @@ fn refusals_say_what_to_do() {
     let mut spec = over_time("pie", 3);
     assert_eq!(
         refusal(&spec),
-        "unknown chart kind `pie`; known kinds: bar, line, stacked, pareto, waterfall, multiples"
+        "unknown chart kind `pie`; known kinds: bar, line, stacked, pareto, waterfall, multiples, area, heatmap, triangle, \
+         scatter, funnel, radar, box, bullet"
     );
 
     spec.kind = "bar".to_owned();

@@ -27,11 +27,27 @@ pub enum Token {
     Fourth,
     /// A category.
     Fifth,
+    /// Cells of a scale, from low to high; above the fourth stands the ink.
+    Shade1,
+    /// A cell of a scale.
+    Shade2,
+    /// A cell of a scale.
+    Shade3,
+    /// A cell of a scale.
+    Shade4,
+    /// A cell a little to the good side of a declared zero.
+    GoodShade1,
+    /// A cell further to the good side.
+    GoodShade2,
+    /// A cell a little to the bad side of a declared zero.
+    BadShade1,
+    /// A cell further to the bad side.
+    BadShade2,
 }
 
 impl Token {
     /// All tokens.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 17] = [
         Self::Background,
         Self::Ink,
         Self::Muted,
@@ -41,6 +57,14 @@ impl Token {
         Self::Bad,
         Self::Fourth,
         Self::Fifth,
+        Self::Shade1,
+        Self::Shade2,
+        Self::Shade3,
+        Self::Shade4,
+        Self::GoodShade1,
+        Self::GoodShade2,
+        Self::BadShade1,
+        Self::BadShade2,
     ];
 
     /// Red, green and blue on a light and on a dark page.
@@ -55,6 +79,14 @@ impl Token {
             Self::Bad => ([0xC2, 0x50, 0x0C], [0xF0, 0x8A, 0x4B]),
             Self::Fourth => ([0x28, 0x9D, 0xAD], [0x32, 0x5E, 0xED]),
             Self::Fifth => ([0x68, 0x12, 0x0B], [0x9F, 0x5E, 0x5A]),
+            Self::Shade1 => ([0xEA, 0xEE, 0xF2], [0x22, 0x29, 0x31]),
+            Self::Shade2 => ([0xCB, 0xD4, 0xDD], [0x38, 0x43, 0x4F]),
+            Self::Shade3 => ([0xA7, 0xB4, 0xC2], [0x4E, 0x5A, 0x68]),
+            Self::Shade4 => ([0x66, 0x76, 0x8A], [0x8B, 0x99, 0xA9]),
+            Self::GoodShade1 => ([0xDD, 0xEB, 0xF5], [0x1B, 0x30, 0x40]),
+            Self::GoodShade2 => ([0x93, 0xC3, 0xE0], [0x25, 0x5E, 0x83]),
+            Self::BadShade1 => ([0xFB, 0xE6, 0xD9], [0x3A, 0x28, 0x1C]),
+            Self::BadShade2 => ([0xF2, 0xB4, 0x8C], [0x7C, 0x46, 0x22]),
         }
     }
 
@@ -66,6 +98,23 @@ impl Token {
 
 /// Colours of categories, in the order in which they are given out: neighbours in a stack differ most in lightness.
 pub const CATEGORIES: [Token; 5] = [Token::Ink, Token::Fourth, Token::Good, Token::Bad, Token::Fifth];
+
+/// Steps of a scale from low to high. On every one of them, light and dark, [`text_on`] has the contrast of text.
+pub const SHADES: [Token; 5] = [Token::Shade1, Token::Shade2, Token::Shade3, Token::Shade4, Token::Ink];
+
+/// Steps away from a declared zero to its good side.
+pub const GOOD_SHADES: [Token; 3] = [Token::GoodShade1, Token::GoodShade2, Token::Good];
+
+/// Steps away from a declared zero to its bad side.
+pub const BAD_SHADES: [Token; 3] = [Token::BadShade1, Token::BadShade2, Token::Bad];
+
+/// The colour of text on a cell of a scale.
+pub fn text_on(cell: Token) -> Token {
+    match cell {
+        Token::Shade4 | Token::Ink | Token::Good | Token::Bad => Token::Background,
+        _ => Token::Ink,
+    }
+}
 
 /// The colour of a scenario.
 pub fn scenario(scenario: Scenario) -> Token {

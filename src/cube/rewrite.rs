@@ -386,11 +386,7 @@ fn aggregate_over_cube(
 }
 
 /// What is left of cube leaves: previews, and members in joins and windows.
-fn rows_without_aggregate(
-    plan: LogicalPlan,
-    detail: DetailLimit,
-    navigation: &mut Navigation,
-) -> Result<LogicalPlan> {
+fn rows_without_aggregate(plan: LogicalPlan, detail: DetailLimit, navigation: &mut Navigation) -> Result<LogicalPlan> {
     let mut leaves = Vec::new();
     let _ = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {

@@ -132,6 +132,14 @@ pub struct Chart {
     /// What the categories are (month, branch): the head of the first column of the data table. May be empty.
     pub x_label: Label,
     pub y: Vec<Series>,
+    /// Column whose values make the series of long data: a row per category and series. `None`: each column of `y` is one.
+    pub by: Option<Located<String>>,
+    /// What the series are, where they are heads of rows or columns. May be empty.
+    pub series_label: Label,
+    /// The value around which the colours of a heat map or triangle part.
+    pub zero: Option<f64>,
+    /// Columns with the upper limits of a bullet chart's bands, ascending.
+    pub bands: Vec<Series>,
     pub format: Format,
 }
 
@@ -142,6 +150,8 @@ pub struct Series {
     pub label: Label,
     /// `actual`, `prior`, `plan`, `forecast`; actual unless stated.
     pub scenario: Option<Located<String>>,
+    /// Its own measure or unit, for kinds whose series have no common scale; else the chart's.
+    pub format: Option<Format>,
 }
 
 /// A table.

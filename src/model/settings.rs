@@ -41,6 +41,12 @@ static QUERY: Shape = Shape {
     name: "`query`",
     keys: &[
         may("deadline_seconds", Kind::Integer(1, 86_400), "A statement that takes longer is stopped.").or("60"),
+        may(
+            "batch_deadline_seconds",
+            Kind::Integer(1, 86_400),
+            "The same for statements of programs that say so (Flight session option `workload: batch`).",
+        )
+        .or("600"),
         may("memory_mib", Kind::Integer(16, 1 << 20), "Memory of one statement, MiB; more is spilled or refused.")
             .or("512"),
         may("total_memory_mib", Kind::Integer(16, 1 << 20), "Memory of all statements together, MiB.").or("2048"),

@@ -9,8 +9,8 @@ mod shape;
 use std::panic::resume_unwind;
 use std::thread;
 
-use datafusion::common::{SchemaError, Span};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{SchemaError, Span};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -10,11 +11,10 @@ use futures::StreamExt;
 use futures::future::poll_fn;
 use futures::stream::{self, BoxStream};
 use futures::task::AtomicWaker;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::Door;
 use super::cache::Recording;
+use super::{Door, Permit};
 use crate::auth::Principal;
 use crate::catalog::QueryRow;
 use crate::error::{Code, Error, Fault, Result};
@@ -45,7 +45,7 @@ type Batches = BoxStream<'static, Result<RecordBatch>>;
 /// What a statement holds while it runs: whoever stops it takes all of it away, whether its reader asks for rows or not.
 #[derive(Default)]
 pub(super) struct Held {
-    rows: Mutex<Option<(Batches, Option<OwnedSemaphorePermit>)>>,
+    rows: Mutex<Option<(Batches, Option<Permit>)>>,
     stop: OnceLock<Stop>,
     reader: AtomicWaker,
 }
@@ -88,6 +88,7 @@ pub(super) struct Running {
     door: Door,
     row: QueryRow,
     deadline: Instant,
+    time: Duration,
     held: Arc<Held>,
     /// Most rows that its principal may have of one statement.
     most: Option<u64>,
@@ -99,21 +100,17 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(door: &Door, row: QueryRow, principal: &Principal, most: Option<u64>, deadline: Instant) -> Self {
+    pub(super) fn new(door: &Door, row: QueryRow, principal: &Principal, most: Option<u64>, time: Duration) -> Self {
         let held = Arc::new(Held::default());
         let mut running = door.0.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.insert(row.query_id.clone(), (principal.clone(), Arc::clone(&held)));
         drop(running);
-        Self { door: door.clone(), row, deadline, held, most, recording: None, rows: 0, bytes: 0, ended: false }
+        let deadline = Instant::now() + time;
+        Self { door: door.clone(), row, deadline, time, held, most, recording: None, rows: 0, bytes: 0, ended: false }
     }
 
     /// `permit`: its place among those that run; rows that were kept need none.
-    pub(super) fn start(
-        &mut self,
-        stream: Batches,
-        permit: Option<OwnedSemaphorePermit>,
-        recording: Option<Recording>,
-    ) {
+    pub(super) fn start(&mut self, stream: Batches, permit: Option<Permit>, recording: Option<Recording>) {
         *self.held.rows.lock().unwrap_or_else(PoisonError::into_inner) = Some((stream, permit));
         self.recording = recording;
     }
@@ -123,7 +120,7 @@ impl Running {
         let held = Arc::clone(&self.held);
         let result = match timeout_at(self.deadline, poll_fn(|cx| held.poll_next(cx))).await {
             Err(_) => {
-                let seconds = self.door.0.config.query.deadline_seconds;
+                let seconds = self.time.as_secs();
                 Some(Err(Error::new(Code::Deadline, format!("the statement was stopped after {seconds} seconds"))))
             }
             Ok(next) => next,

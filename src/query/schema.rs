@@ -309,8 +309,10 @@ fn information(name: &str, tables: &[TableInfo], schemas: &[String]) -> Result<O
         }
         "key_column_usage" => {
             let rows = constraints(tables);
-            let columns: Vec<(&Constraint, &String, i64)> =
-                rows.iter().flat_map(|row| row.columns.iter().zip(1..).map(move |(column, n)| (row, column, n))).collect();
+            let columns: Vec<(&Constraint, &String, i64)> = rows
+                .iter()
+                .flat_map(|row| row.columns.iter().zip(1..).map(move |(column, n)| (row, column, n)))
+                .collect();
             vec![
                 ("constraint_catalog", text(vec![CATALOG.to_owned(); columns.len()])),
                 ("constraint_schema", text(columns.iter().map(|(row, ..)| row.table.schema.clone()).collect())),
@@ -359,12 +361,8 @@ impl Constraint<'_> {
 
 fn constraints(tables: &[TableInfo]) -> Vec<Constraint<'_>> {
     let keys = tables.iter().filter(|table| !table.key.is_empty());
-    let keys = keys.map(|table| Constraint {
-        table,
-        name: table.key_name(),
-        columns: table.key.clone(),
-        refers_to: None,
-    });
+    let keys =
+        keys.map(|table| Constraint { table, name: table.key_name(), columns: table.key.clone(), refers_to: None });
     let references = tables.iter().flat_map(|table| table.references.iter().map(move |reference| (table, reference)));
     let references = references.map(|(table, reference)| Constraint {
         table,

@@ -2,6 +2,8 @@
 //!
 //! Pure: the same rows give the same document.
 
+use std::collections::HashMap;
+
 use super::calendar::Period;
 use super::document::{
     Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Kpi, Prose, Table, TableColumn,
@@ -128,6 +130,15 @@ impl Input<'_> {
         })
     }
 
+    /// The position of a column of numbers.
+    fn numbers(&self, dataset: &Dataset, name: &Located<String>, block: &str) -> Result<usize> {
+        let column = self.column(dataset, name, block)?;
+        match dataset.rows.iter().map(|row| &row[column]).find(|value| !is_number(value)) {
+            Some(value) => Err(self.wrong(block, &format!("column `{}` is not a number: `{}`", **name, value.plain()))),
+            None => Ok(column),
+        }
+    }
+
     fn block(&self, block: &report::Block, width: u32, document: &Document) -> Result<Block> {
         Ok(match block {
             report::Block::Message { text } => Block::Message(self.fill(text, "message")?),
@@ -195,44 +206,78 @@ impl Input<'_> {
         let block = format!("chart `{}`", *chart.id);
         let dataset = self.dataset(&chart.dataset, &block)?;
         let x = self.column(dataset, &chart.x, &block)?;
-        let mut series = Vec::with_capacity(chart.y.len());
-        let mut numbers = Vec::new();
-        let mut columns = Vec::with_capacity(chart.y.len());
-        for one in &chart.y {
-            let column = self.column(dataset, &one.column, &block)?;
-            if let Some(value) = dataset.rows.iter().map(|row| &row[column]).find(|value| !is_number(value)) {
-                let why = format!("column `{}` is not a number: `{}`", *one.column, value.plain());
-                return Err(self.wrong(&block, &why));
-            }
-            numbers.extend(dataset.rows.iter().filter_map(|row| row[column].number()));
-            let scenario = match &one.scenario {
-                Some(name) => Scenario::parse(name)
-                    .ok_or_else(|| self.wrong(&block, &format!("unknown scenario `{}`", **name)))?,
-                None => Scenario::Actual,
-            };
-            columns.push(column);
-            let name = self.label(&one.label, &chart.format, &one.column);
-            series.push(chart::Series { name, scenario, values: floats(dataset, column) });
-        }
+        let by = match &chart.by {
+            Some(name) => Some(self.column(dataset, name, &block)?),
+            None => None,
+        };
+        let grid = Grid::of(dataset, x, by, lang).map_err(|why| self.wrong(&block, &why))?;
         let meaning = Meaning::of(&chart.format, self.model);
+        let mut lines = Vec::with_capacity(chart.y.len());
+        let mut numbers = Vec::new();
+        for one in &chart.y {
+            let column = self.numbers(dataset, &one.column, &block)?;
+            let own = dataset.rows.iter().filter_map(|row| row[column].number());
+            let unit = match &one.format {
+                Some(format) => Some(Meaning::of(format, self.model).unit(&own.collect::<Vec<_>>(), lang)),
+                None => {
+                    numbers.extend(own);
+                    None
+                }
+            };
+            lines.push((one, column, unit));
+        }
         let unit = meaning.unit(&numbers, lang);
         // Exact text: what a chart prints has not passed through the floats that place its marks.
-        let print = |value: &Value| {
+        let print = |value: &Value, unit: NumberUnit| {
             value.number().map_or_else(|| MISSING.to_owned(), |number| figure::digits(number, unit, Sign::Minus, lang))
         };
-        let labels =
-            columns.iter().map(|column| dataset.rows.iter().map(|row| print(&row[*column])).collect()).collect();
+        let (mut series, mut labels, mut units) = (Vec::new(), Vec::new(), Vec::new());
+        for group in &grid.groups {
+            for (one, column, own) in &lines {
+                let cells: Vec<&Value> =
+                    group.rows.iter().map(|row| row.map_or(&Value::Null, |row| &dataset.rows[row][*column])).collect();
+                let scenario = match &one.scenario {
+                    Some(name) => Scenario::parse(name)
+                        .ok_or_else(|| self.wrong(&block, &format!("unknown scenario `{}`", **name)))?,
+                    None => Scenario::Actual,
+                };
+                let format = one.format.as_ref().filter(|format| format.measure.is_some()).unwrap_or(&chart.format);
+                let name = match &group.name {
+                    Some(name) => name.clone(),
+                    None => self.label(&one.label, format, &one.column),
+                };
+                let values = cells.iter().map(|value| value.number().map(Number::to_f64)).collect();
+                series.push(chart::Series { name, scenario, values });
+                labels.push(cells.iter().map(|value| print(value, own.unwrap_or(unit))).collect());
+                units.push(own.unwrap_or(unit));
+            }
+        }
+        let mut bands = Vec::with_capacity(chart.bands.len());
+        for band in &chart.bands {
+            let column = self.numbers(dataset, &band.column, &block)?;
+            let rows = grid.groups.first().map_or(&[][..], |group| &group.rows);
+            let value = |row: &Option<usize>| dataset.rows[(*row)?][column].number().map(Number::to_f64);
+            let name =
+                Some(lang.pick(&band.label)).filter(|label| !label.is_empty()).unwrap_or(&band.column).to_owned();
+            bands.push(chart::Series { name, scenario: Scenario::Actual, values: rows.iter().map(value).collect() });
+        }
         let message = self.fill(&chart.message, &block)?;
         let title = self.fill(&chart.title, &block)?;
         let mut spec = ChartSpec::new(chart.kind.as_str(), chart.id.as_str(), lang);
         // The page prints the message as a heading, so the drawing carries the title only.
         spec.title.clone_from(&title);
         spec.x_label = Some(lang.pick(&chart.x_label).to_owned()).filter(|label| !label.is_empty());
-        spec.categories = dataset.rows.iter().map(|row| category(&row[x], lang)).collect();
-        spec.time = time_axis(dataset, x);
+        spec.series_label = Some(lang.pick(&chart.series_label).to_owned()).filter(|label| !label.is_empty());
+        spec.categories = grid.heads.iter().map(|head| category(head, lang)).collect();
+        spec.time = time_axis(&grid.heads);
         spec.labels = labels;
         spec.series = series;
+        spec.bands = bands;
+        spec.zero = chart.zero;
         spec.unit = unit;
+        if lines.iter().any(|(.., own)| own.is_some()) {
+            spec.units = units;
+        }
         spec.good = drawn_good(meaning.good);
         spec.width = width;
         let draw = |spec: &ChartSpec| chart::draw(spec).map_err(|why| self.wrong(&block, &why.to_string()));
@@ -519,13 +564,79 @@ fn date_label(days: i32, lang: Lang) -> String {
     if Period::Month.start(days) == days { locale::format_month(lang, days) } else { locale::format_date(lang, days) }
 }
 
+/// Which row of a dataset stands at each category of each series.
+#[derive(Debug)]
+struct Grid {
+    /// The categories.
+    heads: Vec<Value>,
+    groups: Vec<Group>,
+}
+
+/// The rows of one series, or of all where each column is one.
+#[derive(Debug, PartialEq)]
+struct Group {
+    /// Where the values of a column make the series: its value.
+    name: Option<String>,
+    /// One per category.
+    rows: Vec<Option<usize>>,
+}
+
+impl Grid {
+    /// A row per category; with `by` a row per category and series, whichever come first.
+    fn of(dataset: &Dataset, x: usize, by: Option<usize>, lang: Lang) -> Result<Self, String> {
+        let Some(by) = by else {
+            let rows = (0..dataset.rows.len()).map(Some).collect();
+            let heads = dataset.rows.iter().map(|row| row[x].clone()).collect();
+            return Ok(Self { heads, groups: vec![Group { name: None, rows }] });
+        };
+        let column = |at: usize| dataset.rows.iter().map(move |row| &row[at]);
+        let (heads, names) = (distinct(column(x)), distinct(column(by)));
+        let places = |values: &[Value]| -> HashMap<String, usize> {
+            values.iter().enumerate().map(|(place, value)| (value.plain(), place)).collect()
+        };
+        let (of_head, of_name) = (places(&heads), places(&names));
+        let mut groups: Vec<Group> = names
+            .iter()
+            .map(|name| Group { name: Some(category(name, lang)), rows: vec![None; heads.len()] })
+            .collect();
+        for (at, row) in dataset.rows.iter().enumerate() {
+            let (head, name) = (of_head[&row[x].plain()], of_name[&row[by].plain()]);
+            if groups[name].rows[head].replace(at).is_some() {
+                let (x, by) = (&dataset.columns[x], &dataset.columns[by]);
+                let (head, name) = (heads[head].plain(), names[name].plain());
+                return Err(format!("`{}` has two rows with `{x}` {head} and `{by}` {name}", dataset.name));
+            }
+        }
+        Ok(Self { heads, groups })
+    }
+}
+
+/// Each value once: dates and numbers ascending, texts as they come first.
+fn distinct<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<Value> {
+    let mut seen = HashMap::new();
+    let mut found: Vec<Value> = Vec::new();
+    for value in values {
+        seen.entry(value.plain()).or_insert_with(|| found.push(value.clone()));
+    }
+    let days = |value: &Value| match value {
+        Value::Date(days) => Some(*days),
+        _ => None,
+    };
+    if found.iter().all(|value| days(value).is_some()) {
+        found.sort_by_key(|value| days(value));
+    } else if found.iter().all(|value| value.number().is_some()) {
+        let float = |value: &Value| value.number().map_or(f64::NAN, Number::to_f64);
+        found.sort_by(|a, b| float(a).total_cmp(&float(b)));
+    }
+    found
+}
+
 /// The months or days behind the categories, when all are dates in ascending order; first days of months mean months.
-fn time_axis(dataset: &Dataset, column: usize) -> Option<TimeAxis> {
-    let days: Vec<i32> = dataset
-        .rows
+fn time_axis(heads: &[Value]) -> Option<TimeAxis> {
+    let days: Vec<i32> = heads
         .iter()
-        .map(|row| match row[column] {
-            Value::Date(days) => Some(days),
+        .map(|head| match head {
+            Value::Date(days) => Some(*days),
             _ => None,
         })
         .collect::<Option<_>>()?;

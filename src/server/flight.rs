@@ -40,13 +40,12 @@ use prost::Message;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::session::{Caller, Sessions, Successors, Transactions};
 use self::retained::Retained;
+use self::session::{Caller, Sessions, Successors, Transactions};
 use self::statement::{Ask, Plans, Running};
 use self::ticket::{Kind, Sealed, Sealer};
 use super::Services;
 use crate::auth::Auth;
-use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::query::Door;
@@ -85,7 +84,6 @@ struct Parts {
     plans: Plans,
     retained: Retained,
     successors: Successors,
-    catalog: Catalog,
 }
 
 impl std::ops::Deref for Flight {
@@ -104,8 +102,11 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
     let keys = services.auth.clone();
     let keys = move |day: i64| keys.derive_key(&format!("flight handles, day {day}"));
     let flight = Flight(Arc::new(Parts {
-        retained: Retained::new(services.config.spill_folder(), services.config.query.retained_mib << 20, services.clock.clone()),
-        catalog: services.catalog,
+        retained: Retained::new(
+            services.config.spill_folder(),
+            services.config.query.retained_mib << 20,
+            services.clock.clone(),
+        ),
         auth: services.auth,
         door: services.door,
         sealer: Sealer::new(keys, services.clock.clone()),

@@ -1,41 +1,22 @@
-"""The server under test and its logins.
+"""The server under test (`serving.py` says how it is named) and connections of the ADBC driver.
 
-A running server is named by COUNTINGHOUSE_FLIGHT (grpc://host:port), COUNTINGHOUSE_HTTP and COUNTINGHOUSE_LOGINS (the
-logins.json of its state). Without them, `$COUNTINGHOUSE_BIN demo` is started here, on free ports and a state of its own.
 Tests are named after the ids of the conformance table in the Flight SQL design (H1, Q5 ...).
 """
 
-import dataclasses
-import json
-import os
 import pathlib
-import signal
-import subprocess
-import tempfile
-import threading
 
 import adbc_driver_flightsql.dbapi as flightsql
 import adbc_driver_manager
 import pytest
+import serving
 
-READY_SECONDS = 600
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
 HEADER = "adbc.flight.sql.rpc.call_header."
 
-
-@dataclasses.dataclass(frozen=True)
-class Login:
-    name: str
-    password: str
-    token: str
+# A folder with requirements of its own is a suite of its own, in an environment without those of this one.
+collect_ignore = [path.parent for path in pathlib.Path(__file__).parent.glob("*/requirements.txt")]
 
 
-class Server:
-    def __init__(self, flight, http, logins):
-        self.flight = flight.rstrip("/")
-        self.http = http
-        self.logins = {row["name"]: Login(row["name"], row["password"], row["token"]) for row in logins}
-
+class Server(serving.Server):
     def connect(self, login="head_office", *, token=False, autocommit=True, headers=None):
         """An ADBC connection, by password unless told otherwise."""
         who = self.logins[login]
@@ -53,48 +34,17 @@ def adbc_driver_flightsql_option(name):
     return adbc_driver_flightsql.DatabaseOptions[name].value
 
 
-def _ready(process):
-    """The addresses of the line `ready http=… flight=…`, or what the server said instead."""
-    said = []
-    timer = threading.Timer(READY_SECONDS, process.kill)
-    timer.start()
-    try:
-        for line in process.stdout:
-            said.append(line)
-            if line.startswith("ready "):
-                return dict(part.split("=", 1) for part in line.split()[1:])
-    finally:
-        timer.cancel()
-    raise RuntimeError("the server did not get ready:\n" + "".join(said[-50:]))
+def pytest_configure(config):
+    config.addinivalue_line("markers", "heavy: needs a large download; `make clients` runs it")
 
 
 @pytest.fixture(scope="session")
 def server():
-    environment = os.environ
-    if flight := environment.get("COUNTINGHOUSE_FLIGHT"):
-        logins = json.loads(pathlib.Path(environment["COUNTINGHOUSE_LOGINS"]).read_text())
-        yield Server(flight, environment.get("COUNTINGHOUSE_HTTP"), logins)
-        return
-    binary = environment.get("COUNTINGHOUSE_BIN")
-    if not binary:
-        pytest.exit("name a server by COUNTINGHOUSE_FLIGHT and COUNTINGHOUSE_LOGINS, or its program by COUNTINGHOUSE_BIN", 2)
-    with tempfile.TemporaryDirectory() as state:
-        command = [binary, "demo", "--project", str(PROJECT), "--state", state]
-        command += ["--http", "127.0.0.1:0", "--flight", "127.0.0.1:0"]
-        with open(pathlib.Path(state) / "server.log", "w") as log:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=PROJECT)
-        # What follows the ready line must be read too, or the server would wait for a full pipe.
-        try:
-            addresses = _ready(process)
-            threading.Thread(target=process.stdout.read, daemon=True).start()
-            logins = json.loads((pathlib.Path(state) / "logins.json").read_text())
-            yield Server(addresses["flight"], addresses["http"], logins)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    try:
+        with serving.running(Server) as server:
+            yield server
+    except serving.NotNamed as missing:
+        pytest.exit(str(missing), 2)
 
 
 @pytest.fixture

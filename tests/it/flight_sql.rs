@@ -11,7 +11,8 @@ use arrow_flight::sql::{
     CommandStatementQuery, EndTransaction, ProstMessageExt,
 };
 use arrow_flight::{
-    Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor, FlightInfo, PollInfo, Ticket,
+    Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor, FlightInfo, PollInfo,
+    Ticket,
 };
 use countinghouse::app::App;
 use countinghouse::auth::Scope;
@@ -311,13 +312,15 @@ async fn several_endpoints_together_give_the_rows_of_one() {
     let info = client.execute(SQL.to_owned(), None).await.unwrap();
     let (one_schema, one) = read(&mut client, ticket(&info)).await.unwrap();
     let one = arrow::compute::concat_batches(&one[0].schema(), &one).unwrap();
-    for compression in ["none", "lz4", "zstd"] {
+    for (compression, dictionaries) in [("none", false), ("lz4", true), ("zstd", false)] {
         client.set_header("countinghouse-endpoints", "4");
+        client.set_header("countinghouse-dictionaries", dictionaries.to_string());
         client.set_header("countinghouse-compression", compression);
         let info = client.execute(SQL.to_owned(), None).await.unwrap();
         assert_eq!(info.endpoint.len(), 4);
         assert_eq!(info.total_records, i64::try_from(one.num_rows()).unwrap());
-        assert_eq!(info.clone().try_decode_schema().unwrap().fields(), one_schema.fields());
+        let announced = info.clone().try_decode_schema().unwrap();
+        assert_eq!(announced.fields() == one_schema.fields(), !dictionaries);
         let provenance: serde_json::Value = serde_json::from_slice(&info.app_metadata).unwrap();
         let id = provenance["query_id"].as_str().unwrap();
         let mut all = Vec::new();
@@ -326,6 +329,7 @@ async fn several_endpoints_together_give_the_rows_of_one() {
             let ticket = info.endpoint[part].ticket.clone().unwrap();
             let (schema, batches) = read(&mut client, ticket).await.unwrap();
             assert_eq!(schema.metadata()["countinghouse.query_id"], id);
+            assert_eq!(schema.fields(), announced.fields());
             all.push(batches);
         }
         assert_eq!(sorted(&all[0]), sorted(&all[4]), "a part may be read again");
@@ -391,14 +395,18 @@ async fn what_is_polled_for_can_be_stopped_and_fails_as_it_would_have() {
     };
     tokio::time::timeout(Duration::from_secs(10), stopped).await.expect("the statement goes on");
 
-    let mut failed = poll(&mut client, statement_of("SELECT 1 / (n - n) AS x FROM (SELECT COUNT(*) AS n FROM deposits)")).await;
+    let mut failed =
+        poll(&mut client, statement_of("SELECT 1 / (n - n) AS x FROM (SELECT COUNT(*) AS n FROM deposits)")).await;
     while let Ok(PollInfo { flight_descriptor: Some(next), .. }) = failed {
         failed = poll(&mut client, next).await;
     }
     let failed = failed.expect_err("it divides by zero");
     assert!(failed.message().contains("division by zero"), "{}", failed.message());
     let foreign = poll(&mut client, statement_of("SELECT 1")).await.unwrap();
-    face.app.services.auth.create_user("bob", Some(PASSWORD.to_owned()), ["analyst".to_owned()].into(), Scope::HeadOffice)
+    face.app
+        .services
+        .auth
+        .create_user("bob", Some(PASSWORD.to_owned()), ["analyst".to_owned()].into(), Scope::HeadOffice)
         .await
         .unwrap();
     let channel = Endpoint::from_shared(face.address.clone()).unwrap().connect().await.unwrap();
@@ -424,7 +432,10 @@ async fn a_ticket_is_read_as_it_was_planned_whatever_the_session_says_later() {
     for n in 0..130 {
         client.execute(format!("SELECT {n} AS n"), None).await.unwrap();
     }
-    assert_eq!(read(&mut client, ticket(&planned)).await.unwrap().1.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
+    assert_eq!(
+        read(&mut client, ticket(&planned)).await.unwrap().1.iter().map(RecordBatch::num_rows).sum::<usize>(),
+        3
+    );
 }
 
 #[tokio::test]

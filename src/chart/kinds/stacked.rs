@@ -84,11 +84,11 @@ impl Kind for Stacked {
     }
 }
 
-fn total(spec: &ChartSpec, category: usize) -> f64 {
+pub(super) fn total(spec: &ChartSpec, category: usize) -> f64 {
     spec.series.iter().filter_map(|series| series.values[category]).sum()
 }
 
-fn mark_label(spec: &ChartSpec, category: usize) -> String {
+pub(super) fn mark_label(spec: &ChartSpec, category: usize) -> String {
     let total = spec.number(total(spec, category));
     let total = message(spec.lang, "chart-total-of", &[("value", (&total).into())]);
     format!("{}{}{total}", describe::mark_label(spec, category), message(spec.lang, "list-separator", &[]))
@@ -164,13 +164,13 @@ fn columns(spec: &ChartSpec, canvas: &mut Canvas, area: Area) {
 }
 
 /// Whether the values are shares already: then each total is 100 % and would only be noise.
-fn shares(spec: &ChartSpec) -> bool {
+pub(super) fn shares(spec: &ChartSpec) -> bool {
     spec.unit.quantity == Quantity::Percent
         && (0..spec.categories.len()).map(|category| total(spec, category)).all(|total| (total - 1.0).abs() < 0.001)
 }
 
 /// Name, then value and share of each part at the last category; with the width they need.
-fn side_labels(spec: &ChartSpec, last: usize, room: f64) -> Vec<(usize, [String; 2], f64)> {
+pub(super) fn side_labels(spec: &ChartSpec, last: usize, room: f64) -> Vec<(usize, [String; 2], f64)> {
     let whole = total(spec, last);
     (0..spec.series.len())
         .filter_map(|series| {
@@ -187,7 +187,13 @@ fn side_labels(spec: &ChartSpec, last: usize, room: f64) -> Vec<(usize, [String;
         .collect()
 }
 
-fn draw_side(canvas: &mut Canvas, side: &[(usize, [String; 2], f64)], middles: &[f64], plot: Area, edge: f64) {
+pub(super) fn draw_side(
+    canvas: &mut Canvas,
+    side: &[(usize, [String; 2], f64)],
+    middles: &[f64],
+    plot: Area,
+    edge: f64,
+) {
     const HEIGHT: f64 = 30.0;
     // Parts stack upwards, so labels are placed from the bottom.
     let mut tops: Vec<f64> = Vec::new();

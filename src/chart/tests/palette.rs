@@ -1,7 +1,7 @@
 //! The palette, computed: contrast, and distance of the colours that meet, also for those who see colours otherwise.
 
 use super::Token;
-use super::theme::CATEGORIES;
+use super::theme::{BAD_SHADES, CATEGORIES, GOOD_SHADES, SHADES, text_on};
 
 fn linear(colour: [u8; 3]) -> [f64; 3] {
     colour.map(|channel| {
@@ -10,12 +10,12 @@ fn linear(colour: [u8; 3]) -> [f64; 3] {
     })
 }
 
-fn luminance(colour: [u8; 3]) -> f64 {
+pub(super) fn luminance(colour: [u8; 3]) -> f64 {
     let [red, green, blue] = linear(colour);
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+pub(super) fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
@@ -57,6 +57,52 @@ fn colours_are_told_apart() {
             }
         }
     }
+}
+
+/// The number in a cell is read on each of its shades, in both themes; the other ink would be worse.
+#[test]
+fn numbers_are_read_on_shades() {
+    for shade in SHADES.into_iter().chain(GOOD_SHADES).chain(BAD_SHADES).chain([Token::Background]) {
+        let ink = text_on(shade);
+        let other = if ink == Token::Ink { Token::Background } else { Token::Ink };
+        for (theme, cell) in themes(shade).into_iter().enumerate() {
+            let found = contrast(themes(ink)[theme], cell);
+            assert!(found >= 4.5, "{ink:?} on {shade:?} {cell:02X?}: {found:.2} < 4.5");
+            assert!(found > contrast(themes(other)[theme], cell), "{shade:?} {cell:02X?}: {other:?} is read better");
+        }
+    }
+}
+
+/// Steps go one way, away from the page, and neighbours are told apart in every vision. Less than other tokens: a cell carries
+/// its number.
+#[test]
+fn shades_are_steps() {
+    for steps in [&SHADES[..], &GOOD_SHADES[..], &BAD_SHADES[..]] {
+        let steps: Vec<Token> = [Token::Background].into_iter().chain(steps.iter().copied()).collect();
+        for pair in steps.windows(2) {
+            for (theme, (from, to)) in themes(pair[0]).into_iter().zip(themes(pair[1])).enumerate() {
+                let rises = luminance(to) > luminance(from);
+                assert_eq!(rises, theme == 1, "{pair:?}: light shades darken, dark ones lighten");
+                for (vision, matrix) in VISIONS {
+                    let found = distance(lab(from, &matrix), lab(to, &matrix));
+                    assert!(found >= 4.0, "{pair:?} {from:02X?} {to:02X?}: {found:.1} for {vision} vision");
+                }
+            }
+        }
+    }
+    // The two sides of zero, step by step.
+    for (good, bad) in GOOD_SHADES.into_iter().zip(BAD_SHADES) {
+        for (good, bad) in themes(good).into_iter().zip(themes(bad)) {
+            for (vision, matrix) in VISIONS {
+                let found = distance(lab(good, &matrix), lab(bad, &matrix));
+                assert!(found >= 9.0, "{good:02X?} and {bad:02X?}: {found:.1} for {vision} vision");
+            }
+        }
+    }
+    let mut colours: Vec<String> = Token::ALL.iter().map(|token| token.hex()).collect();
+    colours.sort();
+    colours.dedup();
+    assert_eq!(colours.len(), Token::ALL.len(), "the stylesheet tells tokens apart by their light colour");
 }
 
 /// Machado, Oliveira and Fernandes 2009, severity 1.

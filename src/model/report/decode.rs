@@ -1,6 +1,6 @@
 //! From a checked tree and the SQL files to a report.
 
-use super::keys::{BLOCK, CHART, COLUMN, KPI, REPORT, SERIES, TABLE};
+use super::keys::{BAND, BLOCK, CHART, COLUMN, KPI, REPORT, SERIES, TABLE};
 use super::{Beside, Block, Chart, Dataset, Format, Kpi, Parameter, Report, Series, TableBlock, TableColumn, validate};
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::yaml::{self, Node, Value};
@@ -156,17 +156,28 @@ fn chart(fields: &Fields<'_>) -> Chart {
         x: fields.needed("x"),
         x_label: fields.label("x_label"),
         y: fields.items("y").iter().filter_map(series).collect(),
+        by: fields.text("by"),
+        series_label: fields.label("series_label"),
+        zero: fields.number("zero").map(|zero| zero.value),
+        bands: fields.items("bands").iter().filter_map(band).collect(),
         format: format(fields),
     }
 }
 
 fn series(node: &Node) -> Option<Series> {
     let fields = Fields::new(node, &SERIES);
+    let own = ["measure", "unit", "decimals"].iter().any(|key| fields.given(key).is_some());
     Some(Series {
         column: column_name(node, &fields)?,
         label: fields.label("label"),
         scenario: fields.text("scenario"),
+        format: own.then(|| format(&fields)),
     })
+}
+
+fn band(node: &Node) -> Option<Series> {
+    let fields = Fields::new(node, &BAND);
+    Some(Series { column: column_name(node, &fields)?, label: fields.label("label"), scenario: None, format: None })
 }
 
 fn table(fields: &Fields<'_>) -> TableBlock {

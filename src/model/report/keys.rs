@@ -106,6 +106,18 @@ pub(super) static CHART: Shape = Shape {
         need("x", Kind::Name, "Column of the categories."),
         may("x_label", Kind::Label, "What the categories are: head of the first column of the data table."),
         need("y", Kind::List(&Kind::TextOr(&SERIES)), "Columns of the series."),
+        may(
+            "by",
+            Kind::Name,
+            "Column whose values make the series, for a row per category and series; `y` then has one column.",
+        ),
+        may("series_label", Kind::Label, "What the series are, in a heat map or triangle."),
+        may(
+            "zero",
+            Kind::Decimal,
+            "Value around which the colours of a heat map or triangle part, as stored: 0.05 for 5%.",
+        ),
+        may("bands", Kind::List(&Kind::TextOr(&BAND)), "Upper limits of the bands of a bullet chart, ascending."),
         may("measure", MEASURE, MEASURE_DOC),
         may("unit", UNIT, UNIT_DOC),
         may("decimals", DECIMALS, DECIMALS_DOC),
@@ -122,6 +134,17 @@ pub(super) static SERIES: Shape = Shape {
             Kind::OneOf(&["actual", "prior", "plan", "forecast"]),
             "Decides how it is drawn; actual unless stated.",
         ),
+        may("measure", MEASURE, "Measure of this series, where a scatter plot's two differ."),
+        may("unit", UNIT, "How its numbers are shown; the chart's way unless stated."),
+        may("decimals", DECIMALS, DECIMALS_DOC),
+    ],
+};
+
+pub(super) static BAND: Shape = Shape {
+    name: "a band",
+    keys: &[
+        need("column", Kind::Name, "Column of its upper limit."),
+        may("label", Kind::Label, "Name shown to people."),
     ],
 };
 

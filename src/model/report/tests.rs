@@ -86,6 +86,46 @@ fn a_report_holds_what_is_written() {
     assert_eq!((table.columns[0].column.as_str(), table.columns[1].bar), ("name", true));
 }
 
+const TREND_CHART: &str = "- chart: {id: trend, kind: line, dataset: trend, title: {en: Trend}, x: month, y: [amount, {column: plan, scenario: plan}]}";
+
+#[test]
+fn charts_of_long_data_bands_and_units() {
+    let long = "- chart: {id: trend, kind: heatmap, dataset: trend, x: month, y: [amount], by: branch, \
+                series_label: {en: Branch}, zero: -0.05}\n  \
+                - chart: {id: pair, kind: scatter, dataset: trend, x: branch, y: [amount, {column: ratio, unit: percent, decimals: 2}]}\n  \
+                - chart: {id: stand, kind: bullet, dataset: trend, x: branch, y: [amount], bands: [low, {column: high, label: {en: High}}]}";
+    let text = REPORT.replacen(TREND_CHART, long, 1);
+    assert_ne!(text, REPORT);
+    let report = parse("reports/overview/report.yaml", &text, &sql).unwrap();
+    let charts: Vec<_> = report
+        .blocks
+        .iter()
+        .filter_map(|block| match block {
+            Block::Chart(chart) => Some(chart),
+            _ => None,
+        })
+        .collect();
+    let [heat, pair, stand] = charts.as_slice() else { panic!("three charts") };
+    assert_eq!((heat.by.as_ref().unwrap().as_str(), heat.series_label["en"].as_str()), ("branch", "Branch"));
+    assert_eq!((heat.zero, pair.zero), (Some(-0.05), None));
+    assert!(pair.y[0].format.is_none());
+    let own = pair.y[1].format.as_ref().unwrap();
+    assert_eq!((own.unit.as_ref().unwrap().as_str(), own.decimals), ("percent", Some(2)));
+    assert_eq!(stand.bands.iter().map(|band| band.column.as_str()).collect::<Vec<_>>(), ["low", "high"]);
+    assert_eq!(stand.bands[1].label["en"], "High");
+}
+
+#[test]
+fn long_data_have_one_column() {
+    faults(
+        &[("x: month, y: [amount", "x: month, by: branch, y: [amount")],
+        &["report.yaml:19:86: chart `trend`: with `by` the series come from rows, so `y` has one column, not 2"],
+    );
+    let text =
+        REPORT.replacen("kind: line", "kind: multiples", 1).replacen("x: month, y", "x: month, by: branch, y", 1);
+    assert!(parse("reports/overview/report.yaml", &text, &sql).is_ok(), "panels hold a value and its plan");
+}
+
 #[test]
 fn several_faults_of_one_report_come_together() {
     faults(

@@ -224,6 +224,15 @@ impl<'a> Blocks<'a> {
                         let message = format!("chart `{}` has no series in `y`", *chart.id);
                         self.faults.push(Diagnostic::new(&chart.id.place, message));
                     }
+                    // Panels are named alike for actual and plan; other series would then not be told apart.
+                    if let Some(by) = chart.by.as_ref().filter(|_| chart.y.len() > 1 && *chart.kind != "multiples") {
+                        let message = format!(
+                            "chart `{}`: with `by` the series come from rows, so `y` has one column, not {}",
+                            *chart.id,
+                            chart.y.len()
+                        );
+                        self.faults.push(Diagnostic::new(&by.place, message));
+                    }
                 }
                 Block::Table(table) => {
                     self.id(&table.id);
@@ -330,7 +339,11 @@ fn check_measures(report: &Report, model: &Model, blocks: &[Block], faults: &mut
             Block::Message { .. } | Block::Text { .. } => {}
             Block::Row { blocks } => check_measures(report, model, blocks, faults),
             Block::Kpi(kpi) => check_format(report, model, &kpi.format, faults),
-            Block::Chart(chart) => check_format(report, model, &chart.format, faults),
+            Block::Chart(chart) => {
+                check_format(report, model, &chart.format, faults);
+                let own = chart.y.iter().filter_map(|series| series.format.as_ref());
+                own.for_each(|format| check_format(report, model, format, faults));
+            }
             Block::Table(table) => {
                 table.columns.iter().for_each(|column| check_format(report, model, &column.format, faults));
             }

@@ -69,6 +69,7 @@ fn parameters_count_with_their_types_and_nulls() {
 fn config(result_cache_mib: u64, cached_result_mib: u64) -> QueryConfig {
     QueryConfig {
         deadline_seconds: 1,
+        batch_deadline_seconds: 1,
         memory_mib: 16,
         total_memory_mib: 16,
         concurrent: 1,

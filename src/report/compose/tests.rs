@@ -1,8 +1,11 @@
-use super::{Bars, change, prose, tone};
+use jiff::Timestamp;
+
+use super::{Bars, Grid, Group, Input, change, compose, prose, time_axis, tone};
 use crate::locale::{Lang, NumberUnit, Quantity};
-use crate::model::cube::Good;
-use crate::report::document::{Bar, Prose, Tone};
-use crate::report::value::Number;
+use crate::model::cube::{Good, Model};
+use crate::model::report;
+use crate::report::document::{Bar, Block, Chart, Choice, Dataset, Evidence, Prose, TieOut, Tone};
+use crate::report::value::{Number, Value};
 
 fn number(text: &str) -> Number {
     Number::parse(text).unwrap()
@@ -84,4 +87,127 @@ fn text_is_paragraphs_and_lists() {
         parts,
         [paragraph("First line of one paragraph."), Prose::List(vec!["a".into(), "b".into()]), paragraph("Last.")]
     );
+}
+
+/// Rows of (month, branch, value); the months are first days of a month.
+fn long(rows: &[(i32, &str, &str)]) -> Dataset {
+    Dataset {
+        name: "long".to_owned(),
+        columns: ["month", "branch", "value"].map(str::to_owned).to_vec(),
+        rows: rows
+            .iter()
+            .map(|(month, branch, value)| {
+                vec![Value::Date(*month), Value::Text((*branch).to_owned()), Value::Number(number(value))]
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn long_rows_become_series() {
+    let (january, february, march) = (20_454, 20_485, 20_513);
+    let dataset =
+        long(&[(march, "b", "1"), (january, "b", "2"), (february, "a", "3"), (march, "a", "4"), (january, "a", "5")]);
+    let grid = Grid::of(&dataset, 0, Some(1), Lang::En).unwrap();
+    assert_eq!(grid.heads, [january, february, march].map(Value::Date), "dates ascend");
+    let group = |name: &str, rows: [Option<usize>; 3]| Group { name: Some(name.to_owned()), rows: rows.to_vec() };
+    assert_eq!(grid.groups, [group("b", [Some(1), None, Some(0)]), group("a", [Some(4), Some(2), Some(3)])]);
+    assert_eq!(time_axis(&grid.heads).unwrap().days, [january, february, march]);
+    let turned = Grid::of(&dataset, 1, Some(0), Lang::En).unwrap();
+    assert_eq!(turned.groups[1].name.as_deref(), Some("Feb 2026"));
+    assert_eq!(turned.groups[1].rows, [None, Some(2)]);
+    // Without `by` every row is a category, also where two are called alike.
+    let plain = Grid::of(&dataset, 1, None, Lang::En).unwrap();
+    assert_eq!((plain.heads.len(), plain.groups.len()), (5, 1));
+    assert_eq!(plain.groups[0], Group { name: None, rows: (0..5).map(Some).collect() });
+    let twice = long(&[(january, "a", "1"), (january, "a", "2")]);
+    let why = Grid::of(&twice, 0, Some(1), Lang::En).unwrap_err();
+    assert_eq!(why, "`long` has two rows with `month` 2026-01-01 and `branch` a");
+}
+
+/// The charts of a report over these datasets.
+fn charts(blocks: &str, datasets: &[Dataset]) -> crate::error::Result<Vec<Chart>> {
+    let names: String = datasets.iter().map(|set| format!("  {}: {{sql: x.sql}}\n", set.name)).collect();
+    let text = format!(
+        "report: probe\ntitle: {{en: Probe}}\ncubes: [x]\nparameters:\n  as_of: {{type: as_of_date, default: latest}}\n\
+         datasets:\n{names}blocks:\n{blocks}"
+    );
+    let report = report::parse("reports/probe/report.yaml", &text, &|_| Some("SELECT 1".to_owned())).unwrap();
+    let evidence = Evidence {
+        principal: String::new(),
+        fingerprint: String::new(),
+        snapshot: 1,
+        snapshot_created_at: Timestamp::UNIX_EPOCH,
+        newest: 20_453,
+        closed: 0,
+        branches: 0,
+        open: Vec::new(),
+        parameters: Vec::new(),
+        datasets: Vec::new(),
+        tie_out: TieOut::NotChecked,
+        engine: "",
+        duration_ms: 0,
+    };
+    let input = Input {
+        report: &report,
+        model: &Model::default(),
+        lang: Lang::En,
+        scope: Choice { value: String::new(), label: String::new() },
+        scopes: Vec::new(),
+        values: Vec::new(),
+        datasets: datasets.to_vec(),
+        evidence,
+    };
+    let blocks = compose(&input)?.blocks.into_iter();
+    Ok(blocks
+        .filter_map(|block| match block {
+            Block::Chart(chart) => Some(*chart),
+            _ => None,
+        })
+        .collect())
+}
+
+#[test]
+fn a_heat_map_of_long_rows() {
+    let dataset = long(&[(20_485, "b", "0.02"), (20_454, "a", "0.055"), (20_485, "a", "-0.01")]);
+    let block = "  - chart: {id: heat, kind: heatmap, dataset: long, x: month, y: [value], by: branch, series_label: {en: Branch}, \
+                 zero: 0.05, unit: percent, decimals: 1}\n";
+    let drawn = charts(block, std::slice::from_ref(&dataset)).unwrap();
+    let table = &drawn[0].drawing.table;
+    assert_eq!(table.headers, ["Branch", "Jan 2026", "Feb 2026"]);
+    assert_eq!(table.rows, [["b", "–", "2.0%"], ["a", "5.5%", "−1.0%"]]);
+    assert!(drawn[0].drawing.svg.contains("colours part at 5.0%"));
+    let twice = long(&[(20_454, "a", "1"), (20_454, "a", "2")]);
+    let why = charts(block, &[twice]).unwrap_err();
+    assert!(why.message().contains("report `probe`, chart `heat`: `long` has two rows"), "{}", why.message());
+}
+
+#[test]
+fn series_with_units_of_their_own() {
+    let dataset = Dataset {
+        name: "pairs".to_owned(),
+        columns: ["branch", "balance", "ratio", "low", "high"].map(str::to_owned).to_vec(),
+        rows: [("a", "1200000000", "0.0123"), ("b", "800000000.55", "0.02")]
+            .iter()
+            .map(|(branch, balance, ratio)| {
+                let of = |text: &str| Value::Number(number(text));
+                vec![Value::Text((*branch).to_owned()), of(balance), of(ratio), of("500000000"), of("2000000000")]
+            })
+            .collect(),
+    };
+    let blocks = "  - chart: {id: pair, kind: scatter, dataset: pairs, x: branch, unit: money, \
+                  y: [{column: balance, label: {en: Balance}}, {column: ratio, label: {en: Ratio}, unit: percent, decimals: 2}]}\n  \
+                  - chart: {id: stand, kind: bullet, dataset: pairs, x: branch, unit: money, \
+                  y: [{column: balance, label: {en: Balance}}], bands: [low, {column: high, label: {en: Good}}]}\n";
+    let drawn = charts(blocks, std::slice::from_ref(&dataset)).unwrap();
+    let table = &drawn[0].drawing.table;
+    assert_eq!(table.headers, ["Item", "Balance, CNY M", "Ratio"]);
+    assert_eq!(table.rows[1], ["b", "800.0", "2.00%"]);
+    let table = &drawn[1].drawing.table;
+    assert_eq!(table.headers, ["Item", "Balance", "low, up to", "Good, up to"]);
+    assert_eq!(table.rows[0], ["a", "1,200.0", "500.0", "2,000.0"]);
+    let mixed =
+        "  - chart: {id: mixed, kind: bar, dataset: pairs, x: branch, y: [balance, {column: ratio, unit: percent}]}\n";
+    let why = charts(mixed, &[dataset]).unwrap_err();
+    assert!(why.message().contains("a unit of its own for a series is for `scatter`, `box`"), "{}", why.message());
 }

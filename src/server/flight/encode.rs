@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::concat_batches;
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
 use arrow_flight::{FlightData, IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
 use tonic::Status;
@@ -41,6 +42,27 @@ pub(super) fn wire_schema(schema: &Schema) -> SchemaRef {
         Field::new(field.name(), field.data_type().clone(), field.is_nullable()).with_metadata(keys)
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The schema with texts as dictionaries, for sessions that ask for it: repeated names then cross the wire once a message.
+pub(super) fn with_dictionaries(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => {
+            let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            field.as_ref().clone().with_data_type(kind)
+        }
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// The schema of the rows as they arrive, whose texts are plain.
+fn without_dictionaries(schema: &SchemaRef) -> SchemaRef {
+    let plain = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Dictionary(_, values) => field.as_ref().clone().with_data_type(values.as_ref().clone()),
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(plain.collect::<Vec<_>>()))
 }
 
 /// The metadata of a column that follow from its field.
@@ -98,17 +120,19 @@ pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
     Ok(bytes)
 }
 
-fn arrow_fault(fault: arrow::error::ArrowError) -> Box<dyn std::error::Error + Send + Sync> {
+fn arrow_fault(fault: ArrowError) -> Box<dyn std::error::Error + Send + Sync> {
     Box::new(fault)
 }
 
 /// Gathers, checks, splits and encodes the batches of one stream.
 pub(super) struct Encoder {
+    /// As announced and sent.
     schema: SchemaRef,
+    /// As the rows arrive.
+    plain: SchemaRef,
     waiting: Vec<RecordBatch>,
     waiting_bytes: usize,
     generator: IpcDataGenerator,
-    tracker: DictionaryTracker,
     options: IpcWriteOptions,
     context: IpcWriteContext,
     rows: u64,
@@ -121,11 +145,11 @@ impl Encoder {
         // Refused by formats older than the one that is the default.
         let options = IpcWriteOptions::default().try_with_compression(compression).unwrap_or_default();
         Self {
+            plain: without_dictionaries(&schema),
             schema,
             waiting: Vec::new(),
             waiting_bytes: 0,
             generator: IpcDataGenerator::default(),
-            tracker: DictionaryTracker::new(true),
             options,
             context: IpcWriteContext::default(),
             rows: 0,
@@ -144,7 +168,7 @@ impl Encoder {
         if batch.num_rows() == 0 {
             return Ok(Vec::new());
         }
-        let batch = fit(batch, &self.schema)?;
+        let batch = fit(batch, &self.plain)?;
         self.rows += batch.num_rows() as u64;
         self.waiting_bytes += size(&batch);
         self.waiting.push(batch);
@@ -158,7 +182,7 @@ impl Encoder {
         let batch = match waiting.as_slice() {
             [] => return Ok(Vec::new()),
             [one] => one.clone(),
-            many => concat_batches(&self.schema, many)
+            many => concat_batches(&self.plain, many)
                 .map_err(|fault| Status::from(Error::internal("Cannot join batches", arrow_fault(fault))))?,
         };
         let mut messages = Vec::new();
@@ -180,13 +204,18 @@ impl Encoder {
 
     /// Encodes a batch, in halves while its message is too large: sizes before encoding are estimates.
     fn encode(&mut self, batch: RecordBatch, messages: &mut Vec<FlightData>) -> Result<(), Status> {
+        let fault = |fault| Status::from(Error::internal("Cannot encode a batch", arrow_fault(fault)));
+        let sent = as_announced(&batch, &self.schema).map_err(fault)?;
+        // A tracker for each message: one that is too large is given up, and what it noted must be sent again.
+        let mut tracker = DictionaryTracker::new(false);
+        if self.schema != self.plain {
+            let _ = self.generator.schema_to_bytes_with_dictionary_tracker(&self.schema, &mut tracker, &self.options);
+        }
         let (dictionaries, data) =
-            self.generator
-                .encode(&batch, &mut self.tracker, &self.options, &mut self.context)
-                .map_err(|fault| Status::from(Error::internal("Cannot encode a batch", arrow_fault(fault))))?;
-        debug_assert!(dictionaries.is_empty(), "the door casts dictionaries to their values");
-        let message = FlightData::from(data);
-        let length = message.data_header.len() + message.data_body.len();
+            self.generator.encode(&sent, &mut tracker, &self.options, &mut self.context).map_err(fault)?;
+        let pieces: Vec<FlightData> = dictionaries.into_iter().chain([data]).map(FlightData::from).collect();
+        let lengths = || pieces.iter().map(|message| message.data_header.len() + message.data_body.len());
+        let length = lengths().max().unwrap_or(0);
         if length > SPLIT + SPLIT / 16 && batch.num_rows() > 1 {
             let half = batch.num_rows() / 2;
             self.encode(batch.slice(0, half), messages)?;
@@ -195,8 +224,8 @@ impl Encoder {
         if length > MAX_MESSAGE - 1024 {
             return Err(too_large(&batch, self.rows));
         }
-        self.bytes += length as u64;
-        messages.push(message);
+        self.bytes += lengths().sum::<usize>() as u64;
+        messages.extend(pieces);
         Ok(())
     }
 }
@@ -228,6 +257,16 @@ fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Status> {
         debug_assert!(false, "a batch differs from the announced schema: {fault}");
         Error::internal("A batch differs from the announced schema", arrow_fault(fault)).into()
     })
+}
+
+/// The batch with its texts as dictionaries where that is announced.
+fn as_announced(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| match field.data_type() {
+        kind @ DataType::Dictionary(_, _) => cast(column, kind),
+        _ => Ok(Arc::clone(column)),
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns.collect::<Result<_, _>>()?, &options)
 }
 
 /// Cuts a batch into pieces of about `limit` bytes or one row. Halving finds skewed rows: each half is measured again.

@@ -211,9 +211,10 @@ impl Retained {
             written.write_all_at(&message.data_header, offset)?;
             written.write_all_at(&message.data_body, offset + message.data_header.len() as u64)
         });
-        write.await.map_err(|fault| Error::internal("A result cannot be kept", fault))?.map_err(|fault| {
-            Status::from(Error::internal("A result cannot be kept", fault))
-        })?;
+        write
+            .await
+            .map_err(|fault| Error::internal("A result cannot be kept", fault))?
+            .map_err(|fault| Status::from(Error::internal("A result cannot be kept", fault)))?;
         let mut content = kept.lock();
         content.end = offset + size as u64;
         content.rows.push(Stored::There { file, offset, header, body });
@@ -390,10 +391,7 @@ impl Flight {
         let info = FlightInfo::new()
             .try_with_schema(&kept.schema)
             .map_err(|fault| Error::internal("Cannot encode a schema", fault))?;
-        Ok(info
-            .with_descriptor(descriptor)
-            .with_ordered(kept.ordered)
-            .with_app_metadata(kept.provenance.clone()))
+        Ok(info.with_descriptor(descriptor).with_ordered(kept.ordered).with_app_metadata(kept.provenance.clone()))
     }
 
     fn kept_info(&self, caller: &Caller, kept: &Kept, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
@@ -411,8 +409,7 @@ impl Flight {
     /// may be many.
     pub(super) async fn redeem_kept(&self, caller: &Caller, sealed: &Sealed) -> Result<Messages, Status> {
         let kept = self.retained.get(caller, sealed, Kind::Ticket)?;
-        let detail = serde_json::json!({"query_id": kept.id, "part": sealed.part + 1, "of": sealed.parts});
-        self.catalog.audit("result_read", &caller.principal.name, detail).await?;
+        self.door.record_reading(&caller.principal, &kept.id, sealed.part + 1, sealed.parts).await?;
         kept.read(sealed.part, sealed.parts)
     }
 }

@@ -27,7 +27,7 @@ use super::ticket::Sealed;
 use super::{CATALOG, Flight, status};
 use crate::auth::{Entry, Peer, Principal};
 use crate::error::{Code, Error, Result};
-use crate::query::{Face, History, Previews, ResultCache, Rollups};
+use crate::query::{Face, History, Previews, ResultCache, Rollups, Workload};
 use crate::server::Services;
 
 /// What an expired transaction says; its statements fail, its end does not.
@@ -279,10 +279,14 @@ impl Flight {
             ("mode", if options.previews == Previews::Few { "bi" } else { "strict" }.to_owned()),
             ("endpoints", options.endpoints.unwrap_or(1).to_string()),
             ("compression", compression_name(options.compression).to_owned()),
+            ("dictionaries", options.dictionaries.to_string()),
+            ("workload", if options.workload == Workload::Batch { "batch" } else { "interactive" }.to_owned()),
         ];
-        let all = all.into_iter().chain(FIXED.iter().map(|(name, values)| (*name, values[0].to_owned())));
         GetSessionOptionsResult {
-            session_options: all.map(|(name, value)| (name.to_owned(), SessionOptionValue::text(value))).collect(),
+            session_options: all
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), SessionOptionValue::text(value)))
+                .collect(),
         }
     }
 
@@ -367,24 +371,21 @@ impl Flight {
                 Some(language) if self.languages.contains(&language) => options.language = Some(language),
                 Some(_) => return bad,
             },
-            _ => {
-                let Some((_, values)) = FIXED.iter().find(|(fixed, _)| *fixed == name) else {
-                    return Err(SessionOptionErrorValue::InvalidName);
-                };
-                if text.is_some_and(|text| !values.contains(&text.as_str())) {
-                    return bad;
-                }
-            }
+            "dictionaries" => match text.as_deref() {
+                None | Some("false") => options.dictionaries = false,
+                Some("true") => options.dictionaries = true,
+                Some(_) => return bad,
+            },
+            "workload" => match text.as_deref() {
+                None | Some("interactive") => options.workload = Workload::Interactive,
+                Some("batch") => options.workload = Workload::Batch,
+                Some(_) => return bad,
+            },
+            _ => return Err(SessionOptionErrorValue::InvalidName),
         }
         Ok(())
     }
 }
-
-/// Options that have one value so far, as clients may send them: the plainest of each.
-const FIXED: &[(&str, &[&str])] = &[
-    ("dictionaries", &["false"]),
-    ("workload", &["interactive"]),
-];
 
 /// A session's options; none is the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -407,6 +408,10 @@ pub(super) struct Options {
     pub endpoints: Option<u8>,
     /// How buffers are compressed on the wire; old clients read no compressed ones.
     pub compression: Option<CompressionType>,
+    /// Texts leave as dictionaries.
+    pub dictionaries: bool,
+    /// How long its statements may take, and how long they wait.
+    pub workload: Workload,
 }
 
 /// A ticket holds what this server wrote.
@@ -421,6 +426,7 @@ impl Sealed {
             history: self.history.as_deref().map(str::parse).transpose().map_err(unreadable)?,
             rollups: self.rollups.as_str().into(),
             previews: if self.strict { Previews::Refused } else { Previews::Few },
+            dictionaries: self.dictionaries,
             ..caller.clone()
         })
     }

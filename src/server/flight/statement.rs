@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
-use super::encode::{Encoder, wire_schema};
+use super::encode::{Encoder, wire_schema, with_dictionaries};
 use super::session::{Caller, Options};
 use super::sql_info::MAX_STATEMENT;
 use super::status::{QUERY_ID, SNAPSHOT_ID};
@@ -128,6 +128,7 @@ impl Flight {
             statement.cache = options.cache;
             statement.history = options.history;
             statement.previews = options.previews;
+            statement.workload = options.workload;
             statement
         };
         let mut rows = parameters::from_bytes(bound)?.into_iter();
@@ -135,7 +136,10 @@ impl Flight {
         let pinned = Some(prepared.snapshot_id());
         Ok(Plan {
             rest: rows.map(|row| statement(Some(row), pinned)).collect(),
-            schema: wire_schema(&prepared.schema()),
+            schema: match options.dictionaries {
+                true => with_dictionaries(&wire_schema(&prepared.schema())),
+                false => wire_schema(&prepared.schema()),
+            },
             default_schema: schema,
             fingerprint: principal.fingerprint(),
             prepared,
@@ -172,6 +176,7 @@ impl Flight {
             history: options.history.map(|history| history.to_string()),
             rollups: options.rollups.to_string(),
             strict: options.previews == Previews::Refused,
+            dictionaries: options.dictionaries,
             ..Sealed::default()
         };
         let info = FlightInfo::new()

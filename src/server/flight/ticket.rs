@@ -111,6 +111,9 @@ pub(super) struct Sealed {
     pub rollups: String,
     #[prost(bool, tag = "14")]
     pub strict: bool,
+    /// Its texts were announced as dictionaries.
+    #[prost(bool, tag = "15")]
+    pub dictionaries: bool,
 }
 
 /// Seals and opens. The key changes daily and follows from the server's secret, so that every process of the server and the
