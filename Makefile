@@ -41,6 +41,7 @@ NPM := tests/clients/npm/node_modules
 DBAPI := $(VENV)/dbapi
 # What `make clients` downloads, each once: Java's client, Superset, other Flight SQL servers.
 JARS := $(TARGET)/java-jars
+# Superset pins what it needs: an environment of its own (about 1 GB).
 SUPERSET := $(TARGET)/superset
 PEERS := $(TARGET)/peers
 # Apache Arrow's Java client comes in a wheel of 251 MB, of which 18 MB stay; arrow-compression is left out: the JDBC driver has none.
@@ -109,6 +110,12 @@ $(JARS)/.installed:
 	@rm -r "$(JARS)/wheel"
 	@touch $@
 
+$(SUPERSET)/.installed: tests/clients/superset/requirements.txt
+	@echo "superset: installing Apache Superset into $(SUPERSET)"
+	"$(PYTHON)" -m venv "$(SUPERSET)"
+	"$(SUPERSET)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 # --no-deps: each of these is one program; what their packages depend on is not used and takes 450 MB.
 $(PEERS)/%/.installed: tests/clients/conformance/peers/%.txt
 	"$(PYTHON)" -m venv "$(PEERS)/$*"
@@ -150,6 +157,10 @@ clients: quick-clients java superset peers ## All client programs, also those wi
 java: setup $(JARS)/.installed ## The official Java client against the server (Java 17, unzip; 251 MB once)
 	$(CARGO) build --locked $(FEATURES)
 	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" COUNTINGHOUSE_JAVA_JARS="$(JARS)" $(VENV)/bin/python -m pytest tests/clients/test_java.py -rs -p no:cacheprovider
+
+superset: setup $(SUPERSET)/.installed ## Apache Superset against the server: charts, SQL Lab, a page in the browser
+	$(CARGO) build --locked $(FEATURES)
+	COUNTINGHOUSE_BIN="$(TARGET)/debug/countinghouse" $(SUPERSET)/bin/python -m pytest tests/clients/superset -rs -p no:cacheprovider
 
 peers: setup $(PEERS)/roapi/.installed $(PEERS)/benostreamdb/.installed $(PEERS)/sail/.installed ## Ask us and other Flight SQL servers the same; writes tests/clients/RESULTS.md
 	$(CARGO) build --locked $(FEATURES)

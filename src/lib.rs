@@ -4,6 +4,7 @@
 
 pub mod model;
 
+pub mod analysis;
 pub mod chart;
 
 pub mod assets;

@@ -24,8 +24,8 @@ use std::time::Duration;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use futures::StreamExt;
@@ -569,10 +569,16 @@ impl Door {
             let completeness = self.completeness(snapshot).await?;
             rewritten = explain::plan(&navigation.routes, snapshot, &completeness.seen_by(principal))?;
         }
-        let schema = wire::schema(rewritten.schema());
-        let plan = match complete {
-            true => Some(session.optimize(&rewritten).map_err(gate::planning_error)?),
-            false => None,
+        // Types are settled by the analyzer: before it `CASE WHEN x THEN 0 ELSE 1.75 END` passes for whole numbers.
+        let (schema, plan) = match complete {
+            true => {
+                let plan = session.optimize(&rewritten).map_err(gate::planning_error)?;
+                (wire::schema(plan.schema()), Some(plan))
+            }
+            false => {
+                let analyzed = session.analyzer().execute_and_check(rewritten, session.config_options(), |_, _| {});
+                (wire::schema(analyzed.map_err(gate::planning_error)?.schema()), None)
+            }
         };
         let Navigation { routes, preview, .. } = navigation;
         Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes, preview, explain, lasting })
@@ -1030,21 +1036,27 @@ fn parameters_text(row: &RecordBatch) -> String {
 /// The parameters of a plan, by their names without the sign, in the types that the planner works with; none where it cannot
 /// tell.
 fn parameter_types(plan: &LogicalPlan) -> Result<BTreeMap<String, Option<DataType>>> {
-    let found = plan.get_parameter_fields().map_err(|error| Error::new(Code::SqlPlan, error.strip_backtrace()))?;
-    let named = |id: &str| id.trim_start_matches('$').to_owned();
-    let mut types: BTreeMap<_, _> =
-        found.into_iter().map(|(id, field)| (named(&id), field.map(|field| field.data_type().clone()))).collect();
-    // The planner does not say that a limit is a number.
-    let _ = plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Limit(limit) = node {
-            for bound in [&limit.skip, &limit.fetch].into_iter().flatten() {
-                if let Expr::Placeholder(parameter) = bound.as_ref() {
-                    types.insert(named(&parameter.id), Some(DataType::Int64));
-                }
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
+    let mut types: BTreeMap<String, Option<DataType>> = BTreeMap::new();
+    let found = plan.apply_with_subqueries(|node| {
+        // The planner does not say that a limit is a number.
+        let limit = matches!(node, LogicalPlan::Limit(_)).then_some(DataType::Int64);
+        node.apply_expressions(|expression| {
+            expression.apply(|expression| {
+                let Expr::Placeholder(parameter) = expression else { return Ok(TreeNodeRecursion::Continue) };
+                let name = parameter.id.trim_start_matches('$');
+                let here = parameter.field.as_ref().map(|field| field.data_type().clone()).or_else(|| limit.clone());
+                // Two columns of one type may be described differently: only their type counts.
+                match (types.get(name).cloned().flatten(), here) {
+                    (Some(before), Some(here)) if before != here => {
+                        return plan_err!("the parameter `{name}` is used as {before} and as {here}; cast one of them");
+                    }
+                    (before, here) => types.insert(name.to_owned(), before.or(here)),
+                };
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
     });
+    found.map_err(gate::planning_error)?;
     Ok(types)
 }
 

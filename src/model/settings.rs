@@ -54,9 +54,9 @@ static QUERY: Shape = Shape {
         may(
             "detail_rows",
             Kind::Integer(1, 1_000_000),
-            "Most rows of a cube that a statement without an aggregate gets.",
+            "Most rows of a cube that a statement without an aggregate gets; tools ask for up to 10,000 to show what a table holds.",
         )
-        .or("1000"),
+        .or("10000"),
         may(
             "result_cache_mib",
             Kind::Integer(0, 1 << 20),

@@ -41,7 +41,8 @@ pub(super) fn schema(planned: &DFSchema) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// A batch in the announced schema; an error where a value does not fit its type.
+/// A batch in the announced schema; an error where a value does not fit its type. Only the plain form of what the plan gives is
+/// made: any other difference would change values in silence.
 pub(super) fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let fault = |error| Error::new(Code::Evaluation, "a value does not fit the type of its column").caused_by(error);
     let strict = CastOptions { safe: false, ..CastOptions::default() };
@@ -51,7 +52,13 @@ pub(super) fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch
         .zip(schema.fields())
         .map(|(column, field)| match column.data_type() == field.data_type() {
             true => Ok(Arc::clone(column)),
-            false => cast_with_options(column, field.data_type(), &strict).map_err(fault),
+            false if plain(column.data_type()) == *field.data_type() => {
+                cast_with_options(column, field.data_type(), &strict).map_err(fault)
+            }
+            false => {
+                let (name, given, said) = (field.name(), column.data_type(), field.data_type());
+                Err(Error::new(Code::Internal, format!("column `{name}` was announced as {said} and comes as {given}")))
+            }
         })
         .collect::<Result<Vec<ArrayRef>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

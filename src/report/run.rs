@@ -55,7 +55,8 @@ pub async fn run(
     let values = parameter::resolve(report, parameters, head.as_of)?;
 
     let mut bound = values.clone();
-    bound.push(Resolved { name: "lang".to_owned(), value: Value::Text(lang.tag().to_owned()) });
+    let said = |name: &str, value: &str| Resolved { name: name.to_owned(), value: Value::Text(value.to_owned()) };
+    bound.extend([said("lang", lang.tag()), said("scope", &scope.value)]);
     // Boxed: the borrows of a closure's future are too particular for the caller's executor.
     let runs: Vec<BoxFuture<'_, Result<(Dataset, DatasetEvidence)>>> = report
         .datasets

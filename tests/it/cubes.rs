@@ -317,8 +317,8 @@ async fn a_measure_called_wrongly_is_told_how_to_be_called() {
             "below a join",
         ),
         ("SELECT SUM(interest) FROM (SELECT interest FROM deposits LIMIT 10) t", Code::MeasureBelow, "SUM(interest)"),
-        ("SELECT branch FROM deposits", Code::DetailLimit, "LIMIT 1000"),
-        ("SELECT branch FROM deposits LIMIT 1001", Code::DetailLimit, "LIMIT 1000"),
+        ("SELECT branch FROM deposits", Code::DetailLimit, "LIMIT 10000"),
+        ("SELECT branch FROM deposits LIMIT 10001", Code::DetailLimit, "LIMIT 10000"),
         (
             "SELECT MEASURE(balance_daily_average) FROM deposits WHERE business_date > DATE '2025-03-15'",
             Code::TimeContext,

@@ -239,3 +239,45 @@ async fn an_error_names_the_place_in_the_statement() {
         assert!(error.message().contains(expected), "{sql}: {}", error.message());
     }
 }
+
+/// What is announced is what the analyzer settles on, not what a branch looks like before it.
+#[tokio::test]
+async fn whole_numbers_beside_money_lose_no_fen() {
+    let (app, who) = (app().await, head_office());
+    for (sql, expected) in [
+        ("SELECT 0 AS a UNION ALL SELECT CAST(1.25 AS DECIMAL(18,2)) ORDER BY a", vec!["0.00", "1.25"]),
+        ("SELECT CASE WHEN x > 1 THEN 0 ELSE 1.75 END FROM (VALUES (1), (2)) t (x) ORDER BY 1", vec!["0.00", "1.75"]),
+        ("SELECT SUM(CASE WHEN x > 1 THEN 0 ELSE y END) FROM (VALUES (1, 1.75), (2, 2.50)) t (x, y)", vec!["1.75"]),
+        ("SELECT COALESCE(NULLIF(x, 1), 1.5) FROM (VALUES (1)) t (x)", vec!["1.5"]),
+    ] {
+        assert_eq!(rows(&app, &who, sql).await, expected, "{sql}");
+    }
+    // Also while its parameters are not known yet.
+    let sql = "SELECT CASE WHEN x > $1 THEN 0 ELSE 1.75 END AS a FROM (VALUES (1), (2)) t (x)";
+    let prepared = app.services.door.prepare(&who, Face::Http, Statement::new(sql)).await.unwrap();
+    let bound =
+        prepared.bind(RecordBatch::try_from_iter([("1", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap());
+    assert_eq!(prepared.schema(), bound.await.unwrap().schema());
+}
+
+#[tokio::test]
+async fn a_parameter_may_be_a_limit_and_may_meet_two_columns() {
+    let (app, who) = (app().await, head_office());
+    let door = &app.services.door;
+    let prepared = door
+        .prepare(&who, Face::Http, Statement::new("SELECT 1 FROM (VALUES (1), (2), (3)) t LIMIT $1"))
+        .await
+        .unwrap();
+    assert_eq!(*prepared.parameter_schema().field(0).data_type(), arrow::datatypes::DataType::Int64);
+    let two = RecordBatch::try_from_iter([("1", Arc::new(Int64Array::from(vec![2])) as ArrayRef)]).unwrap();
+    let answer = door.run(prepared.bind(two).await.unwrap()).await.unwrap();
+    let batches: Vec<_> = answer.rows.collect().await;
+    assert_eq!(batches.into_iter().map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 2);
+
+    let sql = "SELECT branch, SUM(balance) FROM deposits WHERE month >= $since AND account_opened_on >= $since GROUP BY branch";
+    let prepared = door.prepare(&who, Face::Report, Statement::new(sql)).await.unwrap();
+    assert_eq!(prepared.parameter_schema().fields().len(), 1);
+    let clash = "SELECT 1 FROM (VALUES (1, DATE '2025-01-01')) t (a, b) WHERE a = $x AND b = $x";
+    let error = door.prepare(&who, Face::Http, Statement::new(clash)).await.unwrap_err();
+    assert!(error.message().contains("is used as"), "{error}");
+}

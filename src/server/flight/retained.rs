@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+use arrow::ipc::MessageHeader;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
 use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PollInfo};
 use futures::stream::{self, BoxStream};
@@ -87,6 +88,8 @@ enum State {
 struct Content {
     head: Option<FlightData>,
     rows: Vec<Stored>,
+    /// Where in them the batches end, each with its dictionaries before it.
+    ends: Vec<usize>,
     in_memory: usize,
     file: Option<Arc<File>>,
     end: u64,
@@ -175,6 +178,8 @@ impl Retained {
 
     async fn push(&self, kept: &Kept, message: FlightData) -> Result<(), Status> {
         let size = message.data_header.len() + message.data_body.len();
+        let kind = arrow::ipc::root_as_message(&message.data_header).map(|message| message.header_type());
+        let is_batch = kind.is_ok_and(|kind| kind == MessageHeader::RecordBatch);
         let (file, offset) = {
             let mut content = kept.lock();
             if content.head.is_none() {
@@ -183,7 +188,7 @@ impl Retained {
             }
             if content.in_memory + size <= IN_MEMORY {
                 content.in_memory += size;
-                content.rows.push(Stored::Here(message));
+                content.add(is_batch, Stored::Here(message));
                 return Ok(());
             }
             let file = match &content.file {
@@ -217,8 +222,17 @@ impl Retained {
             .map_err(|fault| Status::from(Error::internal("A result cannot be kept", fault)))?;
         let mut content = kept.lock();
         content.end = offset + size as u64;
-        content.rows.push(Stored::There { file, offset, header, body });
+        content.add(is_batch, Stored::There { file, offset, header, body });
         Ok(())
+    }
+}
+
+impl Content {
+    fn add(&mut self, is_batch: bool, stored: Stored) {
+        self.rows.push(stored);
+        if is_batch {
+            self.ends.push(self.rows.len());
+        }
     }
 }
 
@@ -247,7 +261,8 @@ impl Kept {
         let trailers = self.trailers()?;
         let (head, rows) = {
             let content = self.lock();
-            let bound = |part: u32| content.rows.len() * part as usize / parts.max(1) as usize;
+            let batches = |part: u32| content.ends.len() * part as usize / parts.max(1) as usize;
+            let bound = |part: u32| batches(part).checked_sub(1).map_or(0, |last| content.ends[last]);
             (content.head.clone(), content.rows[bound(part)..bound(part + 1)].to_vec())
         };
         let end = Status::with_metadata(tonic::Code::Ok, "", trailers);

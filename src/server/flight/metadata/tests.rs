@@ -162,12 +162,14 @@ fn every_wire_type_has_a_row_with_its_name() {
         (DataType::Utf8, 12),
         (DataType::Date32, 91),
         (DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None), 93),
+        (DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("+00:00".into())), 93),
         (DataType::Binary, -3),
     ] {
         let (name, ..) = encode::sql_type(&data_type);
         let row = names.iter().position(|found| found == Some(name)).unwrap();
         assert_eq!(codes.value(row), code, "{name}");
-        assert_eq!(XDBC_TYPES.record_batch(code).unwrap().num_rows(), 1, "{name}");
+        let of_code = XDBC_TYPES.record_batch(code).unwrap();
+        assert!(of_code.column(0).as_string::<i32>().iter().any(|found| found == Some(name)), "{name}");
     }
     assert_eq!(XDBC_TYPES.record_batch(1_111).unwrap().num_rows(), 0);
 }
