@@ -17,7 +17,7 @@ mod ticket;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -37,6 +37,7 @@ use axum::serve::Listener;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use prost::Message;
+use tokio::task::JoinSet;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -82,7 +83,9 @@ struct Parts {
     transactions: Transactions,
     running: Arc<Running>,
     plans: Plans,
-    retained: Retained,
+    retained: Arc<Retained>,
+    /// What fills them and forgets them again; it ends with the service.
+    filling: Mutex<JoinSet<()>>,
     successors: Successors,
 }
 
@@ -102,11 +105,12 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
     let keys = services.auth.clone();
     let keys = move |day: i64| keys.derive_key(&format!("flight handles, day {day}"));
     let flight = Flight(Arc::new(Parts {
-        retained: Retained::new(
+        retained: Arc::new(Retained::new(
             services.config.spill_folder(),
             services.config.query.retained_mib << 20,
             services.clock.clone(),
-        ),
+        )),
+        filling: Mutex::default(),
         auth: services.auth,
         door: services.door,
         sealer: Sealer::new(keys, services.clock.clone()),

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, future};
 use prost::Message;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
@@ -212,14 +214,11 @@ impl Retained {
         }
         let (header, body) = (message.data_header.len(), message.data_body.len());
         let written = Arc::clone(&file);
-        let write = tokio::task::spawn_blocking(move || {
+        let write = move || {
             written.write_all_at(&message.data_header, offset)?;
             written.write_all_at(&message.data_body, offset + message.data_header.len() as u64)
-        });
-        write
-            .await
-            .map_err(|fault| Error::internal("A result cannot be kept", fault))?
-            .map_err(|fault| Status::from(Error::internal("A result cannot be kept", fault)))?;
+        };
+        blocking(write).await.map_err(|fault| Error::internal("A result cannot be kept", fault))?;
         let mut content = kept.lock();
         content.end = offset + size as u64;
         content.add(is_batch, Stored::There { file, offset, header, body });
@@ -282,16 +281,23 @@ async fn load(stored: Stored) -> Result<FlightData, Status> {
     match stored {
         Stored::Here(message) => Ok(message),
         Stored::There { file, offset, header, body } => {
-            let read = tokio::task::spawn_blocking(move || {
+            let read = move || {
                 let mut bytes = vec![0; header + body];
                 file.read_exact_at(&mut bytes, offset).map(|()| bytes::Bytes::from(bytes))
-            });
-            let fault = |fault| Status::from(Error::internal("A kept result cannot be read", fault));
-            let mut bytes = read.await.map_err(|error| fault(error.into()))?.map_err(fault)?;
+            };
+            let mut bytes =
+                blocking(read).await.map_err(|fault| Error::internal("A kept result cannot be read", fault))?;
             let data_header = bytes.split_to(header);
             Ok(FlightData { data_header, data_body: bytes, ..FlightData::default() })
         }
     }
+}
+
+/// Work that waits for the disk, away from the threads that serve.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let mut task = JoinSet::new();
+    task.spawn_blocking(work);
+    task.join_next().await.unwrap_or_else(|| Ok(Err(io::ErrorKind::Interrupted.into())))?
 }
 
 /// Stops the statement of a result that nobody waits for any more.
@@ -330,13 +336,16 @@ impl Flight {
             gone: CancellationToken::new(),
         });
         self.retained.keep(Arc::clone(&kept));
-        let (flight, filled) = (self.clone(), Arc::clone(&kept));
-        tokio::spawn(async move {
+        let (retained, filled) = (Arc::clone(&self.retained), Arc::clone(&kept));
+        let mut tasks = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(async move {
             tokio::select! {
                 () = filled.gone.cancelled() => drop(filled.state.send_replace(State::Failed(Kind::Ticket.expired()))),
-                () = flight.retained.fill(&filled, messages.into_inner()) => {}
+                () = retained.fill(&filled, messages.into_inner()) => {}
             }
         });
+        drop(tasks);
         Ok(kept)
     }
 

@@ -293,7 +293,7 @@ XDBC = [
 # Names of every type that a result of ours may have.
 OUR_TYPES = {
     "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "VARCHAR", "VARBINARY",
-    "DATE", "TIME", "TIMESTAMP",
+    "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE",
 }
 # Numbers of the types of the common table; truth values have two.
 COMMON_TYPES = {"text": {12, 1, -1, -9}, "decimal": {3, 2}, "date": {91}, "truth": {-7, 16}}
