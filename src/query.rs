@@ -146,7 +146,7 @@ pub enum Workload {
     /// Somebody at a screen: `query.deadline_seconds`.
     #[default]
     Interactive,
-    /// A program: `query.batch_deadline_seconds`, and at most half of the places of those that run, for which it waits as long.
+    /// A program: `query.batch_deadline_seconds`, and at most half of the places of those that run, for which it waits a minute.
     Batch,
 }
 
@@ -692,7 +692,7 @@ impl Door {
     async fn admit(&self, workload: Workload) -> Result<Permit> {
         let wait = match workload {
             Workload::Interactive => self.time_of(workload).min(Duration::from_secs(10)),
-            Workload::Batch => self.time_of(workload),
+            Workload::Batch => self.time_of(workload).min(Duration::from_secs(60)),
         };
         let place = async {
             let batch = match workload {
@@ -741,7 +741,10 @@ impl Door {
 
     /// Records that part `part` of `of` of a result that a face keeps is read: before its bytes leave.
     pub async fn record_reading(&self, principal: &Principal, query_id: &str, part: u32, of: u32) -> Result<()> {
-        let detail = json!({"query_id": query_id, "part": part, "of": of});
+        let address = principal.via.address.map(|address| address.to_string());
+        let credential = principal.via.credential.as_ref().map(Credential::label);
+        let detail =
+            json!({"query_id": query_id, "part": part, "of": of, "address": address, "credential": credential});
         self.0.catalog.audit("result_read", &principal.name, detail).await
     }
 

@@ -122,12 +122,12 @@ impl Auth {
 
     /// Opens a session for a program (a Flight connection): it ends after the session hours.
     pub async fn open_session(&self, principal: &Principal) -> Result<String> {
-        self.new_session(principal, None).await
+        self.new_session(principal, None, random_hex(32)?).await
     }
 
     /// Opens a session for a browser: it ends after the session hours, or 30 minutes without use.
     pub async fn open_browser_session(&self, principal: &Principal) -> Result<String> {
-        self.new_session(principal, Some(BROWSER_IDLE)).await
+        self.new_session(principal, Some(BROWSER_IDLE), random_hex(32)?).await
     }
 
     /// Whose session this is.
@@ -176,16 +176,30 @@ impl Auth {
         self.catalog.delete_session(&sha256_hex(session.as_bytes())).await
     }
 
-    async fn new_session(&self, principal: &Principal, idle: Option<SignedDuration>) -> Result<String> {
-        let session = format!("cts_{}", random_hex(32)?);
+    /// The one session that follows `session` in the last third of its life, and whether it is new. Its secret follows from that
+    /// session's, so that every process gives the same one and none keeps it.
+    pub async fn successor(&self, principal: &Principal, session: &str) -> Result<(String, bool)> {
+        let secret = super::hex(&self.derive_key(&format!("session after {session}")));
+        let known = format!("cts_{secret}");
+        if self.catalog.session(&sha256_hex(known.as_bytes())).await?.is_some() {
+            return Ok((known, false));
+        }
+        Ok((self.new_session(principal, None, secret).await?, true))
+    }
+
+    async fn new_session(&self, principal: &Principal, idle: Option<SignedDuration>, secret: String) -> Result<String> {
+        let session = format!("cts_{secret}");
         let now = self.clock.now();
-        // Opened with a token, or a session of one, it stays that token's; after a session it ends a day after the login.
-        let (token, began) = match &principal.via.credential {
-            Some(Credential::Token(id)) => (Some(id.clone()), now),
+        // Opened with a token, or a session of one, it stays that token's; after a session it ends a day after the login, and
+        // without use as that one does. A session that ended meanwhile is followed by none.
+        let (token, began, idle, after) = match &principal.via.credential {
+            Some(Credential::Token(id)) => (Some(id.clone()), now, idle.map(|idle| idle.as_secs()), None),
             Some(Credential::Session(sha256)) => {
-                self.catalog.session(sha256).await?.map_or((None, now), |row| (row.token, row.created_at))
+                let before = self.catalog.session(sha256).await?.ok_or_else(wrong_credentials)?;
+                let idle = before.idle_seconds.or(idle.map(|idle| idle.as_secs()));
+                (before.token, before.created_at, idle, Some(sha256.as_str()))
             }
-            None => (None, now),
+            None => (None, now, idle.map(|idle| idle.as_secs()), None),
         };
         let row = SessionRow {
             sha256: sha256_hex(session.as_bytes()),
@@ -193,11 +207,13 @@ impl Auth {
             created_at: began,
             last_seen_at: now,
             expires_at: (now + self.session_life()).min(self.last_end(began)),
-            idle_seconds: idle.map(|idle| idle.as_secs()),
+            idle_seconds: idle,
             token,
         };
-        self.catalog.insert_session(&row).await?;
-        Ok(session)
+        match self.catalog.insert_session(&row, after).await? {
+            true => Ok(session),
+            false => Err(wrong_credentials()),
+        }
     }
 
     fn session_life(&self) -> SignedDuration {

@@ -39,8 +39,9 @@ impl FromRow<'_, SqliteRow> for SessionRow {
 }
 
 impl Catalog {
-    /// Adds a session, and forgets those that have expired.
-    pub async fn insert_session(&self, row: &SessionRow) -> Result<()> {
+    /// Adds a session, and forgets those that have expired; whether it is there now. One that follows another (`after`, its hash) is
+    /// added only while that one stands.
+    pub async fn insert_session(&self, row: &SessionRow, after: Option<&str>) -> Result<bool> {
         let doing = failed("opening a session");
         let mut tx = self.write().await?;
         sqlx::query("DELETE FROM session WHERE expires_at <= $1")
@@ -50,7 +51,9 @@ impl Catalog {
             .map_err(&doing)?;
         sqlx::query(
             "INSERT INTO session (sha256, login, created_at, last_seen_at, expires_at, idle_seconds, token) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             SELECT $1, $2, $3, $4, $5, $6, $7 \
+             WHERE $8 IS NULL OR EXISTS (SELECT 1 FROM session WHERE sha256 = $8) \
+             ON CONFLICT (sha256) DO NOTHING",
         )
         .bind(&row.sha256)
         .bind(&row.user)
@@ -59,10 +62,17 @@ impl Catalog {
         .bind(micros(row.expires_at))
         .bind(row.idle_seconds)
         .bind(&row.token)
+        .bind(after)
         .execute(&mut *tx)
         .await
         .map_err(&doing)?;
-        tx.commit().await.map_err(&doing)
+        let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM session WHERE sha256 = $1")
+            .bind(&row.sha256)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(&doing)?;
+        tx.commit().await.map_err(&doing)?;
+        Ok(there.is_some())
     }
 
     /// The session of this hash, expired or not.

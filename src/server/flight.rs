@@ -42,7 +42,7 @@ use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 use self::retained::Retained;
-use self::session::{Caller, Sessions, Successors, Transactions};
+use self::session::{Caller, Sessions, Transactions};
 use self::statement::{Ask, Plans, Running};
 use self::ticket::{Kind, Sealed, Sealer};
 use super::Services;
@@ -86,7 +86,6 @@ struct Parts {
     retained: Arc<Retained>,
     /// What fills them and forgets them again; it ends with the service.
     filling: Mutex<JoinSet<()>>,
-    successors: Successors,
 }
 
 impl std::ops::Deref for Flight {
@@ -122,7 +121,6 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
         transactions: Transactions::default(),
         running: Arc::default(),
         plans: Plans::default(),
-        successors: Successors::default(),
     }));
     FlightServiceServer::new(flight)
         .max_decoding_message_size(MAX_INBOUND)

@@ -31,6 +31,7 @@ pub(super) struct Scan {
 pub(super) fn scan(sql: &str) -> Result<Scan> {
     let mut out = String::with_capacity(sql.len() + 8);
     let (mut marks, mut dollars, mut depth, mut ordered, mut order) = (0_usize, 0_usize, 0_i32, false, false);
+    let bracketed = sql.trim_start().starts_with('(');
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {
         let mut word = "";
@@ -70,7 +71,8 @@ pub(super) fn scan(sql: &str) -> Result<Scan> {
                 first.len_utf8()
             }
         };
-        if depth == 0 && !word.is_empty() {
+        // In a statement that stands in brackets as a whole the order is inside them.
+        if (depth == 0 || bracketed) && !word.is_empty() {
             ordered |= order && word.eq_ignore_ascii_case("by");
             order = word.eq_ignore_ascii_case("order");
         }

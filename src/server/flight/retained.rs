@@ -12,14 +12,14 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::MessageHeader;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
 use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PollInfo};
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, future};
+use futures::{Stream, StreamExt, future};
 use prost::Message;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -40,6 +40,12 @@ const IN_MEMORY: usize = 1 << 20;
 
 /// Results that one principal keeps; the one that would expire first gives way.
 const MOST: usize = 64;
+
+/// All logins together keep so many times what one may.
+const ROOMS: u64 = 4;
+
+/// How often a reader's rights are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long a poll waits for the end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -67,7 +73,8 @@ pub(super) struct Kept {
     /// Tickets through which it is read.
     parts: u32,
     provenance: String,
-    gauge: Option<Gauge>,
+    /// While it runs: it holds the plan and what that built.
+    gauge: Mutex<Option<Gauge>>,
     /// Unix seconds.
     expires: AtomicI64,
     bytes: AtomicU64,
@@ -145,10 +152,13 @@ impl Retained {
         Ok(kept)
     }
 
-    /// Bytes that a principal keeps.
-    fn used(&self, principal: &str) -> u64 {
+    /// Bytes on disk that a principal keeps, or all of them.
+    fn used(&self, principal: Option<&str>) -> u64 {
         let all = self.lock();
-        all.values().filter(|kept| kept.principal == principal).map(|kept| kept.bytes.load(Ordering::Relaxed)).sum()
+        all.values()
+            .filter(|kept| principal.is_none_or(|principal| kept.principal == principal))
+            .map(|kept| kept.bytes.load(Ordering::Relaxed))
+            .sum()
     }
 
     /// Takes in what a reader would receive, and keeps it until it expires.
@@ -166,8 +176,8 @@ impl Retained {
             }
         };
         drop(messages);
-        kept.expires.store(self.clock.now().as_second() + Kind::Ticket.lifetime(), Ordering::Relaxed);
-        kept.state.send_replace(end);
+        kept.expires.fetch_max(self.clock.now().as_second() + Kind::Ticket.lifetime(), Ordering::Relaxed);
+        kept.end(end);
         loop {
             let left = kept.expires.load(Ordering::Relaxed) - self.clock.now().as_second();
             match u64::try_from(left) {
@@ -205,9 +215,10 @@ impl Retained {
         };
         let before = kept.bytes.fetch_add(size as u64, Ordering::Relaxed);
         debug_assert!(before == offset, "a file holds what was counted");
-        if self.used(&kept.principal) > self.room {
+        if self.used(Some(&kept.principal)) > self.room || self.used(None) > ROOMS * self.room {
             let text = format!(
-                "The results that you keep are larger than {} MiB together; fetch this one without polling and with one endpoint",
+                "The results that are kept are larger than {} MiB of yours, or {ROOMS} times that together; fetch this one without \
+                 polling and with one endpoint",
                 self.room >> 20
             );
             return Err(Error::new(Code::Limit, text).into());
@@ -240,6 +251,26 @@ impl Kept {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// It runs no longer. What failed keeps its error alone.
+    fn end(&self, end: State) {
+        *self.gauge.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if matches!(end, State::Failed(_)) {
+            *self.lock() = Content::default();
+            self.bytes.store(0, Ordering::Relaxed);
+        }
+        self.state.send_if_modified(|state| {
+            let first = matches!(state, State::Running);
+            if first {
+                *state = end;
+            }
+            first
+        });
+    }
+
+    fn progress(&self) -> Option<f64> {
+        self.gauge.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Gauge::done)
+    }
+
     /// Waits until it is complete or has failed.
     async fn ended(&self) -> State {
         let mut state = self.state.subscribe();
@@ -255,19 +286,40 @@ impl Kept {
         }
     }
 
-    /// One part of `parts`, from its schema to its end.
-    fn read(&self, part: u32, parts: u32) -> Result<Messages, Status> {
+    /// One part of `parts`, from its schema to its end. The stream holds nothing of the result: once that is gone, or `holds` says
+    /// no, it ends with an error, however long its reader stood still.
+    fn read<F: Future<Output = Result<(), Status>> + Send>(
+        self: &Arc<Self>,
+        part: u32,
+        parts: u32,
+        holds: impl Fn() -> F + Send + 'static,
+    ) -> Result<Messages, Status> {
         let trailers = self.trailers()?;
         let (head, rows) = {
             let content = self.lock();
             let batches = |part: u32| content.ends.len() * part as usize / parts.max(1) as usize;
             let bound = |part: u32| batches(part).checked_sub(1).map_or(0, |last| content.ends[last]);
-            (content.head.clone(), content.rows[bound(part)..bound(part + 1)].to_vec())
+            (content.head.clone(), bound(part)..bound(part + 1))
         };
         let end = Status::with_metadata(tonic::Code::Ok, "", trailers);
-        let rows = stream::iter(rows).then(load);
+        let kept = Arc::downgrade(self);
+        let looked = Instant::now();
+        let rows = stream::try_unfold((rows, looked, holds), move |(mut rows, mut looked, holds)| {
+            let kept = kept.upgrade().filter(|kept| !kept.gone.is_cancelled());
+            async move {
+                let Some(next) = rows.next() else { return Ok(None) };
+                let kept = kept.ok_or_else(|| Kind::Ticket.expired())?;
+                if looked.elapsed() > LOOK {
+                    holds().await?;
+                    looked = Instant::now();
+                }
+                let stored = kept.lock().rows.get(next).cloned().ok_or_else(|| Kind::Ticket.expired())?;
+                drop(kept);
+                Ok(Some((load(stored).await?, (rows, looked, holds))))
+            }
+        });
         let all = stream::iter(head.map(Ok)).chain(rows).chain(stream::once(future::ready(Err(end))));
-        Ok(Response::new(all.boxed()))
+        Ok(Response::new(ended_once(all).boxed()))
     }
 
     fn rows_and_bytes(&self) -> (i64, i64) {
@@ -275,6 +327,16 @@ impl Kept {
         let number = |name| trailers.get(name).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(-1);
         (number("x-rows"), number("x-bytes"))
     }
+}
+
+/// The messages up to the first error, which ends them: the end of a stream is one, see [`Messages`].
+fn ended_once(
+    messages: impl Stream<Item = Result<FlightData, Status>>,
+) -> impl Stream<Item = Result<FlightData, Status>> {
+    messages.scan(false, |ended, message| {
+        let now = std::mem::replace(ended, message.is_err());
+        future::ready((!now).then_some(message))
+    })
 }
 
 async fn load(stored: Stored) -> Result<FlightData, Status> {
@@ -298,6 +360,15 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
     let mut task = JoinSet::new();
     task.spawn_blocking(work);
     task.join_next().await.unwrap_or_else(|| Ok(Err(io::ErrorKind::Interrupted.into())))?
+}
+
+/// What fills a result: however it ends, nobody waits for the result any longer.
+struct Filling(Arc<Kept>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.end(State::Failed(Kind::Ticket.expired()));
+    }
 }
 
 /// Stops the statement of a result that nobody waits for any more.
@@ -328,7 +399,7 @@ impl Flight {
             ordered: ask.ordered,
             parts,
             provenance,
-            gauge,
+            gauge: Mutex::new(gauge),
             expires: AtomicI64::new(self.sealer.expiry(Kind::Poll)),
             bytes: AtomicU64::new(0),
             content: Mutex::default(),
@@ -337,13 +408,15 @@ impl Flight {
         });
         self.retained.keep(Arc::clone(&kept));
         let (retained, filled) = (Arc::clone(&self.retained), Arc::clone(&kept));
+        let filled = Filling(filled);
         let mut tasks = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
             tokio::select! {
-                () = filled.gone.cancelled() => drop(filled.state.send_replace(State::Failed(Kind::Ticket.expired()))),
-                () = retained.fill(&filled, messages.into_inner()) => {}
+                () = filled.0.gone.cancelled() => {}
+                () = retained.fill(&filled.0, messages.into_inner()) => {}
             }
+            retained.forget(&filled.0.id);
         });
         drop(tasks);
         Ok(kept)
@@ -384,6 +457,7 @@ impl Flight {
     pub(super) async fn poll_again(&self, caller: &Caller, handle: &[u8]) -> Result<PollInfo, Status> {
         let sealed = self.sealer.open(Kind::Poll, &caller.principal, handle)?;
         let kept = self.retained.get(caller, &sealed, Kind::Poll)?;
+        kept.expires.fetch_max(self.sealer.expiry(Kind::Poll), Ordering::Relaxed);
         let _ = tokio::time::timeout(PATIENCE, kept.ended()).await;
         self.poll_info(caller, &kept)
     }
@@ -397,7 +471,7 @@ impl Flight {
             State::Failed(status) => return Err(status),
             State::Done(_) => (self.kept_info(caller, kept, descriptor)?, None, Some(1.0)),
             State::Running => {
-                let progress = kept.gauge.as_ref().and_then(Gauge::done).map(|done| done.min(0.99));
+                let progress = kept.progress().map(|done| done.min(0.99));
                 let info = self.info_of(kept, descriptor.clone())?;
                 (info, Some(descriptor), Some(progress.unwrap_or(0.0)))
             }
@@ -419,6 +493,7 @@ impl Flight {
     }
 
     fn kept_info(&self, caller: &Caller, kept: &Kept, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+        kept.expires.fetch_max(self.sealer.expiry(Kind::Ticket), Ordering::Relaxed);
         let (rows, bytes) = kept.rows_and_bytes();
         let mut info = self.info_of(kept, descriptor)?.with_total_records(rows).with_total_bytes(bytes);
         for part in 0..kept.parts {
@@ -434,6 +509,15 @@ impl Flight {
     pub(super) async fn redeem_kept(&self, caller: &Caller, sealed: &Sealed) -> Result<Messages, Status> {
         let kept = self.retained.get(caller, sealed, Kind::Ticket)?;
         self.door.record_reading(&caller.principal, &kept.id, sealed.part + 1, sealed.parts).await?;
-        kept.read(sealed.part, sealed.parts)
+        let (auth, principal) = (self.auth.clone(), caller.principal.clone());
+        kept.read(sealed.part, sealed.parts, move || {
+            let (auth, principal) = (auth.clone(), principal.clone());
+            async move {
+                match auth.still_holds(&principal).await? {
+                    true => Ok(()),
+                    false => Err(status::rights_changed()),
+                }
+            }
+        })
     }
 }

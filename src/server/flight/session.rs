@@ -49,6 +49,9 @@ const MAX_TRANSACTIONS: usize = 64;
 /// Sessions with options that are kept; the longest unused goes first.
 const MAX_SESSIONS: usize = 10_000;
 
+/// Sessions that one token may tell apart by cookies.
+const MAX_COOKIES: usize = 64;
+
 /// Request headers that begin so set a session option for the call.
 const OPTION_HEADER: &str = "countinghouse-";
 
@@ -70,14 +73,24 @@ pub(super) struct Caller {
     pub session: SessionKey,
     pub options: Options,
     pub token: Token,
+    /// Names the token alone, whatever cookie came with it.
+    owner: SessionKey,
     /// The session that follows this one, which is in the last third of its life.
-    successor: Option<Token>,
+    successor: Option<Successor>,
+}
+
+/// A session that follows another.
+#[derive(Debug, Clone)]
+struct Successor {
+    token: Token,
+    session: SessionKey,
+    owner: SessionKey,
 }
 
 impl Caller {
     /// The answer to a call, with the token of the session that follows, where one does.
     pub(super) fn carry<T>(&self, mut response: Response<T>) -> Response<T> {
-        if let Some(bearer) = self.successor.as_ref().and_then(|token| format!("Bearer {}", token.0).parse().ok()) {
+        if let Some(bearer) = self.successor.as_ref().and_then(|next| format!("Bearer {}", next.token.0).parse().ok()) {
             response.metadata_mut().insert("authorization", bearer);
         }
         response
@@ -180,28 +193,34 @@ impl Flight {
             }
         }
         let successor = match principal.via.renewable {
-            true => Some(self.succeed(&principal, &session, request.metadata()).await?),
+            true => self.succeed(&principal, &token, &session, request.metadata()).await,
             false => None,
         };
-        Ok(Caller { principal, session, options, token: Token(token), successor })
+        let owner = key(&token, None);
+        Ok(Caller { principal, session, owner, options, token: Token(token), successor })
     }
 
-    /// The one session that follows `session`, with the same options.
-    async fn succeed(&self, principal: &Principal, session: &SessionKey, headers: &MetadataMap) -> Result<Token> {
-        let now = self.clock.now();
-        let known = |successors: &Successors| {
-            let mut all = successors.0.lock().unwrap_or_else(PoisonError::into_inner);
-            all.retain(|_, (_, since)| now.duration_since(*since) < SUCCEEDED);
-            all.get(session).map(|(token, _)| token.clone())
+    /// The session that follows this one, which begins with the same options. Where none can be had the call goes on without.
+    async fn succeed(
+        &self,
+        principal: &Principal,
+        token: &str,
+        session: &SessionKey,
+        headers: &MetadataMap,
+    ) -> Option<Successor> {
+        let (next, is_new) = match self.auth.successor(principal, token).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(?error, "a session could not be renewed");
+                return None;
+            }
         };
-        if let Some(token) = known(&self.successors) {
-            return Ok(token);
+        let successor = Successor { session: key(&next, cookie(headers)), owner: key(&next, None), token: Token(next) };
+        if is_new {
+            let now = self.clock.now();
+            self.sessions.keep(successor.session, successor.owner, self.sessions.options(session, now), now);
         }
-        let token = Token(self.auth.open_session(principal).await?);
-        self.sessions.keep(key(&token.0, cookie(headers)), self.sessions.options(session, now), now);
-        let mut all = self.successors.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of two calls at once the first one's session stands; the other ends by itself.
-        Ok(all.entry(*session).or_insert((token, now)).0.clone())
+        Some(successor)
     }
 
     /// Basic or Bearer in, a session token out: as a response header and again as a trailer, where some clients look.
@@ -258,7 +277,11 @@ impl Flight {
                 result.errors.insert(name, SessionOptionError { value: reason.into() });
             }
         }
-        self.sessions.keep(caller.session, options, self.clock.now());
+        let now = self.clock.now();
+        if let Some(next) = &caller.successor {
+            self.sessions.keep(next.session, next.owner, options.clone(), now);
+        }
+        self.sessions.keep(caller.session, caller.owner, options, now);
         result
     }
 
@@ -294,6 +317,9 @@ impl Flight {
     /// other connections may use it, and they expire by themselves.
     pub(super) fn close_session(&self, caller: &Caller) -> CloseSessionResult {
         self.sessions.drop_session(&caller.session);
+        if let Some(next) = &caller.successor {
+            self.sessions.drop_session(&next.session);
+        }
         if caller.token.is_own_session() {
             self.transactions.drop_session(&caller.session);
         }
@@ -454,19 +480,20 @@ fn cookie(headers: &MetadataMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-/// How long a session's successor is remembered: no longer than a third of a day's session lives.
-const SUCCEEDED: SignedDuration = SignedDuration::from_hours(8);
-
-/// The sessions that follow others, by those.
-#[derive(Debug, Default)]
-pub(super) struct Successors(Mutex<HashMap<SessionKey, (Token, Timestamp)>>);
-
 /// Options by session.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<SessionKey, (Options, Timestamp)>>);
+pub(super) struct Sessions(Mutex<HashMap<SessionKey, Kept>>);
+
+/// The options of a session, whose token it hangs on, and when it was used last.
+#[derive(Debug)]
+struct Kept {
+    options: Options,
+    owner: SessionKey,
+    used: Timestamp,
+}
 
 impl Sessions {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, (Options, Timestamp)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -474,22 +501,27 @@ impl Sessions {
     fn options(&self, session: &SessionKey, now: Timestamp) -> Options {
         let mut sessions = self.lock();
         match sessions.get_mut(session) {
-            Some((options, used)) if now.duration_since(*used) < IDLE => {
-                *used = now;
-                options.clone()
+            Some(kept) if now.duration_since(kept.used) < IDLE => {
+                kept.used = now;
+                kept.options.clone()
             }
             _ => Options::default(),
         }
     }
 
-    fn keep(&self, session: SessionKey, options: Options, now: Timestamp) {
+    /// Keeps them. A token that brings ever new cookies displaces its own sessions, not those of others.
+    fn keep(&self, session: SessionKey, owner: SessionKey, options: Options, now: Timestamp) {
         let mut sessions = self.lock();
-        sessions.retain(|_, (_, used)| now.duration_since(*used) < IDLE);
-        if sessions.len() >= MAX_SESSIONS && !sessions.contains_key(&session) {
-            let oldest = sessions.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key);
+        sessions.retain(|_, kept| now.duration_since(kept.used) < IDLE);
+        if !sessions.contains_key(&session) {
+            let own = |kept: &Kept| kept.owner == owner;
+            let full = sessions.len() >= MAX_SESSIONS;
+            let crowded = sessions.values().filter(|kept| own(kept)).count() >= MAX_COOKIES;
+            let leaving = sessions.iter().filter(|(_, kept)| if crowded { own(kept) } else { full });
+            let oldest = leaving.min_by_key(|(_, kept)| kept.used).map(|(key, _)| *key);
             oldest.and_then(|key| sessions.remove(&key));
         }
-        sessions.insert(session, (options, now));
+        sessions.insert(session, Kept { options, owner, used: now });
     }
 
     fn drop_session(&self, session: &SessionKey) {

@@ -38,6 +38,7 @@ fn caller(session: u8) -> Caller {
     Caller {
         principal: Principal::new("ann", ["analyst".to_owned()].into(), crate::auth::Scope::HeadOffice),
         session: [session; 32],
+        owner: [session; 32],
         options: Options::default(),
         token: Token("cts_1".to_owned()),
         successor: None,
@@ -88,9 +89,21 @@ fn transactions_are_bounded_and_go_with_their_session() {
 fn options_are_dropped_when_idle() {
     let sessions = Sessions::default();
     let options = Options { schema: Some("beijing".to_owned()), ..Options::default() };
-    sessions.keep([1; 32], options.clone(), after(0));
+    sessions.keep([1; 32], [1; 32], options.clone(), after(0));
     assert_eq!(sessions.options(&[1; 32], after(20)), options);
     assert_eq!(sessions.options(&[1; 32], after(45)), options);
     assert_eq!(sessions.options(&[2; 32], after(45)), Options::default());
     assert_eq!(sessions.options(&[1; 32], after(80)), Options::default());
+}
+
+#[test]
+fn ever_new_cookies_displace_their_own_token_only() {
+    let sessions = Sessions::default();
+    let options = Options { schema: Some("beijing".to_owned()), ..Options::default() };
+    sessions.keep([1; 32], [1; 32], options.clone(), after(0));
+    for n in 0..200 {
+        sessions.keep([n; 32].map(|byte| byte ^ 0x80), [2; 32], options.clone(), after(1));
+    }
+    assert_eq!(sessions.lock().len(), MAX_COOKIES + 1);
+    assert_eq!(sessions.options(&[1; 32], after(1)), options);
 }
