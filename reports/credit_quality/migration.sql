@@ -28,8 +28,8 @@ WITH held AS (
 SELECT CASE WHEN was = 'current' THEN CASE WHEN $lang = 'en' THEN 'Current' ELSE '未逾期' END
             WHEN was = 'over 180' THEN CASE WHEN $lang = 'en' THEN 'Over 180 days' ELSE '180 天以上' END
             ELSE concat(replace(was, '-', '–'), CASE WHEN $lang = 'en' THEN ' days' ELSE ' 天' END) END
-       || CASE WHEN $lang = 'en' THEN ' (n ' ELSE '（' END || CAST(cases AS VARCHAR)
-       || CASE WHEN $lang = 'en' THEN ')' ELSE ' 笔次）' END AS bucket,
+       || CASE WHEN $lang = 'en' THEN ' (' ELSE '（' END || CAST(cases AS VARCHAR)
+       || CASE WHEN $lang = 'en' THEN ')' ELSE '）' END AS bucket,
        current / whole AS current, d1 / whole AS d1, d31 / whole AS d31, d61 / whole AS d61, d91 / whole AS d91,
        d181 / whole AS d181, repaid / whole AS repaid, written_off / whole AS written_off
 FROM sums

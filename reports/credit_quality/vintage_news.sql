@@ -6,5 +6,8 @@ WITH loans AS (
   GROUP BY account_id
 )
 SELECT COUNT(*) AS loans, COUNT(CASE WHEN days > 0 THEN 1 END) AS late, COUNT(CASE WHEN days > 90 THEN 1 END) AS bad,
-       CAST(COUNT(CASE WHEN days > 0 THEN 1 END) AS DOUBLE) / NULLIF(COUNT(*), 0) AS late_share
+       CASE WHEN COUNT(*) = 0 THEN ''
+            ELSE concat(CASE WHEN $lang = 'en' THEN ' (' ELSE '（' END,
+                        CAST(CAST(ROUND(100.0 * COUNT(CASE WHEN days > 0 THEN 1 END) / COUNT(*)) AS BIGINT) AS VARCHAR), '%',
+                        CASE WHEN $lang = 'en' THEN ')' ELSE '）' END) END AS late_note
 FROM loans
