@@ -29,7 +29,7 @@ def others(server):
 
 
 def test_there_are_reports():
-    assert len(REPORTS) >= 5
+    assert len(REPORTS) >= 8
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
