@@ -210,5 +210,14 @@ $(SSB)/venv/.installed: benches/ssb/requirements.txt
 	"$(SSB)/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r benches/ssb/requirements.txt
 	@touch $@
 
+flight: $(SSB)/flight/.installed ## Flight SQL beside a server that holds the batches in memory, 200 clients, killed readers; after `make ssb`
+	$(CARGO) build --locked --release
+	"$(SSB)/flight/bin/python" benches/flight.py --binary "$(TARGET)/release/countinghouse" --ssb "$(SSB)/1" $(ARGS)
+
+$(SSB)/flight/.installed: benches/flight-requirements.txt
+	"$(PYTHON)" -m venv "$(SSB)/flight"
+	"$(SSB)/flight/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 clean-state: ## Remove what the demo wrote
 	rm -rf "$(STATE)"
