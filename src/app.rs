@@ -1,17 +1,26 @@
 //! Builds everything from the configuration and passes it down. Every command starts here, tests included.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::auth::{Auth, Provider};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::diagnostic::Diagnostic;
+use crate::publish::{self, Publisher};
 use crate::query::Door;
+use crate::report::font::Fonts;
+use crate::report::format::Tools;
+use crate::report::worker::Worker;
+use crate::schedule::{self, Scheduler};
 use crate::server::Services;
 use crate::warehouse::Warehouse;
+
+/// Limits of one document that is drawn.
+const DRAWING_SECONDS: u64 = 60;
+const DRAWING_MIB: u64 = 1024;
 
 /// A project with its state, opened.
 #[derive(Debug, Clone)]
@@ -33,7 +42,17 @@ impl App {
         let clock = Clock::system();
         let config = Arc::new(config::load(project, state)?);
         let model = Arc::new(config::load_model(&config)?);
-        let (reports, report_faults) = config::load_reports(&config, &model);
+        let (mut reports, mut report_faults) = config::load_reports(&config, &model);
+        let (read, calendar_faults) = config::load_calendars(&config);
+        report_faults.extend(calendar_faults);
+        let calendars = schedule::calendars(&read);
+        reports.retain(|report| {
+            let mut found = schedule::check(report, &calendars);
+            found.extend(publish::check(report, &config));
+            let holds = found.is_empty();
+            report_faults.extend(found);
+            holds
+        });
         let catalog = Catalog::open(state, clock.clone()).await?;
         let warehouse = Warehouse::open(&config, catalog.clone(), clock.clone()).await?;
         let door = Door::new(Arc::clone(&config), model, Arc::clone(&warehouse), catalog.clone(), clock.clone())?;
@@ -44,8 +63,23 @@ impl App {
             .with_roles(config.roles.iter().map(|role| role.name.value.clone()));
         let provider =
             config.auth.oidc.as_ref().map(|oidc| Provider::open(oidc, state, &auth).map(Arc::new)).transpose()?;
-        let services =
-            Services { config: Arc::clone(&config), auth, provider, door, reports: Arc::new(reports), catalog, clock };
+        let reports = Arc::new(reports);
+        let tools = Tools {
+            fonts: Arc::new(Fonts::load(config.fonts.as_deref().map(Path::new))?),
+            worker: Worker::new(program()?, DRAWING_SECONDS, DRAWING_MIB),
+        };
+        let publisher = Publisher::open(
+            Arc::clone(&config),
+            door.clone(),
+            auth.clone(),
+            catalog.clone(),
+            Arc::clone(&reports),
+            tools,
+            clock.clone(),
+        )?;
+        let scheduler = Scheduler::open(publisher.clone(), catalog.clone(), door.clone(), clock.clone(), &calendars)?;
+        let config = Arc::clone(&config);
+        let services = Services { config, auth, provider, door, reports, catalog, clock, publisher, scheduler };
         Ok(Self { services, warehouse, report_faults })
     }
 
@@ -53,4 +87,9 @@ impl App {
     pub fn config(&self) -> &Config {
         &self.services.config
     }
+}
+
+/// This program, which draws in children of its own.
+fn program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| Error::internal("the program does not know where it lies", error))
 }

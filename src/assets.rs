@@ -12,4 +12,12 @@ pub const TEXT: &[(&str, &str, &str)] = &[
     ("en", "report.ftl", include_str!("assets/text/en/report.ftl")),
     ("zh-CN", "portal.ftl", include_str!("assets/text/zh-CN/portal.ftl")),
     ("en", "portal.ftl", include_str!("assets/text/en/portal.ftl")),
+    ("zh-CN", "mail.ftl", include_str!("assets/text/zh-CN/mail.ftl")),
+    ("en", "mail.ftl", include_str!("assets/text/en/mail.ftl")),
+    ("zh-CN", "publish.ftl", include_str!("assets/text/zh-CN/publish.ftl")),
+    ("en", "publish.ftl", include_str!("assets/text/en/publish.ftl")),
+    ("zh-CN", "schedule.ftl", include_str!("assets/text/zh-CN/schedule.ftl")),
+    ("en", "schedule.ftl", include_str!("assets/text/en/schedule.ftl")),
+    ("zh-CN", "workbook.ftl", include_str!("assets/text/zh-CN/workbook.ftl")),
+    ("en", "workbook.ftl", include_str!("assets/text/en/workbook.ftl")),
 ];

@@ -357,6 +357,7 @@ impl Auth {
             scope: scope.to_string(),
             disabled: false,
             subject: None,
+            email: None,
             created_at: self.clock.now(),
         };
         self.catalog.insert_user(&row).await?;
@@ -377,6 +378,24 @@ impl Auth {
         self.catalog.update_user(&UserRow { password_hash, ..user }).await?;
         self.catalog.delete_sessions_of(name).await?;
         self.catalog.audit("password_changed", name, json!({"by": self.actor()})).await
+    }
+
+    /// Where a login's editions are mailed to; none: nothing is mailed.
+    ///
+    /// Errors: `NO_SUCH_OBJECT`; `BAD_REQUEST` for what is no address.
+    pub async fn set_email(&self, name: &str, email: Option<&str>) -> Result<()> {
+        let user = self.user(name).await?;
+        let plain = |text: &str| !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        let is_address = |email: &str| {
+            email.rsplit_once('@').is_some_and(|(local, domain)| plain(local) && plain(domain)) && email.len() <= 254
+        };
+        if let Some(email) = email.filter(|email| !is_address(email)) {
+            return Err(Error::new(Code::BadRequest, format!("`{email}` is not an address of a mailbox.")));
+        }
+        let before = user.email.clone();
+        self.catalog.update_user(&UserRow { email: email.map(str::to_owned), ..user }).await?;
+        let detail = json!({"by": self.actor(), "email": {"before": before, "after": email}});
+        self.catalog.audit("user_changed", name, detail).await
     }
 
     /// Gives a login other roles and another scope, from its next statement on.

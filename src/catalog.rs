@@ -8,11 +8,14 @@
 
 mod audit;
 mod batches;
+mod deliveries;
+mod editions;
 mod leases;
 mod principals;
 mod process;
 mod publications;
 mod queries;
+mod runs;
 mod sessions;
 mod snapshots;
 #[cfg(test)]
@@ -33,10 +36,13 @@ use crate::error::{Code, Error, Result};
 
 pub use audit::{AuditEvent, AuditFilter, AuditRow, Link, Verified, verify_audit_file};
 pub use batches::{BatchKey, BatchRow};
+pub use deliveries::{AttemptRow, DeliveryRow};
+pub use editions::{EditionFilter, EditionRow};
 pub use leases::Lease;
 pub use principals::{TokenRow, UserRow};
 pub use publications::{NewSnapshot, PublicationRow};
 pub use queries::QueryRow;
+pub use runs::{Claim, Ending, NewRun, RunRow, ScheduleRow};
 pub use sessions::SessionRow;
 pub use snapshots::SnapshotRow;
 
@@ -49,6 +55,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("catalog/migrations/0002_statement_cache.sql"),
     include_str!("catalog/migrations/0003_audit.sql"),
     include_str!("catalog/migrations/0004_rights.sql"),
+    include_str!("catalog/migrations/0005_editions.sql"),
 ];
 
 /// How long a connection waits for another process's write before it gives up.

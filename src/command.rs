@@ -5,14 +5,18 @@
 
 mod audit;
 mod check;
+mod delivery;
 mod demo;
 mod describe;
+mod edition;
 mod load;
 mod progress;
 mod query;
 mod refresh;
+mod render;
 mod report;
 mod sample;
+mod schedule;
 mod serve;
 mod statement;
 mod token;
@@ -62,6 +66,17 @@ enum Command {
     Describe(describe::Arguments),
     /// Run reports.
     Report(report::Arguments),
+    /// Scheduled publication: what runs when and why, run now, pause, backfill.
+    Schedule(schedule::Arguments),
+    /// Published editions.
+    Edition(edition::Arguments),
+    /// Check an edition against its hashes, also offline.
+    Verify(edition::Verify),
+    /// What was sent to whom.
+    Delivery(delivery::Arguments),
+    /// Draw one document; the server starts this.
+    #[command(hide = true)]
+    Render,
     /// Users: add, list, change, password, disable, enable.
     User(user::Arguments),
     /// Tokens: create, list, revoke.
@@ -109,6 +124,11 @@ pub fn run() -> ExitCode {
             Command::Check => check::run(&place),
             Command::Describe(arguments) => describe::run(&place, arguments),
             Command::Report(arguments) => Box::pin(report::run(&place, arguments)).await,
+            Command::Schedule(arguments) => Box::pin(schedule::run(&place, arguments)).await,
+            Command::Edition(arguments) => Box::pin(edition::run(&place, arguments)).await,
+            Command::Verify(arguments) => Box::pin(edition::verify(&place, arguments)).await,
+            Command::Delivery(arguments) => Box::pin(delivery::run(&place, arguments)).await,
+            Command::Render => render::run(),
             Command::User(arguments) => Box::pin(user::run(&place, arguments)).await,
             Command::Token(arguments) => Box::pin(token::run(&place, arguments)).await,
             Command::Statement(arguments) => Box::pin(statement::run(&place, arguments)).await,

@@ -3,6 +3,7 @@
 //! What the files may say stands in `model`; here they are found and read, and the settings become structs. Everything
 //! that can be wrong with them is reported at once, each fault with its place.
 
+mod channel;
 mod definitions;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,11 @@ use crate::model::shape::{self, Fields, Kind};
 use crate::model::table::{self, Table};
 use crate::model::{Diagnostic, Label, Located, schema, yaml};
 
-pub use definitions::{check, load_model, load_reports};
+pub use channel::{
+    ArchiveConfig, BodyKind, ChannelsConfig, EmailConfig, LoginConfig, Secret, SecretSource, Security, TargetConfig,
+    read_ca,
+};
+pub use definitions::{check, load_calendars, load_model, load_reports};
 
 /// The settings file of a project.
 pub const FILE: &str = "countinghouse.yaml";
@@ -48,6 +53,10 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// The audit log.
     pub audit: AuditConfig,
+    /// Editions of reports.
+    pub publish: PublishConfig,
+    /// Ways out for published reports.
+    pub channels: ChannelsConfig,
     /// Languages offered; the first is the default.
     pub languages: Vec<String>,
     /// Folder with the Noto Sans CJK fonts.
@@ -181,6 +190,15 @@ pub struct GroupConfig {
     pub scope: Located<String>,
 }
 
+/// Editions of reports.
+#[derive(Debug, Clone)]
+pub struct PublishConfig {
+    /// Folder relative to the state, `file://` URL or `s3://bucket/prefix`.
+    pub editions: String,
+    /// The beginning of every link that is sent.
+    pub base_url: String,
+}
+
 /// The audit log.
 #[derive(Debug, Clone)]
 pub struct AuditConfig {
@@ -270,6 +288,11 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
         },
         roles,
         audit: AuditConfig { keep_days: area("audit").number_or("keep_days", 0) },
+        publish: PublishConfig {
+            editions: area("publish").needed("editions").value,
+            base_url: area("publish").needed("base_url").value,
+        },
+        channels: channel::decode(&area("channels"), project, &mut faults),
         languages: fields.texts("languages").into_iter().map(|text| text.value).collect(),
         fonts: fields.text("fonts").map(|text| text.value),
     };

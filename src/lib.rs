@@ -23,6 +23,10 @@ pub mod query;
 pub mod warehouse;
 
 pub mod report;
+
+pub mod publish;
+pub mod schedule;
+
 pub mod sample;
 pub mod server;
 

@@ -5,6 +5,8 @@
 //! A file takes one way: `yaml` makes a tree that knows places, `shape` checks it against key tables, the `decode` of each
 //! kind of definition fills its types from what passed, and its `validate` checks what a key table cannot say.
 
+pub mod calendar;
+pub(crate) mod channel;
 pub mod cube;
 pub mod diagnostic;
 pub mod feed;

@@ -35,6 +35,7 @@ use serde_json::json;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use self::cache::Reused;
+pub use self::rights::Reading;
 use self::rights::Rights;
 use crate::auth::{Credential, Principal, sha256_hex};
 use crate::catalog::{Catalog, QueryRow, operator};
@@ -800,7 +801,15 @@ impl Door {
 
     /// The newest snapshot in words.
     pub async fn head(&self) -> Result<HeadInfo> {
-        let snapshot = self.newest().await?;
+        self.head_of(self.newest().await?).await
+    }
+
+    /// A kept snapshot in the same words.
+    pub async fn head_at(&self, snapshot_id: i64) -> Result<HeadInfo> {
+        self.head_of(self.0.warehouse.snapshot(snapshot_id).await?).await
+    }
+
+    async fn head_of(&self, snapshot: Arc<Snapshot>) -> Result<HeadInfo> {
         let completeness = self.completeness(&snapshot).await?;
         Ok(HeadInfo {
             snapshot_id: snapshot.id,

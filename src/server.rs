@@ -23,7 +23,9 @@ use crate::clock::Clock;
 use crate::config::{Config, FaceConfig};
 use crate::error::{Code, Error, Result};
 use crate::model::report::Report;
+use crate::publish::Publisher;
 use crate::query::Door;
+use crate::schedule::Scheduler;
 
 /// How long statements and pages that run when the server stops may still take.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -39,6 +41,9 @@ pub struct Services {
     pub reports: Arc<Vec<Report>>,
     pub catalog: Catalog,
     pub clock: Clock,
+    /// Editions, and what makes and sends them.
+    pub publisher: Publisher,
+    pub scheduler: Scheduler,
 }
 
 impl Services {

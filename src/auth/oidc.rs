@@ -438,6 +438,7 @@ impl Auth {
                     scope,
                     disabled: false,
                     subject: Some(identity.subject.clone()),
+                    email: None,
                     created_at: self.clock.now(),
                 };
                 self.catalog.insert_user(&user).await?;

@@ -19,6 +19,8 @@ pub struct UserRow {
     pub disabled: bool,
     /// Who it is at an OpenID provider; none: a login of this server's own.
     pub subject: Option<String>,
+    /// Where editions are mailed to.
+    pub email: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -49,6 +51,7 @@ impl UserRow {
             scope: row.try_get("scope")?,
             disabled: row.try_get("disabled")?,
             subject: row.try_get("subject")?,
+            email: row.try_get("email")?,
             created_at: time(row, created_at)?,
         })
     }
@@ -100,8 +103,8 @@ impl Catalog {
     /// Errors: `CONFLICT` when the name is taken.
     pub async fn insert_user(&self, row: &UserRow) -> Result<()> {
         sqlx::query(
-            "INSERT INTO login (name, password_hash, roles, scope, disabled, created_at, subject) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO login (name, password_hash, roles, scope, disabled, created_at, subject, email) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(&row.name)
         .bind(&row.password_hash)
@@ -110,6 +113,7 @@ impl Catalog {
         .bind(row.disabled)
         .bind(micros(row.created_at))
         .bind(&row.subject)
+        .bind(&row.email)
         .execute(&self.inner.writer)
         .await
         .map_err(|cause| match is_duplicate(&cause) {
@@ -125,16 +129,18 @@ impl Catalog {
     pub async fn update_user(&self, row: &UserRow) -> Result<()> {
         let doing = failed("changing a user");
         let mut tx = self.write().await?;
-        let done =
-            sqlx::query("UPDATE login SET password_hash = $1, roles = $2, scope = $3, disabled = $4 WHERE name = $5")
-                .bind(&row.password_hash)
-                .bind(serde_json::json!(row.roles).to_string())
-                .bind(&row.scope)
-                .bind(row.disabled)
-                .bind(&row.name)
-                .execute(&mut *tx)
-                .await
-                .map_err(&doing)?;
+        let done = sqlx::query(
+            "UPDATE login SET password_hash = $1, roles = $2, scope = $3, disabled = $4, email = $5 WHERE name = $6",
+        )
+        .bind(&row.password_hash)
+        .bind(serde_json::json!(row.roles).to_string())
+        .bind(&row.scope)
+        .bind(row.disabled)
+        .bind(&row.email)
+        .bind(&row.name)
+        .execute(&mut *tx)
+        .await
+        .map_err(&doing)?;
         if done.rows_affected() == 0 {
             return Err(Error::new(Code::NoSuchObject, format!("There is no user `{}`.", row.name)));
         }

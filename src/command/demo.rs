@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// Address of the Flight SQL face; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     flight: Option<String>,
+    /// Leave scheduled publication alone.
+    #[arg(long, env = "COUNTINGHOUSE_NO_SCHEDULES", value_parser = clap::builder::FalseyValueParser::new())]
+    no_schedules: bool,
 }
 
 /// The logins of the demo: name, roles, scope. Passwords and tokens are random per state.
@@ -63,7 +66,7 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     }
     refresh::refresh(&app, &[]).await?;
     logins(&app, place).await?;
-    serve::serve(&app, arguments.http, arguments.flight).await
+    serve::serve(&app, arguments.http, arguments.flight, !arguments.no_schedules).await
 }
 
 /// Creates the logins that are not there yet and writes them where only this user can read them.

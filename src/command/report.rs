@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::{Place, say};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
-use crate::report;
+use crate::report::{self, Ask};
 
 /// What to do with reports.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ enum What {
         /// Parameters as name=value.
         #[arg(long = "param", value_name = "NAME=VALUE")]
         parameters: Vec<String>,
-        /// html, json or csv.
+        /// html, pdf, xlsx, csv, json, png, parquet or arrow.
         #[arg(long, default_value = "html")]
         format: String,
         /// Whose rights it runs with.
@@ -58,11 +58,19 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
             values.entry(key.to_owned()).or_default().push(value.to_owned());
         }
         let door = &app.services.door;
-        let document = report::run(door, report, &values, &principal, scope.as_deref(), &lang).await;
+        let ask = Ask {
+            parameters: &values,
+            principal: &principal,
+            scope: scope.as_deref(),
+            lang: &lang,
+            head: None,
+            at: app.services.clock.now(),
+        };
+        let document = report::run(door, report, &ask).await;
         let settled = app.services.catalog.settle().await;
         let document = document?;
         settled?;
-        let bytes = format.render(&document)?;
+        let bytes = format.render(&document, app.services.publisher.tools())?;
         std::fs::write(&out, &bytes)
             .map_err(|error| Error::internal(format!("cannot write `{}`", out.display()), error))?;
         say(&format!("wrote {} bytes to {}", bytes.len(), out.display()));

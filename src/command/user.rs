@@ -1,4 +1,4 @@
-//! `countinghouse user add|list|change|password|disable|enable`
+//! `countinghouse user add|list|change|password|email|disable|enable`
 
 use std::collections::BTreeSet;
 
@@ -36,6 +36,13 @@ enum What {
     Password {
         /// Login name.
         name: String,
+    },
+    /// Where a user's editions are mailed to.
+    Email {
+        /// Login name.
+        name: String,
+        /// Address; none: nothing is mailed.
+        address: Option<String>,
     },
     /// All users with their roles and scope.
     List,
@@ -93,6 +100,10 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         What::Password { name } => {
             auth.set_password(&name, password()?).await?;
             say(&format!("changed the password of {name}"));
+        }
+        What::Email { name, address } => {
+            auth.set_email(&name, address.as_deref()).await?;
+            say(&format!("changed the address of {name}"));
         }
         What::List => {
             for user in auth.users().await? {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Config, FILE, read};
 use crate::error::{Error, Result};
+use crate::model::calendar::{self, Calendar};
 use crate::model::cube::{self, Model};
 use crate::model::report::{self, Report};
 use crate::model::{Diagnostic, Place, feed, role};
@@ -42,6 +43,21 @@ pub fn load_reports(config: &Config, model: &Model) -> (Vec<Report>, Vec<Diagnos
     (reports, faults)
 }
 
+/// The calendars of `calendars/*.yaml` that are without fault, and the faults of the others.
+pub fn load_calendars(config: &Config) -> (Vec<Calendar>, Vec<Diagnostic>) {
+    let mut calendars = Vec::new();
+    let mut faults = Vec::new();
+    for name in entries(&config.project, "calendars", &mut faults).into_iter().filter(|name| name.ends_with(".yaml")) {
+        let path = format!("calendars/{name}");
+        let Some(text) = text(&config.project, &path, &mut faults) else { continue };
+        match calendar::parse(&path, &text) {
+            Ok(calendar) => calendars.push(calendar),
+            Err(found) => faults.extend(found),
+        }
+    }
+    (calendars, faults)
+}
+
 /// Every fault of every definition file of a project: settings, cubes, reports, and feeds that lie at most two folders
 /// deep. Empty when all is well.
 ///
@@ -52,6 +68,8 @@ pub fn check(project: &Path) -> Result<Vec<Diagnostic>> {
     let settings_hold = faults.is_empty();
     let model = read_model(&config, &mut faults);
     let (_, found) = load_reports(&config, &model);
+    faults.extend(found);
+    let (_, found) = load_calendars(&config);
     faults.extend(found);
     for path in feeds(project) {
         let Some(text) = text(project, &path, &mut faults) else { continue };

@@ -7,7 +7,7 @@ mod tests;
 mod validate;
 
 use super::cube::History;
-use super::{Label, Located};
+use super::{Label, Located, Place};
 
 pub use decode::parse;
 pub(crate) use keys::REPORT;
@@ -30,6 +30,81 @@ pub struct Report {
     pub parameters: Vec<Parameter>,
     pub datasets: Vec<Dataset>,
     pub blocks: Vec<Block>,
+    /// How it becomes editions.
+    pub publish: Vec<Publication>,
+    /// SHA-256 of its files, hexadecimal: another text is another report.
+    pub digest: String,
+}
+
+/// When editions are made of a report, and whom they reach.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// Its name within the report.
+    pub id: Located<String>,
+    pub when: When,
+    pub deadline: Option<Deadline>,
+    /// An edition for every branch beside head office's.
+    pub burst: bool,
+    /// The role whose rights the editions of head office and branches show.
+    pub role: Located<String>,
+    pub formats: Vec<Located<String>>,
+    /// The project's first unless stated.
+    pub languages: Vec<Located<String>>,
+    pub gates: Vec<Gate>,
+    /// For ever unless stated.
+    pub keep_days: Option<u32>,
+    pub missed: Located<String>,
+    pub overlap: Located<String>,
+    pub to: Vec<To>,
+}
+
+/// What starts a publication: a time, or data.
+#[derive(Debug, Clone)]
+pub struct When {
+    /// Where it stands.
+    pub place: Place,
+    pub cron: Option<Located<String>>,
+    pub time_zone: Option<Located<String>>,
+    /// `month` or `day`.
+    pub closed: Option<Located<String>>,
+    pub calendar: Option<Located<String>>,
+    pub on_holiday: Option<Located<String>>,
+}
+
+/// What happens when the data are late.
+#[derive(Debug, Clone)]
+pub struct Deadline {
+    /// The nth business day after the period.
+    pub business_day: u32,
+    /// Local time.
+    pub at: Located<String>,
+    /// Publish without the missing branches.
+    pub partial: bool,
+    pub at_least: Option<u32>,
+    pub tell: Vec<Located<String>>,
+}
+
+/// What must hold before anything leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Every branch has closed.
+    Complete,
+    /// Every row is in the edition.
+    Untruncated,
+    /// Every character can be drawn.
+    Glyphs,
+    /// Head office is the sum of its branches.
+    Foots,
+}
+
+/// Where editions are sent.
+#[derive(Debug, Clone)]
+pub struct To {
+    pub channel: Located<String>,
+    /// The target, for channels that have several.
+    pub name: Option<Located<String>>,
+    /// The logins with these roles.
+    pub roles: Vec<Located<String>>,
 }
 
 /// A typed parameter.
@@ -62,6 +137,10 @@ pub struct Dataset {
     pub rows: Option<u64>,
     /// More rows than this fail the run; nothing is cut.
     pub max_rows: u64,
+    /// Columns whose sum over branches is head office's.
+    pub foots: Vec<Located<String>>,
+    /// Rows about single persons.
+    pub person_level: bool,
 }
 
 /// A block of a page.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::cube::Model;
 use super::shape::{Fields, Kind, Shape, may, need};
 use super::{Diagnostic, Label, Located};
@@ -42,7 +44,8 @@ pub struct Role {
 }
 
 /// What is shown of a column that identifies a person or shows a financial state. Of several roles the widest counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// Nothing: the column does not exist.
     Deny,

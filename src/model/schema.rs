@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Kind, Shape};
 use super::table::DataType;
-use super::{cube, feed, report, settings, yaml};
+use super::{calendar, cube, feed, report, settings, yaml};
 
 /// Kinds of files that have a schema.
-pub const KINDS: &[&str] = &["config", "cubes", "feed", "report"];
+pub const KINDS: &[&str] = &["calendar", "config", "cubes", "feed", "report"];
 
 /// The JSON Schema (draft 2020-12) of a kind of file, one of [`KINDS`].
 pub fn json(kind: &str) -> Option<Value> {
@@ -36,6 +36,7 @@ pub fn text(kind: &str) -> Option<String> {
 
 fn shape(kind: &str) -> Option<&'static Shape> {
     Some(match kind {
+        "calendar" => &calendar::CALENDAR,
         "config" => &settings::SETTINGS,
         "cubes" => &cube::FILE,
         "feed" => &feed::FEED,

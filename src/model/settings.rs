@@ -1,6 +1,7 @@
 //! The keys of `countinghouse.yaml`. `config` turns them into its structs; here they stand because a key table is a
 //! definition like the others, from which schema and documentation are made.
 
+use super::channel::CHANNELS;
 use super::role::ROLE;
 use super::shape::{Key, Kind, Shape, may, need};
 use super::table::TABLE;
@@ -26,6 +27,12 @@ pub(crate) static SETTINGS: Shape = Shape {
         may("auth", Kind::Map(&AUTH), "Logins."),
         may("roles", Kind::List(&Kind::Map(&ROLE)), "Roles beside the built-in ones."),
         may("audit", Kind::Map(&AUDIT), "The audit log."),
+        may(
+            "channels",
+            Kind::Map(&CHANNELS),
+            "Ways out for published reports. A channel that is not named is not there.",
+        ),
+        may("publish", Kind::Map(&PUBLISH), "Editions of reports."),
     ],
 };
 
@@ -188,6 +195,20 @@ static GROUP: Shape = Shape {
             Kind::Text,
             "`head_office`, or branch keys with commas between, or a part of them as `north/sub_branch=East`.",
         ),
+    ],
+};
+
+static PUBLISH: Shape = Shape {
+    name: "`publish`",
+    keys: &[
+        may("editions", Kind::Text, "Where editions lie: folder in the state, `file://` URL or `s3://bucket/prefix`.")
+            .or("editions"),
+        may(
+            "base_url",
+            Kind::Text,
+            "How readers reach this server, as `https://reports.bank.example`: the beginning of every link that is sent.",
+        )
+        .or("http://127.0.0.1:8080"),
     ],
 };
 

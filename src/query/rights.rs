@@ -3,10 +3,12 @@
 //! Roles add up: of several the widest counts, for each cube and kind of column by itself; a role that names cubes says nothing
 //! of others. A statement of one's own stands on the roles that allow SQL; what others define (a report) on all of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Door, Face};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Principal, Scope, sha256_hex};
 use crate::cube::Sight;
 use crate::error::{Code, Error, Result};
 use crate::model::role::{OTHER, Role, Shown};
@@ -98,7 +100,81 @@ impl Rights {
     }
 }
 
+/// What somebody is shown of the cubes of a report: what an edition keeps of those it was made for, so that it opens later to
+/// those alone who may see as much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    scope: Scope,
+    cubes: BTreeMap<String, Shows>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Shows {
+    /// By kind; everything where there is no map.
+    columns: Option<BTreeMap<String, Shown>>,
+    details: bool,
+}
+
+impl Reading {
+    /// Whether everything that `other` shows is shown here too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let scope = match (&self.scope, &other.scope) {
+            (Scope::HeadOffice, _) => true,
+            (_, Scope::HeadOffice) | (Scope::Within { .. }, Scope::Branches(_)) => false,
+            (Scope::Branches(own), other) => other.branches().is_some_and(|keys| keys.is_subset(own)),
+            (
+                Scope::Within { branches, level, members },
+                Scope::Within { branches: others, level: other_level, members: other_members },
+            ) => level == other_level && others.is_subset(branches) && other_members.is_subset(members),
+        };
+        scope && other.cubes.iter().all(|(name, shown)| self.cubes.get(name).is_some_and(|own| own.covers(shown)))
+    }
+
+    /// SHA-256 of all of it, hexadecimal.
+    pub fn digest(&self) -> String {
+        sha256_hex(serde_json::json!(self).to_string().as_bytes())
+    }
+
+    /// Eight digits of it, for links.
+    pub fn digits(&self) -> String {
+        self.digest().chars().take(8).collect()
+    }
+}
+
+impl Shows {
+    fn covers(&self, other: &Self) -> bool {
+        let columns = match (&self.columns, &other.columns) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(others)) => {
+                let of = |shown: &BTreeMap<String, Shown>, kind: &String| {
+                    shown.get(kind).or_else(|| shown.get(OTHER)).copied().unwrap_or(Shown::Deny)
+                };
+                others.keys().chain(own.keys()).all(|kind| of(own, kind) >= of(others, kind))
+            }
+        };
+        columns && (self.details || !other.details)
+    }
+}
+
 impl Door {
+    /// Whether a principal is shown all that a reading shows.
+    pub fn sees(&self, principal: &Principal, reading: &Reading) -> bool {
+        let cubes: Vec<&str> = reading.cubes.keys().map(String::as_str).collect();
+        self.reading(principal, &cubes).covers(reading)
+    }
+
+    /// What a principal is shown of cubes in reports. Two principals of the same reading get the same figures.
+    pub fn reading(&self, principal: &Principal, cubes: &[&str]) -> Reading {
+        let rights = self.rights(principal, Face::Report);
+        let shows = |name: &str| {
+            let sight = rights.sight(Some(name));
+            Shows { columns: sight.columns, details: sight.details }
+        };
+        let known = cubes.iter().filter(|name| rights.has_cube(name));
+        Reading { scope: principal.scope.clone(), cubes: known.map(|name| ((*name).to_owned(), shows(name))).collect() }
+    }
+
     /// What a principal's roles give it at a face.
     pub(super) fn rights(&self, principal: &Principal, face: Face) -> Rights {
         Rights::of(principal, &self.0.config.roles, face != Face::Report)

@@ -4,10 +4,14 @@
 
 mod audit;
 mod certificates;
+mod closes;
+mod deliveries;
+mod editions;
 mod loads;
 mod queries;
 mod rejects;
 mod rollups;
+mod runs;
 mod snapshots;
 mod tie_outs;
 
@@ -46,13 +50,22 @@ pub(super) trait SystemTable: Sync {
 pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] = &[
     &audit::Audit,
     &certificates::Certificates,
+    &closes::Closes,
+    &deliveries::Deliveries,
+    &editions::Editions,
     &loads::Loads,
     &queries::Queries,
     &rejects::Rejects,
     &rollups::Rollups,
+    &runs::Runs,
     &snapshots::Snapshots,
     &tie_outs::TieOuts,
 ];
+
+/// Whether a principal looks after publication: sees its records, which hold no figures.
+fn keeps_publication(principal: &Principal) -> bool {
+    ["administrator", "publisher", "auditor"].iter().any(|role| principal.has_role(role))
+}
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     let fields = columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true));

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use super::calendar::Period;
 use super::document::{
-    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Kpi, Prose, Table, TableColumn,
-    TableRow, Tone,
+    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Imprint, Kpi, Prose, Table,
+    TableColumn, TableRow, Tone,
 };
 use super::figure::{self, Meaning, Sign};
 use super::message;
@@ -36,6 +36,7 @@ pub(super) struct Input<'a> {
     pub(super) values: Vec<Resolved>,
     pub(super) datasets: Vec<Dataset>,
     pub(super) evidence: Evidence,
+    pub(super) imprint: Imprint,
 }
 
 /// The document of a run.
@@ -63,6 +64,7 @@ pub(super) fn compose(input: &Input<'_>) -> Result<Document> {
         blocks: Vec::new(),
         datasets: Vec::new(),
         evidence: input.evidence.clone(),
+        imprint: input.imprint.clone(),
     };
     let mut blocks = Vec::with_capacity(report.blocks.len());
     for block in &report.blocks {
@@ -286,7 +288,8 @@ impl Input<'_> {
         spec.width = COMPACT_WIDTH;
         spec.id.push_str("-compact");
         let compact = draw(&spec)?;
-        Ok(Chart { id: chart.id.value.clone(), title, message, drawing, compact })
+        let dataset = dataset.name.clone();
+        Ok(Chart { id: chart.id.value.clone(), title, message, dataset, drawing, compact })
     }
 
     fn table(&self, table: &report::TableBlock, document: &Document) -> Result<Table> {
@@ -323,6 +326,8 @@ impl Input<'_> {
         let columns = shapes
             .iter()
             .map(|shape| TableColumn {
+                column: shape.definition.column.value.clone(),
+                quantity: shape.unit.quantity,
                 label: self.label(&shape.definition.label, &shape.definition.format, &shape.definition.column),
                 unit: if shape.numeric && shape.unit.quantity != Quantity::Percent {
                     shape.unit.label(lang)

@@ -1,12 +1,14 @@
 //! The document of a run: everything a format needs, nothing it must compute. Figures are text already, in one language and
 //! unit; the datasets stand beside them with full precision, for the formats that carry data.
 
+use arrow::datatypes::DataType;
 use jiff::Timestamp;
 
 use super::parameter::Resolved;
 use super::value::Value;
 use crate::chart::Drawing;
-use crate::locale::Lang;
+use crate::error::{Code, Error, Result};
+use crate::locale::{Lang, Quantity};
 
 /// One run of one report for one reader.
 #[derive(Debug, Clone)]
@@ -33,6 +35,40 @@ pub struct Document {
     pub datasets: Vec<Dataset>,
     /// Where the figures come from.
     pub evidence: Evidence,
+    /// Whose answer it is, or which edition.
+    pub imprint: Imprint,
+}
+
+/// What stands in the margin of every page: bytes of an edition are the same for all who share it, a live answer names its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Imprint {
+    /// A run for one reader.
+    Live {
+        /// Who asked.
+        reader: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A frozen run.
+    Edition {
+        /// 1, 2 …
+        version: u32,
+        /// What decided every byte, hexadecimal.
+        run_key: String,
+        /// When it was published.
+        at: Timestamp,
+        /// Where it can be opened: a URL.
+        link: String,
+    },
+}
+
+impl Imprint {
+    /// The moment that stands in the file: of the run, or of the publication.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Live { at, .. } | Self::Edition { at, .. } => *at,
+        }
+    }
 }
 
 /// A part of the page. Closed on purpose: each format says what it does with each block.
@@ -106,6 +142,8 @@ pub struct Chart {
     pub title: String,
     /// What it says.
     pub message: String,
+    /// The dataset it draws.
+    pub dataset: String,
     /// SVG, data table, accessible name and description.
     pub drawing: Drawing,
     /// The same laid out for the width of a telephone.
@@ -132,6 +170,10 @@ pub struct Table {
 /// A column of a table.
 #[derive(Debug, Clone)]
 pub struct TableColumn {
+    /// The dataset's column.
+    pub column: String,
+    /// What is counted, if its cells are numbers.
+    pub quantity: Quantity,
     /// Its name.
     pub label: String,
     /// Its unit, printed once; may be empty.
@@ -215,6 +257,8 @@ pub struct Dataset {
     pub name: String,
     /// Column names.
     pub columns: Vec<String>,
+    /// Their types in the answer; one for each column.
+    pub types: Vec<DataType>,
     /// Rows; one value for each column.
     pub rows: Vec<Vec<Value>>,
 }
@@ -310,8 +354,28 @@ impl Document {
         format!("/reports/{}?{query}", self.report)
     }
 
+    /// The dataset for the formats that hold one: that of the first table, of a report without tables the first one.
+    ///
+    /// # Errors
+    /// `BAD_REQUEST` when there is none; `format` is the name of the format in the sentence.
+    pub fn first_dataset(&self, format: &str) -> Result<&Dataset> {
+        let table = first_table(&self.blocks).and_then(|name| self.dataset(name));
+        table.or(self.datasets.first()).ok_or_else(|| {
+            let report = &self.report;
+            Error::new(Code::BadRequest, format!("report `{report}` has no dataset to give as {format}"))
+        })
+    }
+
     /// The dataset of a name.
     pub fn dataset(&self, name: &str) -> Option<&Dataset> {
         self.datasets.iter().find(|dataset| dataset.name == name)
     }
+}
+
+fn first_table(blocks: &[Block]) -> Option<&str> {
+    blocks.iter().find_map(|block| match block {
+        Block::Table(table) => Some(table.dataset.as_str()),
+        Block::Row(blocks) => first_table(blocks),
+        Block::Message(_) | Block::Kpi(_) | Block::Chart(_) | Block::Text(_) => None,
+    })
 }

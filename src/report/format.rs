@@ -4,8 +4,16 @@
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod parquet;
+pub mod pdf;
+pub mod png;
+pub mod xlsx;
+
+use std::sync::Arc;
 
 use super::Document;
+use super::font::Fonts;
+use super::worker::Worker;
 use crate::error::{Code, Error, Result};
 
 /// A way to turn a document into bytes.
@@ -18,12 +26,22 @@ pub trait Format: std::fmt::Debug + Sync {
     fn content_type(&self) -> &'static str;
     /// Of a file name, without the dot.
     fn extension(&self) -> &'static str;
-    /// A complete file of its own.
-    fn render(&self, document: &Document) -> Result<Vec<u8>>;
+    /// A complete file of its own. May be slow: not for a thread that serves others.
+    fn render(&self, document: &Document, tools: &Tools) -> Result<Vec<u8>>;
+}
+
+/// What formats need beside the document.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The faces of PDF and PNG.
+    pub fonts: Arc<Fonts>,
+    /// Where PDF and PNG are made: a process of its own, under limits.
+    pub worker: Worker,
 }
 
 /// All formats; the first one is what nothing asked for means.
-pub const FORMATS: &[&dyn Format] = &[&html::Html, &json::Json, &csv::Csv];
+pub const FORMATS: &[&dyn Format] =
+    &[&html::Html, &pdf::Pdf, &xlsx::Xlsx, &csv::Csv, &json::Json, &parquet::Parquet, &parquet::Arrow, &png::Png];
 
 /// The format of a name.
 ///

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::compose;
-use super::document::{Choice, Dataset, DatasetEvidence, Document, Evidence, TieOut};
+use super::document::{Choice, Dataset, DatasetEvidence, Document, Evidence, Imprint, TieOut};
 use super::format::csv;
 use super::parameter::{self, Resolved};
 use super::value::Value;
@@ -23,26 +24,42 @@ use crate::query::{Branch, Door, Face, HEAD_OFFICE, HeadInfo, History, Statement
 /// Statements of one run that execute at once: a report takes its share of the machine, not all of it.
 const CONCURRENT: usize = 4;
 
-/// Runs a report for a principal.
-///
-/// `parameters` is the query part of the URL; names in [`parameter::RESERVED`] are left to the caller. `scope` is the SQL
-/// schema to read (`head_office` or a branch), the principal's own when not stated. `lang` is a language tag.
+/// What is asked for, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The query part of the URL; names in [`parameter::RESERVED`] are left to the caller.
+    pub parameters: &'a BTreeMap<String, Vec<String>>,
+    pub principal: &'a Principal,
+    /// The SQL schema to read, `head_office` or a branch; the principal's own when not stated.
+    pub scope: Option<&'a str>,
+    /// A language tag.
+    pub lang: &'a str,
+    /// The snapshot; the newest when not stated.
+    pub head: Option<&'a HeadInfo>,
+    /// The moment that the document names.
+    pub at: Timestamp,
+}
+
+/// Whether a principal may open a report: its audience, the token's reports, and any data at all.
+pub fn may_open(door: &Door, report: &Report, principal: &Principal) -> bool {
+    door.may_read(principal)
+        && principal.only.reports.as_ref().is_none_or(|only| only.contains(report.name.as_str()))
+        && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)))
+}
+
+/// Runs a report.
 ///
 /// # Errors
 /// `NO_SUCH_OBJECT` for a report or scope that the principal may not see, in the same words as for one that does not exist;
 /// `BAD_REQUEST` for a parameter; `NO_SNAPSHOT` before the first load; `LIMIT` for a dataset above its promise; `DEFINITION`
 /// for a block that asks for what the datasets do not hold; and what the query door says of a dataset, with its name.
-pub async fn run(
-    door: &Door,
-    report: &Report,
-    parameters: &BTreeMap<String, Vec<String>>,
-    principal: &Principal,
-    scope: Option<&str>,
-    lang: &str,
-) -> Result<Document> {
+pub async fn run(door: &Door, report: &Report, ask: &Ask<'_>) -> Result<Document> {
+    let Ask { parameters, principal, scope, head, at, .. } = *ask;
     let started = Instant::now();
-    let lang = Lang::parse(lang).unwrap_or_default();
-    admit(report, door, principal)?;
+    let lang = Lang::parse(ask.lang).unwrap_or_default();
+    if !may_open(door, report, principal) {
+        return Err(no_such(report));
+    }
     let scopes = scopes(door, principal, lang).await?;
     let scope = match scope.filter(|scope| !scope.is_empty()) {
         Some(scope) => scope.to_owned(),
@@ -50,8 +67,14 @@ pub async fn run(
     };
     let scope = scopes.iter().find(|choice| choice.value == scope).cloned().ok_or_else(|| no_such(report))?;
     // Taken once: every dataset reads this snapshot, also when a load publishes the next one meanwhile.
-    let head = door.head().await?;
-    check_snapshot(parameters, &head)?;
+    let head = match head {
+        Some(head) => head.clone(),
+        None => {
+            let head = door.head().await?;
+            check_snapshot(parameters, &head)?;
+            head
+        }
+    };
     let values = parameter::resolve(report, parameters, head.as_of)?;
 
     let mut bound = values.clone();
@@ -67,7 +90,9 @@ pub async fn run(
     let (datasets, of_datasets) = loaded.into_iter().unzip();
 
     let evidence = evidence(principal, &head, &scope, &scopes, &values, of_datasets, started);
-    compose::compose(&compose::Input { report, model: door.model(), lang, scope, scopes, values, datasets, evidence })
+    let imprint = Imprint::Live { reader: principal.name.clone(), at };
+    let model = door.model();
+    compose::compose(&compose::Input { report, model, lang, scope, scopes, values, datasets, evidence, imprint })
 }
 
 /// Only the newest snapshot can be asked for; a stated one must be it, so that a link never shows other figures silently.
@@ -82,12 +107,6 @@ fn check_snapshot(parameters: &BTreeMap<String, Vec<String>>, head: &HeadInfo) -
         )),
         _ => Ok(()),
     }
-}
-
-fn admit(report: &Report, door: &Door, principal: &Principal) -> Result<()> {
-    let admitted = door.may_read(principal)
-        && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)));
-    if admitted { Ok(()) } else { Err(no_such(report)) }
 }
 
 /// The same words for what does not exist and what may not be seen.
@@ -144,8 +163,10 @@ async fn collect(
         })?;
     let rows = read(&collected.batches)?;
     check_rows(dataset, rows.len())?;
-    let columns = collected.schema.fields().iter().map(|field| field.name().clone()).collect();
-    let read = Dataset { name: name.to_owned(), columns, rows };
+    let fields = collected.schema.fields();
+    let columns = fields.iter().map(|field| field.name().clone()).collect();
+    let types = fields.iter().map(|field| field.data_type().clone()).collect();
+    let read = Dataset { name: name.to_owned(), columns, types, rows };
     let texts =
         |value: &serde_json::Value| -> Vec<String> { value.as_array().into_iter().flatten().map(text).collect() };
     let routes = collected.provenance["rollups"]["routes"].as_array();

@@ -150,6 +150,12 @@ impl Number {
         self.plain().parse().unwrap_or(f64::NAN)
     }
 
+    /// This plus other; `None` on overflow.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let (left, right, scale) = aligned(self, other)?;
+        Some(Self { unscaled: left.checked_add(right)?, scale })
+    }
+
     /// This minus other; `None` on overflow.
     pub fn minus(self, other: Self) -> Option<Self> {
         let (left, right, scale) = aligned(self, other)?;

@@ -129,6 +129,16 @@ const ROUTES: &[Route] = &[
     Route::login("/", || get(pages::home::page)),
     Route::login("/reports", || get(pages::reports::list)),
     Route::login("/reports/{name}", || get(pages::reports::page)),
+    Route::login("/reports/{name}/editions", || get(pages::editions::list)),
+    Route::login("/reports/{name}/latest", || get(pages::editions::latest)),
+    Route::login("/r/{name}/{scope}/{period}/{version}", || get(pages::editions::one)),
+    Route::login("/r/{name}/{scope}/{period}/{version}/changes", || get(pages::editions::changes)),
+    Route::login("/editions/{id}", || get(pages::editions::by_hash)),
+    Route::login("/editions/{id}/evidence", || get(pages::editions::evidence)),
+    Route::login("/editions/{id}/files/{*name}", || get(pages::editions::file)),
+    Route::login("/schedules", || get(pages::schedules::list)),
+    Route::login("/schedules/{report}/{id}", || get(pages::schedules::page).post(pages::schedules::act)),
+    Route::login("/deliveries", || get(pages::deliveries::page).post(pages::deliveries::resend)),
     Route::roles("/admin", MANAGERS, || get(admin::statements::page)),
     Route::roles("/admin/statements/{id}/stop", MANAGERS, || post(admin::statements::stop)),
     Route::roles("/admin/users", MANAGERS, || get(admin::users::list).post(admin::users::add)),
@@ -327,7 +337,10 @@ fn is_for_programs(uri: &Uri, headers: &HeaderMap) -> bool {
 /// Whether people, not programs, read what stands at a path.
 fn is_page(path: &str) -> bool {
     let is_in = |part: &str| path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    path == "/" || path == "/login" || path == "/logout" || is_in("/reports") || is_in("/admin")
+    path == "/"
+        || path == "/login"
+        || path == "/logout"
+        || ["/reports", "/r", "/editions", "/schedules", "/deliveries", "/admin"].into_iter().any(is_in)
 }
 
 /// Methods are labels of a metric, so a caller's invention must not become one.

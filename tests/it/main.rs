@@ -13,6 +13,7 @@ mod history;
 mod leaks;
 mod load;
 mod oracle;
+mod publish;
 mod query;
 mod rights;
 mod server;

@@ -34,6 +34,7 @@ impl TestServer {
     pub(crate) fn with_faults(state: &Path, verb: &str, faults: &str) -> Self {
         let mut process = command(project(), state)
             .args([verb, "--http", "127.0.0.1:0", "--flight", "127.0.0.1:0"])
+            .env("COUNTINGHOUSE_NO_SCHEDULES", "1")
             .env("FAILPOINTS", faults)
             .stdout(Stdio::piped())
             .spawn()

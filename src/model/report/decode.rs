@@ -1,7 +1,12 @@
 //! From a checked tree and the SQL files to a report.
 
-use super::keys::{BAND, BLOCK, CHART, COLUMN, KPI, REPORT, SERIES, TABLE};
-use super::{Beside, Block, Chart, Dataset, Format, Kpi, Parameter, Report, Series, TableBlock, TableColumn, validate};
+use super::keys::{BAND, BLOCK, CHART, COLUMN, GATES, KPI, REPORT, SERIES, TABLE};
+use super::{
+    Beside, Block, Chart, Dataset, Deadline, Format, Gate, Kpi, Parameter, Publication, Report, Series, TableBlock,
+    TableColumn, To, When, validate,
+};
+use sha2::{Digest, Sha256};
+
 use crate::model::shape::{self, Fields, Kind};
 use crate::model::yaml::{self, Node, Value};
 use crate::model::{Diagnostic, Located, Place};
@@ -32,7 +37,10 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
             .map(|(name, fields)| dataset(name, &fields, sql, &mut faults))
             .collect(),
         blocks: fields.items("blocks").iter().filter_map(block).collect(),
+        publish: fields.maps("publish").iter().map(|fields| publication(fields, &mut faults)).collect(),
+        digest: String::new(),
     };
+    let report = Report { digest: digest(text, &report.datasets), ..report };
     validate::validate(path, &report, &mut faults);
     validate::placeholders(&report, &node, &mut faults);
     validate::unused(&report, &node, &mut faults);
@@ -102,7 +110,85 @@ fn dataset(
         sql: text.unwrap_or_default(),
         rows,
         max_rows: rows.unwrap_or_else(|| fields.number_or("max_rows", 1)),
+        foots: fields.texts("foots"),
+        person_level: fields.boolean("person_level"),
     }
+}
+
+/// SHA-256 over the definition and its statements, hexadecimal.
+fn digest(text: &str, datasets: &[Dataset]) -> String {
+    let mut hash = Sha256::new_with_prefix(text.as_bytes());
+    for dataset in datasets {
+        hash.update([0]);
+        hash.update(dataset.sql.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn publication(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Publication {
+    let when = fields.map("when");
+    let of_when = |key: &str| when.as_ref().and_then(|when| when.text(key));
+    let keep = fields.text("keep");
+    let keep_days = keep.as_ref().and_then(|keep| match days(keep) {
+        Some(days) => Some(days),
+        None => {
+            let message = format!("`keep` must be a number of days, months or years, as `10 years`, not `{}`", **keep);
+            faults.push(Diagnostic::new(&keep.place, message));
+            None
+        }
+    });
+    let gate = |name: &Located<String>| {
+        let at = GATES.iter().position(|gate| *gate == name.as_str())?;
+        [Gate::Complete, Gate::Untruncated, Gate::Glyphs, Gate::Foots].get(at).copied()
+    };
+    Publication {
+        id: fields.needed("id"),
+        when: When {
+            place: when.as_ref().map_or_else(|| fields.place().clone(), |when| when.place().clone()),
+            cron: of_when("cron"),
+            time_zone: of_when("time_zone"),
+            closed: of_when("closed"),
+            calendar: of_when("calendar"),
+            on_holiday: of_when("on_holiday"),
+        },
+        deadline: fields.map("deadline").map(|fields| Deadline {
+            business_day: fields.number_or("business_day", 1),
+            at: fields.needed("at"),
+            partial: fields.text("then").is_some_and(|then| *then == "partial"),
+            at_least: fields.number("at_least").map(|least| least.value),
+            tell: fields.texts("tell"),
+        }),
+        burst: fields.boolean("burst"),
+        role: fields.needed("role"),
+        formats: fields.texts("formats"),
+        languages: fields.texts("languages"),
+        gates: fields.texts("gate").iter().filter_map(gate).collect(),
+        keep_days,
+        missed: fields.needed("missed"),
+        overlap: fields.needed("overlap"),
+        to: fields
+            .maps("to")
+            .iter()
+            .map(|fields| To {
+                channel: fields.needed("channel"),
+                name: fields.text("name"),
+                roles: fields.texts("roles"),
+            })
+            .collect(),
+    }
+}
+
+/// `90 days`, `6 months`, `10 years` in days; months and years at their longest.
+fn days(text: &str) -> Option<u32> {
+    let (number, unit) = text.trim().split_once(' ')?;
+    let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
+    let each = match unit.trim().trim_end_matches('s') {
+        "day" => 1,
+        "month" => 31,
+        "year" => 366,
+        _ => return None,
+    };
+    number.checked_mul(each)
 }
 
 fn block(node: &Node) -> Option<Block> {

@@ -22,6 +22,7 @@ pub(crate) static REPORT: Shape = Shape {
         ),
         need("datasets", Kind::Entries(&Kind::Name, &Kind::Map(&DATASET)), "Queries, by name."),
         need("blocks", Kind::List(&Kind::Choice(&BLOCK)), "What the page shows, from the top down."),
+        may("publish", Kind::List(&Kind::Map(&PUBLISH)), "When editions are made of it, and whom they reach."),
     ],
 };
 
@@ -49,6 +50,75 @@ static DATASET: Shape = Shape {
         need("sql", Kind::Path, "File beside `report.yaml` with one SELECT; it names no schema."),
         may("rows", Kind::Integer(1, 100_000), "Exactly this many rows, or the run fails."),
         may("max_rows", Kind::Integer(1, 100_000), "More rows than this fail the run; nothing is cut.").or("1000"),
+        may(
+            "foots",
+            Kind::List(&Kind::Name),
+            "Columns whose sum over the branches' editions must be head office's, to the last digit, before a burst leaves.",
+        ),
+        may(
+            "person_level",
+            Kind::Boolean,
+            "Whether its rows are about single persons: then messages carry no figures.",
+        )
+        .or("false"),
+    ],
+};
+
+pub(super) static PUBLISH: Shape = Shape {
+    name: "a publication",
+    keys: &[
+        need("id", Kind::Name, "Its name within the report."),
+        need("when", Kind::Map(&WHEN), "What starts it."),
+        may("deadline", Kind::Map(&DEADLINE), "What happens when the data are late."),
+        may("burst", Kind::Boolean, "An edition for every branch beside head office's.").or("false"),
+        may("role", Kind::Name, "The role whose rights the editions of head office and branches show.").or("reader"),
+        may("formats", Kind::List(&Kind::Name), "Formats of its files.").or("[html, pdf, xlsx]"),
+        may("languages", Kind::List(&Kind::Text), "Languages of its files; the project's first unless stated."),
+        may("gate", Kind::List(&Kind::OneOf(&GATES)), "What must hold before anything leaves.")
+            .or("[complete, untruncated, glyphs, foots]"),
+        may("keep", Kind::Text, "How long editions are kept: `90 days`, `10 years`; for ever unless stated."),
+        may("missed", Kind::OneOf(&["once", "each", "skip"]), "What happens with firings that were missed.").or("once"),
+        may("overlap", Kind::OneOf(&["forbid", "queue", "replace"]), "What happens when the run before is not done.")
+            .or("forbid"),
+        may("to", Kind::List(&Kind::Map(&TO)), "Where editions are sent."),
+    ],
+};
+
+/// In the order of [`super::Gate`].
+pub(super) static GATES: [&str; 4] = ["complete", "untruncated", "glyphs", "foots"];
+
+pub(super) static WHEN: Shape = Shape {
+    name: "`when`",
+    keys: &[
+        may("cron", Kind::Text, "Minute, hour, day, month, weekday."),
+        may("time_zone", Kind::Text, "IANA zone of `cron` and of `deadline`, as `Europe/Prague`."),
+        may("closed", Kind::OneOf(&["month", "day"]), "When every branch has closed the period, instead of a time."),
+        may("calendar", Kind::Name, "Business days: a file of `calendars/`."),
+        may(
+            "on_holiday",
+            Kind::OneOf(&["skip", "next_business_day", "previous_business_day"]),
+            "What happens on a day that is no business day.",
+        ),
+    ],
+};
+
+pub(super) static DEADLINE: Shape = Shape {
+    name: "`deadline`",
+    keys: &[
+        need("business_day", Kind::Integer(1, 28), "The nth business day after the period."),
+        need("at", Kind::Text, "Local time, as `09:00`."),
+        may("then", Kind::OneOf(&["partial", "hold"]), "Publish without the missing branches, or wait on.").or("hold"),
+        may("at_least", Kind::Integer(1, 100_000), "The fewest closed branches of a partial publication."),
+        may("tell", Kind::List(&Kind::Name), "Roles that are told."),
+    ],
+};
+
+pub(super) static TO: Shape = Shape {
+    name: "a recipient",
+    keys: &[
+        need("channel", Kind::Name, "A channel of the settings."),
+        may("roles", Kind::List(&Kind::Name), "The logins with these roles; for channels that write to people."),
+        may("name", Kind::Name, "The target, for channels that have several: a webhook's."),
     ],
 };
 

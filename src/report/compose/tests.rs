@@ -1,10 +1,11 @@
+use arrow::datatypes::DataType;
 use jiff::Timestamp;
 
 use super::{Bars, Grid, Group, Input, change, compose, prose, time_axis, tone};
 use crate::locale::{Lang, NumberUnit, Quantity};
 use crate::model::cube::{Good, Model};
 use crate::model::report;
-use crate::report::document::{Bar, Block, Chart, Choice, Dataset, Evidence, Prose, TieOut, Tone};
+use crate::report::document::{Bar, Block, Chart, Choice, Dataset, Evidence, Imprint, Prose, TieOut, Tone};
 use crate::report::value::{Number, Value};
 
 fn number(text: &str) -> Number {
@@ -94,6 +95,7 @@ fn long(rows: &[(i32, &str, &str)]) -> Dataset {
     Dataset {
         name: "long".to_owned(),
         columns: ["month", "branch", "value"].map(str::to_owned).to_vec(),
+        types: vec![DataType::Date32, DataType::Utf8, DataType::Decimal128(18, 2)],
         rows: rows
             .iter()
             .map(|(month, branch, value)| {
@@ -157,6 +159,7 @@ fn charts(blocks: &str, datasets: &[Dataset]) -> crate::error::Result<Vec<Chart>
         values: Vec::new(),
         datasets: datasets.to_vec(),
         evidence,
+        imprint: Imprint::Live { reader: "executive".into(), at: Timestamp::UNIX_EPOCH },
     };
     let blocks = compose(&input)?.blocks.into_iter();
     Ok(blocks
@@ -187,6 +190,7 @@ fn series_with_units_of_their_own() {
     let dataset = Dataset {
         name: "pairs".to_owned(),
         columns: ["branch", "balance", "ratio", "low", "high"].map(str::to_owned).to_vec(),
+        types: vec![DataType::Utf8; 5],
         rows: [("a", "1200000000", "0.0123"), ("b", "800000000.55", "0.02")]
             .iter()
             .map(|(branch, balance, ratio)| {

@@ -1,10 +1,10 @@
 //! CSV: the rows of one dataset with full precision, for spreadsheets. RFC 4180 with CRLF, a byte order mark so that
 //! spreadsheets read UTF-8, and no cell that a spreadsheet would run as a formula.
 
-use super::Format;
-use crate::error::{Code, Error, Result};
+use super::{Format, Tools};
+use crate::error::Result;
 use crate::report::Document;
-use crate::report::document::{Block, Dataset};
+use crate::report::document::Dataset;
 use crate::report::value::Value;
 
 /// The format.
@@ -28,18 +28,14 @@ impl Format for Csv {
         "csv"
     }
 
-    fn render(&self, document: &Document) -> Result<Vec<u8>> {
+    fn render(&self, document: &Document, _: &Tools) -> Result<Vec<u8>> {
         render(document)
     }
 }
 
 /// The dataset of the first table; of a report without tables the first dataset.
 pub fn render(document: &Document) -> Result<Vec<u8>> {
-    let table = first_table(&document.blocks).and_then(|name| document.dataset(name));
-    let dataset = table.or(document.datasets.first()).ok_or_else(|| {
-        Error::new(Code::BadRequest, format!("report `{}` has no dataset to give as CSV", document.report))
-    })?;
-    Ok(format!("\u{feff}{}", text(dataset)).into_bytes())
+    Ok(format!("\u{feff}{}", text(document.first_dataset(Csv.title())?)).into_bytes())
 }
 
 /// Header and rows, without the byte order mark.
@@ -50,14 +46,6 @@ pub fn text(dataset: &Dataset) -> String {
         line(&mut text, row.iter().map(cell));
     }
     text
-}
-
-fn first_table(blocks: &[Block]) -> Option<&str> {
-    blocks.iter().find_map(|block| match block {
-        Block::Table(table) => Some(table.dataset.as_str()),
-        Block::Row(blocks) => first_table(blocks),
-        Block::Message(_) | Block::Kpi(_) | Block::Chart(_) | Block::Text(_) => None,
-    })
 }
 
 fn line(text: &mut String, cells: impl Iterator<Item = String>) {

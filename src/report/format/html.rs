@@ -4,11 +4,11 @@
 
 use askama::Template;
 
-use super::{FORMATS, Format};
+use super::{FORMATS, Format, Tools};
 use crate::error::{Error, Result};
 use crate::locale::{self, Lang};
 use crate::report::Document;
-use crate::report::document::{Bar, Block, Control, Prose, TieOut, Tone};
+use crate::report::document::{Bar, Block, Control, Imprint, Prose, TieOut, Tone};
 
 /// The stylesheet of reports; charts bring their own, see [`stylesheet`].
 const REPORT_CSS: &str = include_str!("../../assets/web/report.css");
@@ -35,7 +35,7 @@ impl Format for Html {
     }
 
     /// A file to be kept or mailed: no link leads anywhere but to the server's root, nothing is loaded.
-    fn render(&self, document: &Document) -> Result<Vec<u8>> {
+    fn render(&self, document: &Document, _: &Tools) -> Result<Vec<u8>> {
         let fragment = fragment(document)?;
         let page = File { lang: document.lang, title: &fragment.title, css: &stylesheet(), main: &fragment.main };
         Ok(page.render().map_err(template)?.into_bytes())
@@ -84,20 +84,20 @@ struct Main<'a> {
 
 /// Words and small choices of the template.
 #[derive(Debug, Clone, Copy)]
-struct View {
-    lang: Lang,
+pub(in crate::report) struct View {
+    pub(in crate::report) lang: Lang,
 }
 
 impl View {
-    fn word(&self, key: &str) -> String {
+    pub(in crate::report) fn word(&self, key: &str) -> String {
         locale::message(self.lang, key, &[])
     }
 
-    fn date(&self, days: &i32) -> String {
+    pub(in crate::report) fn date(&self, days: &i32) -> String {
         locale::format_date(self.lang, *days)
     }
 
-    fn tone(&self, tone: &Tone) -> &'static str {
+    pub(in crate::report) fn tone(&self, tone: &Tone) -> &'static str {
         match tone {
             Tone::Good => "good",
             Tone::Bad => "bad",
@@ -106,7 +106,7 @@ impl View {
     }
 
     /// The tone in words, for those who do not see the colour. Empty when neutral.
-    fn tone_word(&self, tone: &Tone) -> String {
+    pub(in crate::report) fn tone_word(&self, tone: &Tone) -> String {
         match tone {
             Tone::Good => self.word("report-favourable"),
             Tone::Bad => self.word("report-unfavourable"),
@@ -114,7 +114,7 @@ impl View {
         }
     }
 
-    fn arrow(&self, direction: &i8) -> &'static str {
+    pub(in crate::report) fn arrow(&self, direction: &i8) -> &'static str {
         match direction {
             1 => "▲",
             -1 => "▼",
@@ -122,7 +122,7 @@ impl View {
         }
     }
 
-    fn closed(&self, document: &Document) -> String {
+    pub(in crate::report) fn closed(&self, document: &Document) -> String {
         let evidence = &document.evidence;
         let (closed, of) = (evidence.closed.to_string(), evidence.branches.to_string());
         let open = evidence.open.join(&self.word("list-separator"));
@@ -130,18 +130,32 @@ impl View {
         locale::message(self.lang, key, &[("closed", (&closed).into()), ("of", (&of).into()), ("open", (&open).into())])
     }
 
+    /// Whether it can be asked otherwise: an edition cannot.
+    pub(in crate::report) fn is_live(&self, document: &Document) -> bool {
+        matches!(document.imprint, Imprint::Live { .. })
+    }
+
+    /// Version, run key and publication time of an edition.
+    pub(in crate::report) fn imprint(&self, document: &Document) -> Option<String> {
+        let Imprint::Edition { version, run_key, at, .. } = &document.imprint else { return None };
+        let (version, key, at) =
+            (version.to_string(), self.short(run_key), at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+        let words = [("version", (&version).into()), ("key", key.into()), ("at", (&at).into())];
+        Some(locale::message(self.lang, "report-edition", &words))
+    }
+
     /// Figures of an open period are not final, and the top of the page says so.
-    fn preliminary(&self, document: &Document) -> bool {
+    pub(in crate::report) fn preliminary(&self, document: &Document) -> bool {
         !document.evidence.open.is_empty() && document.as_of == document.evidence.newest
     }
 
-    fn rows(&self, document: &Document) -> String {
+    pub(in crate::report) fn rows(&self, document: &Document) -> String {
         let datasets = document.evidence.datasets.len();
         let rows: usize = document.evidence.datasets.iter().map(|dataset| dataset.rows).sum();
         locale::message(self.lang, "report-rows", &[("datasets", count(datasets)), ("rows", count(rows))])
     }
 
-    fn sources(&self, document: &Document) -> String {
+    pub(in crate::report) fn sources(&self, document: &Document) -> String {
         let mut rollups: Vec<&str> =
             document.evidence.datasets.iter().flat_map(|dataset| &dataset.rollups).map(String::as_str).collect();
         rollups.sort_unstable();
@@ -151,7 +165,7 @@ impl View {
     }
 
     /// As they are or as they were; nothing where no dimension keeps versions.
-    fn history(&self, document: &Document) -> Option<String> {
+    pub(in crate::report) fn history(&self, document: &Document) -> Option<String> {
         let datasets = &document.evidence.datasets;
         let mut readings: Vec<&str> =
             datasets.iter().flat_map(|dataset| &dataset.history).map(String::as_str).collect();
@@ -166,7 +180,7 @@ impl View {
     }
 
     /// Head office against its branches; nothing while no comparison stands.
-    fn tie_out(&self, document: &Document) -> Option<String> {
+    pub(in crate::report) fn tie_out(&self, document: &Document) -> Option<String> {
         Some(match &document.evidence.tie_out {
             TieOut::NotChecked => return None,
             TieOut::Agrees(figures) => {
@@ -179,7 +193,7 @@ impl View {
         })
     }
 
-    fn notices<'a>(&self, document: &'a Document) -> Vec<&'a str> {
+    pub(in crate::report) fn notices<'a>(&self, document: &'a Document) -> Vec<&'a str> {
         let mut notices: Vec<&str> =
             document.evidence.datasets.iter().flat_map(|dataset| &dataset.notices).map(String::as_str).collect();
         notices.sort_unstable();
@@ -187,12 +201,12 @@ impl View {
         notices
     }
 
-    fn short<'a>(&self, hash: &'a str) -> &'a str {
+    pub(in crate::report) fn short<'a>(&self, hash: &'a str) -> &'a str {
         hash.get(..12).unwrap_or(hash)
     }
 
     /// Links to the other formats, with this run's choices.
-    fn formats(&self, document: &Document) -> Vec<(&'static str, String)> {
+    pub(in crate::report) fn formats(&self, document: &Document) -> Vec<(&'static str, String)> {
         FORMATS
             .iter()
             .filter(|format| format.name() != Html.name())
@@ -200,21 +214,21 @@ impl View {
             .collect()
     }
 
-    fn url(&self, document: &Document) -> String {
+    pub(in crate::report) fn url(&self, document: &Document) -> String {
         format!("/reports/{}", document.report)
     }
 
     /// Controls worth showing: a choice among one is none.
-    fn controls<'a>(&self, document: &'a Document) -> Vec<&'a Control> {
+    pub(in crate::report) fn controls<'a>(&self, document: &'a Document) -> Vec<&'a Control> {
         document.controls.iter().filter(|control| control.choices.len() != 1).collect()
     }
 
-    fn is_kpis(&self, blocks: &[Block]) -> bool {
+    pub(in crate::report) fn is_kpis(&self, blocks: &[Block]) -> bool {
         !blocks.is_empty() && blocks.iter().all(|block| matches!(block, Block::Kpi(_)))
     }
 
     /// Missing where zero is, in a table of positive values only: the bar needs no axis.
-    fn axis<'a>(&self, bar: &'a Bar) -> Option<&'a u32> {
+    pub(in crate::report) fn axis<'a>(&self, bar: &'a Bar) -> Option<&'a u32> {
         Some(&bar.axis).filter(|axis| **axis > 0)
     }
 }

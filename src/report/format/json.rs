@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value as Node, json};
 
-use super::Format;
+use super::{Format, Tools};
 use crate::error::{Error, Result};
 use crate::report::Document;
 use crate::report::calendar::iso;
-use crate::report::document::{Dataset, DatasetEvidence, Evidence, TieOut};
+use crate::report::document::{Dataset, DatasetEvidence, Evidence, Imprint, TieOut};
 use crate::report::value::Value;
 
 /// The largest whole number that every JSON reader keeps: 2^53.
@@ -34,7 +34,7 @@ impl Format for Json {
         "json"
     }
 
-    fn render(&self, document: &Document) -> Result<Vec<u8>> {
+    fn render(&self, document: &Document, _: &Tools) -> Result<Vec<u8>> {
         render(document)
     }
 }
@@ -52,7 +52,7 @@ pub fn render(document: &Document) -> Result<Vec<u8>> {
         "as_of": iso(document.as_of),
         "scope": document.scope.value,
         "datasets": datasets,
-        "evidence": evidence(&document.evidence),
+        "evidence": evidence(document),
     });
     serde_json::to_vec_pretty(&value).map_err(|error| Error::internal("cannot write the report as JSON", error))
 }
@@ -75,8 +75,26 @@ fn value(value: &Value) -> Node {
     }
 }
 
-/// The evidence in full.
-pub fn evidence(evidence: &Evidence) -> Node {
+/// The evidence in full; of an edition, what is the same however often it is made.
+pub fn evidence(document: &Document) -> Node {
+    let mut node = of_run(&document.evidence);
+    if let (Imprint::Edition { version, run_key, at, link }, Some(fields)) = (&document.imprint, node.as_object_mut()) {
+        let of_this_run = ["principal", "duration_ms"];
+        fields.retain(|name, _| !of_this_run.contains(&name.as_str()));
+        for dataset in fields.get_mut("datasets").and_then(Node::as_array_mut).into_iter().flatten() {
+            if let Some(fields) = dataset.as_object_mut() {
+                fields.retain(|name, _| !["query_id", "duration_ms"].contains(&name.as_str()));
+            }
+        }
+        fields.insert("version".into(), (*version).into());
+        fields.insert("run_key".into(), run_key.as_str().into());
+        fields.insert("published_at".into(), at.to_string().into());
+        fields.insert("link".into(), link.as_str().into());
+    }
+    node
+}
+
+fn of_run(evidence: &Evidence) -> Node {
     let parameters: Map<String, Node> =
         evidence.parameters.iter().map(|parameter| (parameter.name.clone(), value(&parameter.value))).collect();
     json!({

@@ -1,13 +1,18 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::{FORMATS, csv, find, html, json};
+use super::{FORMATS, Tools, csv, find, html, json};
+use arrow::datatypes::DataType;
+
 use crate::locale::Lang;
-use crate::report::Document;
 use crate::report::document::{
     Block, Cell, Change, Choice, Control, Dataset, DatasetEvidence, Evidence, Kpi, Prose, Table, TableColumn, TableRow,
     TieOut, Tone,
 };
+use crate::report::font::Fonts;
 use crate::report::value::{Number, Value};
+use crate::report::worker::Worker;
+use crate::report::{Document, Imprint};
 
 const HOSTILE: &str = "<script>alert('x')</script> & \"quotes\"";
 
@@ -17,6 +22,10 @@ fn number(text: &str) -> Value {
 
 fn cell(text: &str, link: Option<&str>) -> Cell {
     Cell { text: text.to_owned(), tone: Tone::Neutral, bar: None, link: link.map(str::to_owned) }
+}
+
+fn tools() -> Tools {
+    Tools { fonts: Arc::new(Fonts::load(None).unwrap()), worker: Worker::in_process() }
 }
 
 /// A small document with hostile text wherever text can stand.
@@ -68,16 +77,29 @@ fn document() -> Document {
                 title: text(),
                 message: text(),
                 dataset: "rows".into(),
-                columns: vec![TableColumn { label: text(), unit: String::new(), numeric: false, bar: false }],
+                columns: vec![TableColumn {
+                    column: "name".into(),
+                    quantity: crate::locale::Quantity::Number,
+                    label: text(),
+                    unit: String::new(),
+                    numeric: false,
+                    bar: false,
+                }],
                 rows: vec![TableRow { total: false, cells: vec![cell(HOSTILE, Some("/reports/probe?scope=beijing"))] }],
             }),
             Block::Text(vec![Prose::Paragraph(text()), Prose::List(vec![text()])]),
         ],
         datasets: vec![
-            Dataset { name: "one".into(), columns: vec!["n".into()], rows: vec![vec![number("1")]] },
+            Dataset {
+                name: "one".into(),
+                columns: vec!["n".into()],
+                types: vec![DataType::Int64],
+                rows: vec![vec![number("1")]],
+            },
             Dataset {
                 name: "rows".into(),
                 columns: ["name", "balance", "accounts", "closed"].map(str::to_owned).into(),
+                types: vec![DataType::Utf8, DataType::Decimal128(38, 2), DataType::Int64, DataType::Boolean],
                 rows: vec![
                     vec![Value::Text("=1+1".into()), number("-12345678901234567.89"), number("7"), Value::Null],
                     vec![
@@ -116,6 +138,7 @@ fn document() -> Document {
             engine: "0.1.0",
             duration_ms: 9,
         },
+        imprint: Imprint::Live { reader: "executive".into(), at: jiff::Timestamp::UNIX_EPOCH },
     }
 }
 
@@ -125,7 +148,10 @@ fn formats_have_names_of_their_own() {
     assert_eq!(names.len(), FORMATS.len());
     assert_eq!(find("json").unwrap().content_type(), "application/json");
     let error = find("docx").unwrap_err();
-    assert_eq!(error.message(), "parameter `format`: `docx` is not allowed; write one of `html`, `json`, `csv`");
+    assert_eq!(
+        error.message(),
+        "parameter `format`: `docx` is not allowed; write one of `html`, `pdf`, `xlsx`, `csv`, `json`, `parquet`, `arrow`, `png`"
+    );
 }
 
 #[test]
@@ -162,7 +188,7 @@ fn html_says_what_is_missing_and_what_differs() {
 
 #[test]
 fn a_file_stands_alone() {
-    let file = String::from_utf8(find("html").unwrap().render(&document()).unwrap()).unwrap();
+    let file = String::from_utf8(find("html").unwrap().render(&document(), &tools()).unwrap()).unwrap();
     assert!(file.starts_with("<!doctype html>"));
     assert!(file.contains("<html lang=\"en\">") && file.contains("svg.chart"));
     assert!(!file.contains("<title><script"));

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
@@ -15,10 +16,12 @@ use crate::locale::Lang;
 use crate::model::cube::{self, Model};
 use crate::model::report::{self, Report};
 use crate::report::compose::{self, Input};
-use crate::report::document::{Block, Choice, Dataset, DatasetEvidence, Document, Evidence, TieOut};
-use crate::report::format::FORMATS;
+use crate::report::document::{Block, Choice, Dataset, DatasetEvidence, Document, Evidence, Imprint, TieOut};
+use crate::report::font::Fonts;
+use crate::report::format::{FORMATS, Tools};
 use crate::report::parameter::{self, Resolved};
 use crate::report::value::Value;
+use crate::report::worker::Worker;
 use crate::report::{calendar, run};
 
 /// Stand-ins for the cubes; 28 branches, 36 months.
@@ -120,10 +123,11 @@ async fn datasets(session: &SessionContext, report: &Report, values: &[Resolved]
         let frame =
             frame.with_param_values(parameters.clone()).unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
         let columns = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let types = frame.schema().fields().iter().map(|field| field.data_type().clone()).collect();
         let batches = frame.collect().await.unwrap_or_else(|error| panic!("{}: {error}", *dataset.name));
         let rows = run::read(&batches).unwrap();
         run::check_rows(dataset, rows.len()).unwrap();
-        datasets.push(Dataset { name: dataset.name.value.clone(), columns, rows });
+        datasets.push(Dataset { name: dataset.name.value.clone(), columns, types, rows });
     }
     datasets
 }
@@ -181,12 +185,14 @@ async fn document(lang: Lang) -> Document {
         evidence: evidence(&datasets, &values),
         values,
         datasets,
+        imprint: Imprint::Live { reader: "executive".into(), at: jiff::Timestamp::UNIX_EPOCH },
     };
     compose::compose(&input).unwrap()
 }
 
 #[tokio::test]
 async fn the_executive_overview_holds_together_in_both_languages() {
+    let tools = Tools { fonts: Arc::new(Fonts::load(None).unwrap()), worker: Worker::in_process() };
     for lang in Lang::ALL {
         let document = document(lang).await;
         assert!(!document.message.contains('–'), "{}", document.message);
@@ -200,7 +206,7 @@ async fn the_executive_overview_holds_together_in_both_languages() {
             .sum();
         assert_eq!(kpis, 6);
         for format in FORMATS {
-            let bytes = format.render(&document).unwrap();
+            let bytes = format.render(&document, &tools).unwrap();
             assert!(!bytes.is_empty());
             if let Ok(folder) = std::env::var("REPORT_PREVIEW") {
                 let path = format!("{folder}/executive_overview.{}.{}", lang.tag(), format.extension());

@@ -127,7 +127,7 @@ fn page(app: &App, status: StatusCode, error: &Error, lang: Lang, correlation: &
     let case = match status.as_u16() {
         400 | 405 | 413 | 415 => "request",
         401 | 403 => "denied",
-        404 => "missing",
+        404 | 410 => "missing",
         409 => "data",
         422 => "limit",
         503 => "busy",

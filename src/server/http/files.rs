@@ -25,6 +25,7 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let css = "text/css; charset=utf-8";
     vec![
         compiled("countinghouse.css", css, Bytes::from_static(include_bytes!("../../assets/web/countinghouse.css"))),
+        compiled("publish.css", css, Bytes::from_static(include_bytes!("../../assets/web/publish.css"))),
         compiled("report.css", css, Bytes::from(crate::report::format::html::stylesheet())),
         compiled(
             "countinghouse.js",

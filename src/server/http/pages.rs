@@ -1,10 +1,13 @@
 //! Pages for people. Each says what it shows in a struct, its template beside it says how; words stand in `portal.ftl`.
 
 pub(super) mod admin;
+pub(super) mod deliveries;
+pub(super) mod editions;
 pub(super) mod home;
 pub(super) mod login;
 pub(super) mod oidc;
 pub(super) mod reports;
+pub(super) mod schedules;
 
 use askama::Template;
 use axum::http::Uri;
@@ -18,6 +21,7 @@ use crate::auth::{Principal, Scope};
 use crate::error::Error;
 use crate::locale::{Lang, Value, message};
 use crate::model::report::Report;
+use crate::report::may_open;
 
 /// What every page has around its own content, and the words.
 #[derive(Debug)]
@@ -132,11 +136,7 @@ fn render(page: &impl Template) -> Result<Response, Failure> {
 
 /// The reports this principal may open, in the project's order.
 fn openable<'a>(app: &'a App, principal: &Principal) -> impl Iterator<Item = &'a Report> {
-    app.services.reports.iter().filter(|report| {
-        app.services.door.may_read(principal)
-            && principal.only.reports.as_ref().is_none_or(|only| only.contains(report.name.as_str()))
-            && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)))
-    })
+    app.services.reports.iter().filter(|report| may_open(&app.services.door, report, principal))
 }
 
 /// A report on a card.

@@ -20,7 +20,12 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config;
 use crate::locale::Lang;
+use crate::publish::Publisher;
 use crate::query::Door;
+use crate::report::font::Fonts;
+use crate::report::format::Tools;
+use crate::report::worker::Worker;
+use crate::schedule::Scheduler;
 use crate::server::{Services, bind};
 use crate::warehouse::Warehouse;
 
@@ -268,7 +273,20 @@ async fn services(project: &Path, state: &Path, load: bool) -> Services {
         assert!(loaded.snapshot.is_some(), "{loaded:?}");
     }
     let door = Door::new(Arc::clone(&config), Arc::new(model), warehouse, catalog.clone(), clock.clone()).unwrap();
-    Services { config, auth, provider: None, door, reports: Arc::new(reports), catalog, clock }
+    let reports = Arc::new(reports);
+    let tools = Tools { fonts: Arc::new(Fonts::load(None).unwrap()), worker: Worker::in_process() };
+    let publisher = Publisher::open(
+        Arc::clone(&config),
+        door.clone(),
+        auth.clone(),
+        catalog.clone(),
+        Arc::clone(&reports),
+        tools,
+        clock.clone(),
+    );
+    let publisher = publisher.unwrap();
+    let scheduler = Scheduler::open(publisher.clone(), catalog.clone(), door.clone(), clock.clone(), &[]).unwrap();
+    Services { config, auth, provider: None, door, reports, catalog, clock, publisher, scheduler }
 }
 
 fn form(pairs: &[(&str, &str)]) -> String {

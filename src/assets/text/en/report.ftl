@@ -53,3 +53,4 @@ report-facts = facts
 report-sql-hash = SQL, SHA-256
 report-rows-hash = Rows, SHA-256
 report-sentence-separator = {"; "}
+report-edition = Edition v{ $version } · run key { $key } · published { $at }

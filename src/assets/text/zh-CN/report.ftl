@@ -41,3 +41,4 @@ report-facts = 明细
 report-sql-hash = SQL 的 SHA-256
 report-rows-hash = 数据的 SHA-256
 report-sentence-separator = ；
+report-edition = 版本 v{ $version } · 运行键 { $key } · 发布于 { $at }

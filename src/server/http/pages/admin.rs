@@ -90,12 +90,12 @@ fn session(caller: &Caller) -> Result<&str> {
 
 /// Somebody at a page of the administration.
 pub(in crate::server::http) struct Desk {
-    app: App,
-    caller: Caller,
+    pub(super) app: App,
+    pub(super) caller: Caller,
     /// Token of this session's forms.
-    token: String,
-    lang: Lang,
-    uri: Uri,
+    pub(super) token: String,
+    pub(super) lang: Lang,
+    pub(super) uri: Uri,
 }
 
 impl FromRequestParts<App> for Desk {
@@ -111,8 +111,8 @@ impl FromRequestParts<App> for Desk {
 
 /// A form of this session, sent back.
 pub(in crate::server::http) struct Sent {
-    desk: Desk,
-    fields: Fields,
+    pub(super) desk: Desk,
+    pub(super) fields: Fields,
 }
 
 impl FromRequest<App> for Sent {
@@ -252,20 +252,20 @@ fn done(page: &str, what: &str) -> Response {
 }
 
 /// Fields of a form or of an address. Several values repeat a name.
-struct Fields(Vec<(String, String)>);
+pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(text: &[u8]) -> Self {
+    pub(super) fn read(text: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(text).into_owned().collect())
     }
 
     /// The value of a field; empty when it was not sent.
-    fn get(&self, name: &str) -> &str {
+    pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
     /// The value without what stands around it; none when nothing is left.
-    fn given(&self, name: &str) -> Option<&str> {
+    pub(super) fn given(&self, name: &str) -> Option<&str> {
         Some(self.get(name).trim()).filter(|value| !value.is_empty())
     }
 
@@ -281,7 +281,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A time to the minute, UTC.
-fn minute(at: Timestamp) -> String {
+pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 

@@ -17,7 +17,7 @@ use crate::locale::format_date;
 use crate::model::report::Report;
 use crate::query::Face;
 use crate::report::format::{self, html};
-use crate::report::{self, Document};
+use crate::report::{self, Ask, Document};
 use crate::server::http::App;
 use crate::server::http::error::Failure;
 use crate::server::http::extract::Path;
@@ -108,14 +108,22 @@ pub(in crate::server::http) async fn page(
     if format.name() != "html" {
         services.door.may_export(&caller.principal, Face::Report, format.name())?;
     }
-    let document =
-        report::run(&services.door, report, &parameters, &caller.principal, scope, choice.lang.tag()).await?;
+    let ask = Ask {
+        parameters: &parameters,
+        principal: &caller.principal,
+        scope,
+        lang: choice.lang.tag(),
+        head: None,
+        at: services.clock.now(),
+    };
+    let document = report::run(&services.door, report, &ask).await?;
     let mut response = if format.name() == "html" {
         let fragment = html::fragment(&document)?;
         let frame = Frame::new(&app, choice.lang, &caller, &uri, "reports");
         render(&Page { frame, title: fragment.title, main: fragment.main })?
     } else {
-        let bytes = format.render(&document)?;
+        let (drawn, tools) = (document.clone(), services.publisher.tools().clone());
+        let bytes = report::draw(move || format.render(&drawn, &tools)).await?;
         let detail = json!({
             "report": name, "format": format.name(), "bytes": bytes.len(), "sha256": sha256_hex(&bytes),
         });

@@ -1,0 +1,441 @@
+//! Runs: scheduled work. A run is planned once for what it is for, claimed by one process at a time, and its effects are written
+//! in one transaction that compares its fence, so that a process that was paused past its lease changes nothing.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::deliveries::{self, DeliveryRow};
+use super::editions::{self, EditionRow};
+use super::process::{Life, Process};
+use super::{Catalog, failed, is_duplicate, json, micros, optional_time, time};
+use crate::error::{Code, Error, Result};
+
+/// How long a claim lasts without a heartbeat.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// How often its holder renews it.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// A run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    pub id: i64,
+    /// `report/id`.
+    pub schedule: String,
+    /// What it is for, unique within its schedule.
+    pub logical: String,
+    /// `clock`, `close`, `deadline`, `correction`, `hand` or `backfill`.
+    pub cause: String,
+    /// As-of date, in days since 1970-01-01; none: the newest closed period when it starts.
+    pub as_of: Option<i32>,
+    /// May be published though branches are missing.
+    pub partial: bool,
+    /// `ready`, `running`, `succeeded`, `held`, `failed`, `dead`, `skipped` or `cancelled`.
+    pub state: String,
+    /// Rises with each claim.
+    pub fence: i64,
+    pub tries: i64,
+    pub not_before: Timestamp,
+    /// The publication time that stands in its editions: that of the first claim, so that another try makes the same bytes.
+    pub published_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// Why it stands as it does.
+    pub message: String,
+    /// Figures of what it did.
+    pub result: serde_json::Value,
+}
+
+impl FromRow<'_, SqliteRow> for RunRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            schedule: row.try_get("schedule")?,
+            logical: row.try_get("logical")?,
+            cause: row.try_get("cause")?,
+            as_of: row.try_get("as_of")?,
+            partial: row.try_get("partial")?,
+            state: row.try_get("state")?,
+            fence: row.try_get("fence")?,
+            tries: row.try_get("tries")?,
+            not_before: time(row, "not_before")?,
+            published_at: optional_time(row, "published_at")?,
+            created_at: time(row, "created_at")?,
+            started_at: optional_time(row, "started_at")?,
+            finished_at: optional_time(row, "finished_at")?,
+            message: row.try_get("message")?,
+            result: json(row, "result")?,
+        })
+    }
+}
+
+/// A run to be planned.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    pub schedule: &'a str,
+    pub logical: &'a str,
+    pub cause: &'a str,
+    pub as_of: Option<i32>,
+    pub partial: bool,
+    /// `ready`, or `skipped` with the reason.
+    pub state: &'a str,
+    pub message: &'a str,
+}
+
+/// A claimed run: renewed while the value lives.
+#[derive(Debug)]
+pub struct Claim {
+    pub run: RunRow,
+    /// Cancelled when the claim is lost.
+    pub lost: CancellationToken,
+    _heartbeat: JoinSet<()>,
+}
+
+/// How a run ended without editions.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'a> {
+    /// Nothing had changed.
+    Succeeded,
+    /// A gate holds it.
+    Held,
+    /// It cannot succeed as it stands.
+    Failed,
+    /// It is tried again at that time.
+    Again(Timestamp),
+    /// The last try failed.
+    Dead,
+    /// Somebody stopped it, or a later one replaced it.
+    Cancelled(&'a str),
+}
+
+/// What the scheduler keeps of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleRow {
+    /// `report/id`.
+    pub name: String,
+    /// Firings up to here were planned.
+    pub planned_until: Timestamp,
+    pub paused_at: Option<Timestamp>,
+    pub paused_by: Option<String>,
+    pub reason: Option<String>,
+}
+
+impl FromRow<'_, SqliteRow> for ScheduleRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            planned_until: time(row, "planned_until")?,
+            paused_at: optional_time(row, "paused_at")?,
+            paused_by: row.try_get("paused_by")?,
+            reason: row.try_get("reason")?,
+        })
+    }
+}
+
+impl Catalog {
+    /// Plans a run; whether it is new. A second one for the same thing is the first one.
+    pub async fn plan_run(&self, new: &NewRun<'_>) -> Result<bool> {
+        let now = micros(self.now());
+        let finished = (new.state != "ready").then_some(now);
+        let done = sqlx::query(
+            "INSERT INTO run (schedule, logical, cause, as_of, partial, state, fence, tries, not_before, created_at, finished_at, \
+             message, result) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $7, $8, $9, '{}') ON CONFLICT DO NOTHING",
+        )
+        .bind(new.schedule)
+        .bind(new.logical)
+        .bind(new.cause)
+        .bind(new.as_of)
+        .bind(new.partial)
+        .bind(new.state)
+        .bind(now)
+        .bind(finished)
+        .bind(new.message)
+        .execute(&self.inner.writer)
+        .await
+        .map_err(failed("planning a run"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Takes the next run that is due: a ready one, or one whose holder died or let its lease end. A schedule has one run at a
+    /// time: the others wait.
+    pub async fn claim_run(&self) -> Result<Option<Claim>> {
+        let doing = failed("claiming a run");
+        let now = self.now();
+        let mut tx = self.write().await?;
+        let rows: Vec<SqliteRow> =
+            sqlx::query("SELECT * FROM run WHERE state IN ('ready', 'running') ORDER BY not_before, id")
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(&doing)?;
+        let mut busy = std::collections::BTreeSet::new();
+        let mut free = Vec::new();
+        for row in &rows {
+            let run = RunRow::from_row(row).map_err(&doing)?;
+            let process: Option<String> = row.try_get("process").map_err(&doing)?;
+            let lease: Option<i64> = row.try_get("lease_until").map_err(&doing)?;
+            let ended = lease.is_none_or(|until| until <= micros(now));
+            let dead = process
+                .as_deref()
+                .and_then(Process::parse)
+                .is_some_and(|other| self.inner.process.life_of(&other) == Life::Dead);
+            match run.state.as_str() {
+                "running" if !ended && !dead => {
+                    busy.insert(run.schedule);
+                }
+                "running" => free.push(run),
+                _ if run.not_before <= now => free.push(run),
+                _ => {}
+            }
+        }
+        let Some(mut run) = free.into_iter().find(|run| !busy.contains(&run.schedule)) else { return Ok(None) };
+        run.fence += 1;
+        run.tries += 1;
+        run.state = "running".into();
+        run.started_at = Some(now);
+        run.published_at = run.published_at.or(Some(now));
+        sqlx::query(
+            "UPDATE run SET state = 'running', fence = $2, tries = $3, process = $4, lease_until = $5, started_at = $6, \
+             published_at = $7 WHERE id = $1",
+        )
+        .bind(run.id)
+        .bind(run.fence)
+        .bind(run.tries)
+        .bind(self.inner.process.to_text())
+        .bind(micros(now + LEASE))
+        .bind(micros(now))
+        .bind(run.published_at.map(micros))
+        .execute(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        tx.commit().await.map_err(&doing)?;
+        let lost = CancellationToken::new();
+        let heartbeat = self.keep_claim(run.id, run.fence, lost.clone());
+        Ok(Some(Claim { run, lost, _heartbeat: heartbeat }))
+    }
+
+    fn keep_claim(&self, id: i64, fence: i64, lost: CancellationToken) -> JoinSet<()> {
+        let (writer, clock) = (self.inner.writer.clone(), self.inner.clock.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                let renewed =
+                    sqlx::query("UPDATE run SET lease_until = $3 WHERE id = $1 AND fence = $2 AND state = 'running'")
+                        .bind(id)
+                        .bind(fence)
+                        .bind(micros(clock.now() + LEASE))
+                        .execute(&writer)
+                        .await;
+                match renewed {
+                    Ok(done) if done.rows_affected() == 0 => return lost.cancel(),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "a run's claim could not be renewed"),
+                }
+            }
+        });
+        task
+    }
+
+    /// Freezes a run's editions with the deliveries that follow from them, and ends the run: all of it, or nothing.
+    ///
+    /// Errors: `BUSY` when the claim was lost, or when another run froze the same version meanwhile.
+    pub async fn freeze(
+        &self,
+        claim: &Claim,
+        editions: &[EditionRow],
+        deliveries: &[DeliveryRow],
+        message: &str,
+        result: &serde_json::Value,
+    ) -> Result<()> {
+        let doing = failed("freezing editions");
+        let mut tx = self.write().await?;
+        let ended = sqlx::query(
+            "UPDATE run SET state = 'succeeded', process = NULL, lease_until = NULL, finished_at = $3, message = $4, result = $5 \
+             WHERE id = $1 AND fence = $2 AND state = 'running'",
+        )
+        .bind(claim.run.id)
+        .bind(claim.run.fence)
+        .bind(micros(self.now()))
+        .bind(message)
+        .bind(result.to_string())
+        .execute(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        if ended.rows_affected() == 0 {
+            return Err(lost());
+        }
+        for row in editions {
+            editions::insert(&mut tx, row).await.map_err(|error| match is_duplicate(&error) {
+                true => Error::new(
+                    Code::Busy,
+                    "Another run published the same edition meanwhile; this one changed nothing.",
+                ),
+                false => failed("freezing an edition")(error),
+            })?;
+        }
+        for row in deliveries {
+            deliveries::insert(&mut tx, row).await.map_err(failed("planning a delivery"))?;
+        }
+        tx.commit().await.map_err(&doing)
+    }
+
+    /// Ends a run that has no editions to freeze.
+    ///
+    /// Errors: `BUSY` when the claim was lost.
+    pub async fn end_run(
+        &self,
+        claim: &Claim,
+        ending: Ending<'_>,
+        message: &str,
+        result: &serde_json::Value,
+    ) -> Result<()> {
+        let now = self.now();
+        let (state, next, message) = match ending {
+            Ending::Succeeded => ("succeeded", None, message),
+            Ending::Held => ("held", None, message),
+            Ending::Failed => ("failed", None, message),
+            Ending::Again(at) => ("ready", Some(at), message),
+            Ending::Dead => ("dead", None, message),
+            Ending::Cancelled(why) => ("cancelled", None, why),
+        };
+        let done = sqlx::query(
+            "UPDATE run SET state = $3, process = NULL, lease_until = NULL, finished_at = $4, message = $5, result = $6, \
+             not_before = coalesce($7, not_before) WHERE id = $1 AND fence = $2 AND state = 'running'",
+        )
+        .bind(claim.run.id)
+        .bind(claim.run.fence)
+        .bind(state)
+        .bind(next.is_none().then_some(micros(now)))
+        .bind(message)
+        .bind(result.to_string())
+        .bind(next.map(micros))
+        .execute(&self.inner.writer)
+        .await
+        .map_err(failed("ending a run"))?;
+        if done.rows_affected() == 0 { Err(lost()) } else { Ok(()) }
+    }
+
+    /// Makes a run that ended without success ready again, or releases one that a gate holds (`partial`); whether there was one.
+    pub async fn retry_run(&self, id: i64, partial: bool, why: &str) -> Result<bool> {
+        let done = sqlx::query(
+            "UPDATE run SET state = 'ready', tries = 0, not_before = $2, finished_at = NULL, message = $3, \
+             partial = max(partial, $4) WHERE id = $1 AND state IN ('held', 'failed', 'dead', 'skipped', 'cancelled')",
+        )
+        .bind(id)
+        .bind(micros(self.now()))
+        .bind(why)
+        .bind(partial)
+        .execute(&self.inner.writer)
+        .await
+        .map_err(failed("starting a run again"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Runs, the newest first; of one schedule where named.
+    pub async fn runs(&self, schedule: Option<&str>, limit: u32) -> Result<Vec<RunRow>> {
+        sqlx::query_as("SELECT * FROM run WHERE $1 IS NULL OR schedule = $1 ORDER BY id DESC LIMIT $2")
+            .bind(schedule)
+            .bind(limit)
+            .fetch_all(self.readers())
+            .await
+            .map_err(failed("reading the runs"))
+    }
+
+    /// The run of this number.
+    pub async fn run(&self, id: i64) -> Result<Option<RunRow>> {
+        sqlx::query_as("SELECT * FROM run WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.readers())
+            .await
+            .map_err(failed("reading a run"))
+    }
+
+    /// Whether a run may be due: ready, or running for somebody who may be gone. A look that writes nothing.
+    pub async fn has_due_run(&self) -> Result<bool> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'ready' AND not_before <= $1 OR state = 'running' AND process <> $2)",
+        )
+        .bind(micros(self.now()))
+        .bind(self.inner.process.to_text())
+        .fetch_one(self.readers())
+        .await
+        .map_err(failed("looking for due runs"))
+    }
+
+    /// Whether a schedule has a run that is not done.
+    pub async fn has_open_run(&self, schedule: &str) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM run WHERE schedule = $1 AND state IN ('ready', 'running'))")
+            .bind(schedule)
+            .fetch_one(self.readers())
+            .await
+            .map_err(failed("looking for open runs"))
+    }
+
+    /// Cancels what a schedule has ready or running. Who runs it finds its claim lost and freezes nothing.
+    pub async fn cancel_runs(&self, schedule: &str, why: &str) -> Result<()> {
+        sqlx::query(
+            "UPDATE run SET state = 'cancelled', process = NULL, lease_until = NULL, finished_at = $2, message = $3 \
+             WHERE schedule = $1 AND state IN ('ready', 'running')",
+        )
+        .bind(schedule)
+        .bind(micros(self.now()))
+        .bind(why)
+        .execute(&self.inner.writer)
+        .await
+        .map_err(failed("cancelling runs"))?;
+        Ok(())
+    }
+
+    /// What is kept of a schedule; made now, with nothing before to be caught up, where there is none.
+    pub async fn schedule(&self, name: &str) -> Result<ScheduleRow> {
+        let doing = failed("reading a schedule");
+        let read = || sqlx::query_as("SELECT * FROM schedule WHERE name = $1").bind(name);
+        if let Some(row) = read().fetch_optional(self.readers()).await.map_err(&doing)? {
+            return Ok(row);
+        }
+        sqlx::query("INSERT INTO schedule (name, planned_until) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(name)
+            .bind(micros(self.now()))
+            .execute(&self.inner.writer)
+            .await
+            .map_err(&doing)?;
+        read().fetch_one(self.readers()).await.map_err(&doing)
+    }
+
+    /// Remembers that firings up to a time were planned; it never goes back.
+    pub async fn planned_until(&self, name: &str, until: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE schedule SET planned_until = max(planned_until, $2) WHERE name = $1")
+            .bind(name)
+            .bind(micros(until))
+            .execute(&self.inner.writer)
+            .await
+            .map_err(failed("recording what was planned"))?;
+        Ok(())
+    }
+
+    /// Pauses a schedule, or lets it go on.
+    pub async fn pause_schedule(&self, name: &str, paused: Option<(&str, &str)>) -> Result<()> {
+        self.schedule(name).await?;
+        sqlx::query("UPDATE schedule SET paused_at = $2, paused_by = $3, reason = $4 WHERE name = $1")
+            .bind(name)
+            .bind(paused.map(|_| micros(self.now())))
+            .bind(paused.map(|(by, _)| by))
+            .bind(paused.map(|(_, why)| why))
+            .execute(&self.inner.writer)
+            .await
+            .map_err(failed("pausing a schedule"))?;
+        Ok(())
+    }
+}
+
+fn lost() -> Error {
+    Error::new(Code::Busy, "The run was taken over by another process; this step changed nothing.")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The server's own message: one JSON object.
+
+use serde::Serialize;
+
+use super::Body;
+use crate::publish::channel::Parcel;
+
+pub(super) struct Json;
+
+#[derive(Serialize)]
+struct Message<'a> {
+    event: &'static str,
+    report: &'a str,
+    title: &'a str,
+    lang: &'static str,
+    scope: &'a str,
+    scope_label: &'a str,
+    period: &'a str,
+    version: u32,
+    hash: &'a str,
+    run_key: &'a str,
+    link: &'a str,
+    published_at: String,
+    person_level: bool,
+    /// Holds figures, so it is not said of reports about persons.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<&'a str>,
+    completeness: Option<Completeness<'a>>,
+    files: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+struct Completeness<'a> {
+    closed: u32,
+    of: u32,
+    open: &'a [String],
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    name: &'a str,
+    content_type: &'a str,
+    sha256: &'a str,
+    size: usize,
+}
+
+impl Body for Json {
+    fn content_type(&self) -> &'static str {
+        "application/json"
+    }
+
+    fn write(&self, parcel: &Parcel) -> serde_json::Result<Vec<u8>> {
+        let files = parcel.files.iter().map(|file| File {
+            name: &file.name,
+            content_type: &file.content_type,
+            sha256: &file.sha256,
+            size: file.bytes.len(),
+        });
+        let completeness = parcel.completeness.as_ref();
+        serde_json::to_vec(&Message {
+            event: "edition",
+            report: &parcel.report,
+            title: &parcel.title,
+            lang: parcel.lang.tag(),
+            scope: &parcel.scope.value,
+            scope_label: &parcel.scope.label,
+            period: &parcel.period.value,
+            version: parcel.version,
+            hash: &parcel.edition,
+            run_key: &parcel.run_key,
+            link: &parcel.link,
+            published_at: parcel.published_at.to_string(),
+            person_level: parcel.person_level,
+            message: Some(parcel.message.as_str()).filter(|_| !parcel.person_level),
+            correction: parcel.correction.as_deref().filter(|_| !parcel.person_level),
+            completeness: completeness.map(|it| Completeness { closed: it.closed, of: it.of, open: &it.open }),
+            files: files.collect(),
+        })
+    }
+
+    /// The status has said all.
+    fn refusal(&self, _: &[u8]) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,427 @@
+//! Scheduled publication: what is to run, when, and that it does.
+//!
+//! In: the publications of reports with their triggers, the wall time, and what has closed. Out: planned runs, one for what it
+//! is for; runs and deliveries done one after the other. Several servers may do this over one catalog: a run is planned once and
+//! claimed by one of them. What a run makes is `publish`'s.
+
+pub mod calendar;
+pub mod explain;
+pub mod when;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::calendar::Calendar;
+use self::explain::{Audience, Missing, Outlook, Readiness};
+use self::when::{Cron, Cutoff, Deadline, Every, GRACE, Missed, OnHoliday, Overlap, Period, Rule, Then, Trigger};
+use crate::catalog::{Catalog, Claim, NewRun, RunRow};
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+use crate::locale::Lang;
+use crate::model::report::{Publication, Report};
+use crate::model::time;
+use crate::model::{self, Diagnostic, Located};
+use crate::publish::{Published, Publisher};
+use crate::query::{Door, HeadInfo};
+
+/// How often the clock and the catalog are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Plans runs and works them off. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Scheduler(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    publisher: Publisher,
+    catalog: Catalog,
+    door: Door,
+    clock: Clock,
+    armed: BTreeMap<String, Armed>,
+}
+
+/// A schedule that can fire.
+#[derive(Debug)]
+struct Armed {
+    trigger: Trigger,
+    missed: Missed,
+    overlap: Overlap,
+}
+
+/// The trigger of a publication.
+///
+/// # Errors
+/// Every fault of it: expression, zone, calendar, and what does not go together.
+pub fn trigger(publication: &Publication, calendars: &[Arc<Calendar>]) -> Result<Trigger, Vec<Diagnostic>> {
+    let when = &publication.when;
+    let mut faults = Vec::new();
+    let mut fault = |at: &Located<String>, message: String| faults.push(Diagnostic::new(&at.place, message));
+    let calendar = when.calendar.as_ref().and_then(|name| {
+        let found = calendars.iter().find(|calendar| calendar.name() == name.as_str()).cloned();
+        if found.is_none() {
+            fault(name, format!("there is no calendar `{}`: its file would be `calendars/{}.yaml`", **name, **name));
+        }
+        found
+    });
+    let zone = match &when.time_zone {
+        Some(name) => match when::zone(jiff::tz::db(), name) {
+            Ok(zone) => Some(zone),
+            Err(why) => {
+                fault(name, why);
+                None
+            }
+        },
+        None => None,
+    };
+    let on_holiday = when.on_holiday.as_ref().and_then(|word| OnHoliday::parse(word));
+    if let (Some(word), None) = (&when.on_holiday, &when.calendar) {
+        fault(word, "`on_holiday` needs a `calendar`".into());
+    }
+    let deadline = publication.deadline.as_ref().and_then(|deadline| {
+        if when.closed.is_none() {
+            fault(&deadline.at, "a `deadline` is for `when: {closed: …}`: a time of day waits for nobody".into());
+        } else if when.calendar.is_none() {
+            fault(&deadline.at, "a `deadline` is counted in business days: `when` needs a `calendar`".into());
+        }
+        match deadline.at.parse::<jiff::civil::Time>() {
+            Ok(at) => Some(Deadline {
+                business_day: deadline.business_day,
+                at,
+                then: if deadline.partial { Then::Partial } else { Then::Hold },
+                at_least: deadline.at_least,
+                tell: deadline.tell.iter().map(|role| role.value.clone()).collect(),
+            }),
+            Err(_) => {
+                fault(&deadline.at, format!("`at` must be a time of day, as `09:00`, not `{}`", *deadline.at));
+                None
+            }
+        }
+    });
+    let made = match (&when.cron, &when.closed) {
+        (Some(cron), None) => match (Cron::parse(cron), &when.time_zone, zone) {
+            (Err(why), _, _) => {
+                fault(cron, why);
+                None
+            }
+            (Ok(_), None, _) => {
+                fault(cron, "`cron` needs a `time_zone`: the machine's own is nobody's intention".into());
+                None
+            }
+            (Ok(_), Some(_), None) => None,
+            (Ok(cron), Some(_), Some(zone)) => {
+                Some(Trigger::clock(cron, zone, calendar.map(|calendar| (calendar, on_holiday.unwrap_or_default()))))
+            }
+        },
+        (None, Some(closed)) => {
+            let every = if **closed == "month" { Every::Month } else { Every::Day };
+            let zone = match (&when.time_zone, zone, &deadline) {
+                (None, _, Some(_)) => {
+                    fault(closed, "a `deadline` needs a `time_zone`".into());
+                    None
+                }
+                (None, _, None) => Some(jiff::tz::TimeZone::UTC),
+                (Some(_), zone, _) => zone,
+            };
+            zone.map(|zone| match calendar {
+                Some(calendar) => Trigger::closed_by(every, zone, calendar, on_holiday.is_some(), deadline),
+                None => Trigger::closed(every, zone),
+            })
+        }
+        (cron, _) => {
+            let message =
+                if cron.is_some() { "write `cron` or `closed`, not both" } else { "write `cron` or `closed`" };
+            faults.push(Diagnostic::new(&when.place, message));
+            None
+        }
+    };
+    match made {
+        Some(trigger) if faults.is_empty() => Ok(trigger),
+        _ => Err(faults),
+    }
+}
+
+/// Every fault of the schedules of a report that does not show in its own folder alone.
+pub fn check(report: &Report, calendars: &[Arc<Calendar>]) -> Vec<Diagnostic> {
+    report.publish.iter().filter_map(|publication| trigger(publication, calendars).err()).flatten().collect()
+}
+
+/// Calendars that answer questions, of those that were read.
+pub fn calendars(read: &[model::calendar::Calendar]) -> Vec<Arc<Calendar>> {
+    read.iter().map(|calendar| Arc::new(Calendar::from(calendar))).collect()
+}
+
+impl Scheduler {
+    /// Over the publisher's schedules.
+    ///
+    /// # Errors
+    /// `DEFINITION` with every fault of their triggers.
+    pub fn open(
+        publisher: Publisher,
+        catalog: Catalog,
+        door: Door,
+        clock: Clock,
+        calendars: &[Arc<Calendar>],
+    ) -> Result<Self> {
+        let mut armed = BTreeMap::new();
+        let mut faults = Vec::new();
+        for schedule in publisher.schedules() {
+            let publication = schedule.publication;
+            match trigger(publication, calendars) {
+                Ok(trigger) => {
+                    let missed = Missed::parse(&publication.missed).unwrap_or_default();
+                    let overlap = Overlap::parse(&publication.overlap).unwrap_or_default();
+                    armed.insert(schedule.name(), Armed { trigger, missed, overlap });
+                }
+                Err(found) => faults.extend(found),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Error::definition(faults));
+        }
+        Ok(Self(Arc::new(Inner { publisher, catalog, door, clock, armed })))
+    }
+
+    /// What it publishes with.
+    pub fn publisher(&self) -> &Publisher {
+        &self.0.publisher
+    }
+
+    /// The names of all schedules.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.armed.keys().map(String::as_str)
+    }
+
+    /// The trigger of a schedule.
+    pub fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.0.armed.get(name).map(|armed| &armed.trigger)
+    }
+
+    /// Plans and works until it is told to stop. What runs then is left to whoever starts next: it is begun again.
+    pub async fn serve(&self, stop: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        let planner = self.clone();
+        tasks.spawn(
+            async move { planner.repeat("planning", async |one: &Self| one.plan().await.map(|()| false)).await },
+        );
+        let worker = self.clone();
+        tasks.spawn(async move {
+            worker.repeat("a run", async |one: &Self| one.run_next().await.map(|ran| ran.is_some())).await
+        });
+        let sender = self.clone();
+        tasks.spawn(async move { sender.repeat("a delivery", async |one: &Self| one.deliver_next().await).await });
+        stop.cancelled().await;
+    }
+
+    /// Does a step again and again: at once while there is work, else after a moment.
+    async fn repeat(&self, what: &str, step: impl AsyncFn(&Self) -> Result<bool>) {
+        loop {
+            match step(self).await {
+                Ok(true) => {}
+                Ok(false) => tokio::time::sleep(LOOK).await,
+                Err(error) => {
+                    if error.code() != Code::Busy && error.code() != Code::NoSnapshot {
+                        tracing::error!(?error, "{what} failed");
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+            }
+        }
+    }
+
+    /// Plans what is due now.
+    ///
+    /// # Errors
+    /// The catalog's and the door's; `NO_SNAPSHOT` before the first load.
+    pub async fn plan(&self) -> Result<()> {
+        let head = self.0.door.head().await?;
+        for (name, armed) in &self.0.armed {
+            let row = self.0.catalog.schedule(name).await?;
+            if row.paused_at.is_some() {
+                continue;
+            }
+            match armed.trigger.rule() {
+                Rule::Clock { .. } => self.plan_by_clock(name, armed, row.planned_until).await?,
+                Rule::Closed { every, .. } => self.plan_by_close(name, armed, *every, &head).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn plan_by_clock(&self, name: &str, armed: &Armed, planned: Timestamp) -> Result<()> {
+        let due = armed.trigger.due(Some(planned), self.0.clock.now(), armed.missed, GRACE);
+        if let Some(error) = &due.beyond {
+            tracing::warn!(schedule = name, "{}", error.message());
+        }
+        for firing in &due.run {
+            let logical = firing.at.to_string();
+            self.plan_one(name, armed, &logical, "clock", None, false).await?;
+        }
+        if due.seen > planned {
+            self.0.catalog.planned_until(name, due.seen).await?;
+        }
+        Ok(())
+    }
+
+    /// The last period that ended in the data. A run for each snapshot: where a later load changed nothing of it, the run finds
+    /// so and makes nothing.
+    async fn plan_by_close(&self, name: &str, armed: &Armed, every: Every, head: &HeadInfo) -> Result<()> {
+        let Some(period) = last_period(every, head.as_of) else { return Ok(()) };
+        let day = period.last_day();
+        let as_of = time::days(day);
+        let complete = as_of < head.as_of || head.completeness.open.is_empty();
+        let mut cause = "close";
+        let mut partial = false;
+        if !complete {
+            let Some(Cutoff::At { local, .. }) = armed.trigger.cutoff_of(period) else { return Ok(()) };
+            let Rule::Closed { deadline: Some(deadline), .. } = armed.trigger.rule() else { return Ok(()) };
+            let enough = deadline.at_least.is_none_or(|least| head.completeness.closed >= least as usize);
+            if self.0.clock.now() < local.timestamp() || deadline.then == Then::Hold || !enough {
+                return Ok(());
+            }
+            (cause, partial) = ("deadline", true);
+        }
+        let logical = format!("{period}@{}", head.snapshot_id);
+        self.plan_one(name, armed, &logical, cause, Some(as_of), partial).await.map(|_| ())
+    }
+
+    async fn plan_one(
+        &self,
+        name: &str,
+        armed: &Armed,
+        logical: &str,
+        cause: &str,
+        as_of: Option<i32>,
+        partial: bool,
+    ) -> Result<bool> {
+        let catalog = &self.0.catalog;
+        let open = catalog.has_open_run(name).await?;
+        let mut new = NewRun { schedule: name, logical, cause, as_of, partial, state: "ready", message: "" };
+        match (open, armed.overlap) {
+            // A close that is passed over is not lost: the next snapshot is another run.
+            (true, Overlap::Forbid) if cause == "clock" => {
+                (new.state, new.message) = ("skipped", "the run before it was not done");
+            }
+            (true, Overlap::Replace) => catalog.cancel_runs(name, "a later run took its place").await?,
+            _ => {}
+        }
+        catalog.plan_run(&new).await
+    }
+
+    /// Plans a run by hand or for a period of the past; its number.
+    ///
+    /// # Errors
+    /// `NO_SUCH_OBJECT` for a schedule that is not there.
+    pub async fn plan_by_hand(&self, name: &str, as_of: Option<Date>, cause: &str, partial: bool) -> Result<i64> {
+        self.0.publisher.schedule(name)?;
+        let now = self.0.clock.now();
+        let logical = match as_of {
+            Some(day) => format!("{cause} {day} {now}"),
+            None => format!("{cause} {now}"),
+        };
+        let new = NewRun {
+            schedule: name,
+            logical: &logical,
+            cause,
+            as_of: as_of.map(time::days),
+            partial,
+            state: "ready",
+            message: "",
+        };
+        self.0.catalog.plan_run(&new).await?;
+        let planned = self.0.catalog.runs(Some(name), 20).await?.into_iter().find(|run| run.logical == logical);
+        planned.map(|run| run.id).ok_or_else(|| Error::new(Code::Internal, "the run that was planned is not there"))
+    }
+
+    /// Does the next run that is due; none when there is none.
+    ///
+    /// # Errors
+    /// `BUSY` when another process took it over; the catalog's own faults.
+    pub async fn run_next(&self) -> Result<Option<(RunRow, Published)>> {
+        if !self.0.catalog.has_due_run().await? {
+            return Ok(None);
+        }
+        let Some(claim) = self.0.catalog.claim_run().await? else { return Ok(None) };
+        let published = self.0.publisher.run(&claim).await?;
+        let Claim { run, .. } = claim;
+        tracing::info!(schedule = run.schedule, run = run.id, "{}", published.message);
+        Ok(Some((run, published)))
+    }
+
+    /// Sends the next delivery that is due; whether there was one.
+    ///
+    /// # Errors
+    /// The catalog's own faults.
+    pub async fn deliver_next(&self) -> Result<bool> {
+        if !self.0.catalog.has_due_delivery().await? {
+            return Ok(false);
+        }
+        self.0.publisher.deliver_next().await
+    }
+
+    /// What a schedule does next, and why, as text.
+    ///
+    /// # Errors
+    /// `NO_SUCH_OBJECT` for a schedule that is not there.
+    pub async fn explain(&self, name: &str, lang: Lang, count: usize) -> Result<String> {
+        let schedule = self.0.publisher.schedule(name)?;
+        let armed = self.0.armed.get(name).ok_or_else(|| Error::new(Code::Internal, "a schedule without a trigger"))?;
+        let now = self.0.clock.now();
+        let fits = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let head = self.0.door.head().await.ok();
+        let mut missing = Vec::new();
+        let mut waiting = Vec::new();
+        if let (Rule::Closed { every, .. }, Some(head)) = (armed.trigger.rule(), &head)
+            && let Some(period) = last_period(*every, head.as_of)
+            && time::days(period.last_day()) == head.as_of
+            && !head.completeness.open.is_empty()
+        {
+            missing.extend(head.completeness.open.iter().map(|branch| Missing { branch, note: "" }));
+            let (closed, of) = (fits(head.completeness.closed), fits(head.completeness.of));
+            waiting.push(Readiness { period, closed, of, missing: &missing });
+        }
+        let audience = self.0.publisher.audience(schedule).await.ok();
+        let last = self.0.catalog.runs(Some(name), 1).await?.into_iter().next();
+        let last_ms = last.and_then(|run| Some(run.started_at?.duration_until(run.finished_at?).as_millis()));
+        let last_ms = last_ms.and_then(|last| u64::try_from(last).ok());
+        let audience = audience.map(|audience| Audience {
+            recipients: fits(audience.recipients),
+            fingerprints: fits(audience.readings),
+            branches: fits(audience.branches),
+            head_office: true,
+            files: fits(audience.files),
+            expected_ms: last_ms,
+            last_ms,
+        });
+        let outlook = Outlook { name, trigger: &armed.trigger, now, count, waiting: &waiting, audience };
+        let mut text = explain::explain(lang, &outlook);
+        let row = self.0.catalog.schedule(name).await?;
+        if let (Some(by), Some(why)) = (row.paused_by, row.reason) {
+            text.push_str(&crate::locale::message(
+                lang,
+                "schedule-paused",
+                &[("by", (&by).into()), ("why", (&why).into())],
+            ));
+            text.push('\n');
+        }
+        Ok(text)
+    }
+}
+
+/// The last period that has ended at a business date.
+fn last_period(every: Every, newest: i32) -> Option<Period> {
+    let day = time::civil(newest);
+    Some(match every {
+        Every::Day => Period::Day(day),
+        Every::Month if day == day.last_of_month() => Period::Month(day),
+        Every::Month => Period::Month(day.first_of_month().yesterday().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests;

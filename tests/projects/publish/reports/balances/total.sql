@@ -1,0 +1,1 @@
+SELECT SUM(balance) AS balance FROM deposits WHERE month = $month
