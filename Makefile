@@ -186,8 +186,9 @@ fuzz: ## Throw mutated bytes at the SQL gate, the feed reader, the YAML readers 
 oracle: ## Ask 20,000 random questions with rollups, without, and of a plain evaluator (release build, half an hour)
 	COUNTINGHOUSE_ORACLE_QUESTIONS=$${COUNTINGHOUSE_ORACLE_QUESTIONS:-20000} $(CARGO) test --release --locked $(FEATURES) --test it -- oracle::random --nocapture
 
-crash: ## Kill a load and a refresh fifty times at random moments
+crash: ## Kill a load and a refresh fifty times, and two servers that publish two hundred times, at random moments
 	COUNTINGHOUSE_CRASHES=$${COUNTINGHOUSE_CRASHES:-50} $(CARGO) test --locked $(FEATURES) --test it -- faults:: --nocapture
+	COUNTINGHOUSE_PUBLISH_KILLS=$${COUNTINGHOUSE_PUBLISH_KILLS:-100} $(CARGO) test --locked $(FEATURES) --test it -- publish::kill_nine --nocapture
 
 bench: ## First row over each face, on a bank of BENCH_CUSTOMERS customers that is made and loaded once; cost of a refresh
 	$(CARGO) build --locked --release

@@ -13,6 +13,7 @@ pub mod finance;
 pub mod maturity;
 mod numeric;
 pub mod outcome;
+pub mod project;
 #[cfg(test)]
 mod tests;
 

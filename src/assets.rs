@@ -21,3 +21,11 @@ pub const TEXT: &[(&str, &str, &str)] = &[
     ("zh-CN", "workbook.ftl", include_str!("assets/text/zh-CN/workbook.ftl")),
     ("en", "workbook.ftl", include_str!("assets/text/en/workbook.ftl")),
 ];
+
+/// Evaluation definitions shipped with the product; a project replaces each by one of the same name.
+pub const EVALUATION: &[(&str, &str)] = &[
+    ("maturity.yaml", include_str!("assets/evaluation/maturity.yaml")),
+    ("phases.yaml", include_str!("assets/evaluation/phases.yaml")),
+    ("roi.yaml", include_str!("assets/evaluation/roi.yaml")),
+    ("scorecard.yaml", include_str!("assets/evaluation/scorecard.yaml")),
+];

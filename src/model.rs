@@ -9,6 +9,7 @@ pub mod calendar;
 pub(crate) mod channel;
 pub mod cube;
 pub mod diagnostic;
+pub mod evaluation;
 pub mod feed;
 pub mod report;
 pub mod role;

@@ -8,6 +8,7 @@
 
 mod benefit;
 mod payback;
+mod plan;
 mod rate;
 mod reading;
 mod simulation;
@@ -19,6 +20,7 @@ use super::{Failure, Figure, Reason, bad, bad_parameter, check_finite, check_len
 
 pub use benefit::{Claim, ClaimFault, Grade, RAMP, Total, benefit_factor, check_claims, ramp, straight_line};
 pub use payback::{Payback, payback};
+pub use plan::{LineReview, Review, Tracked, against_plan, npv_profile};
 pub use rate::{RateStatus, Rates, modified_rate, rates_of_return};
 pub use reading::{GrowthReadings, attribution_needed, growth_readings, linear_rise_gain};
 pub use simulation::{Draws, Estimate, Line, Shape, Simulation, Spread, Swing, simulate};

@@ -228,7 +228,7 @@ impl Catalog {
     /// The token of this id with its login: every call of a tool asks for both.
     pub async fn token_and_login(&self, id: &str) -> Result<Option<(TokenRow, UserRow)>> {
         let query = sqlx::query(
-            "SELECT login.name, login.password_hash, login.roles, login.scope, login.disabled, login.subject, \
+            "SELECT login.name, login.password_hash, login.roles, login.scope, login.disabled, login.subject, login.email, \
                login.created_at AS login_created_at, access_token.id, access_token.login, access_token.secret_sha256, \
                access_token.label, access_token.scope AS token_scope, access_token.created_at, \
                access_token.expires_at, access_token.last_used_at, access_token.revoked \

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Kind, Shape};
 use super::table::DataType;
-use super::{calendar, cube, feed, report, settings, yaml};
+use super::{calendar, cube, evaluation, feed, report, settings, yaml};
 
 /// Kinds of files that have a schema.
-pub const KINDS: &[&str] = &["calendar", "config", "cubes", "feed", "report"];
+pub const KINDS: &[&str] = &["calendar", "config", "cubes", "feed", "maturity", "phases", "report", "roi", "scorecard"];
 
 /// The JSON Schema (draft 2020-12) of a kind of file, one of [`KINDS`].
 pub fn json(kind: &str) -> Option<Value> {
@@ -40,7 +40,11 @@ fn shape(kind: &str) -> Option<&'static Shape> {
         "config" => &settings::SETTINGS,
         "cubes" => &cube::FILE,
         "feed" => &feed::FEED,
+        "maturity" => &evaluation::maturity::MODEL,
+        "phases" => &evaluation::phases::TEMPLATES,
         "report" => &report::REPORT,
+        "roi" => &evaluation::roi::MODEL,
+        "scorecard" => &evaluation::scorecard::LIBRARY,
         _ => return None,
     })
 }

@@ -50,8 +50,8 @@ fn what_holds_together_has_no_fault() {
 #[test]
 fn every_fault_of_a_trigger_has_its_place() {
     let cases = [
-        ("{cron: \"30 7 * * 1-5\"}", "reports/probe/report.yaml:11:24: `cron` needs a `time_zone`"),
-        ("{cron: \"99 7 * * *\", time_zone: UTC}", "reports/probe/report.yaml:11:24:"),
+        ("{cron: \"30 7 * * 1-5\"}", "reports/probe/report.yaml:11:26: `cron` needs a `time_zone`"),
+        ("{cron: \"99 7 * * *\", time_zone: UTC}", "reports/probe/report.yaml:11:26:"),
         ("{cron: \"0 7 * * *\", time_zone: Mars/Olympus}", "there is no time zone `Mars/Olympus`"),
         ("{closed: month, calendar: none_such}", "there is no calendar `none_such`"),
         ("{closed: month, cron: \"0 7 * * *\", time_zone: UTC}", "not both"),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Stdio};
 
 use countinghouse::app::App;
 use countinghouse::auth::Scope;
@@ -284,6 +284,16 @@ async fn nobody_opens_what_it_may_not_see() {
     assert!(log.contains("\"clerk\"") && log.lines().count() == 1, "{log}");
 }
 
+/// A server that ends with the test, also one that fails.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Two servers over one state are killed again and again while a schedule publishes: every edition is there once and whole, every
 /// delivery at most once, and nothing half is seen.
 #[tokio::test]
@@ -295,7 +305,7 @@ async fn kill_nine_leaves_every_edition_once_and_whole() {
     let start = || {
         let mut server = command(bank.place(), &bank.state());
         server.args(["serve", "--http", "127.0.0.1:0", "--flight", "127.0.0.1:0", "--log", "error"]);
-        server.stdout(Stdio::null()).spawn().unwrap()
+        Server(server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     };
     for number in 0..kills {
         // Each time a late row of the closed month: there is always something to publish.
@@ -304,12 +314,8 @@ async fn kill_nine_leaves_every_edition_once_and_whole() {
         // A fixed sequence of moments from the start of planning to the end of delivery.
         wait = (wait * 48_271 + 12_345) % 1_000_003;
         std::thread::sleep(std::time::Duration::from_millis(300 + wait % 2_700));
-        for server in &mut servers {
-            let _ = Command::new("kill").args(["-9", &server.id().to_string()]).status();
-        }
-        for server in &mut servers {
-            server.wait().unwrap();
-        }
+        servers.iter_mut().for_each(|server| server.0.kill().unwrap()); // SIGKILL, first both, then waiting
+        drop(servers);
     }
     let app = bank.open().await;
     work(&app).await;

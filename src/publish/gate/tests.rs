@@ -13,7 +13,7 @@ fn head_office_is_the_sum_of_its_branches_to_the_fen() {
     let branches = [sums("beijing", Some("1.10")), sums("xiamen", Some("2.2"))];
     assert_eq!(foots(&sums("head_office", Some("3.30")), &branches), Vec::<String>::new());
     let wrong = foots(&sums("head_office", Some("3.31")), &branches);
-    assert_eq!(wrong, ["`deposits.balance`: head office 3.31, its 2 branches together 3.3"]);
+    assert_eq!(wrong, ["`deposits.balance`: head office 3.31, its 2 branches together 3.30"]);
 }
 
 #[test]

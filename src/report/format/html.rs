@@ -141,7 +141,7 @@ impl View {
         let (version, key, at) =
             (version.to_string(), self.short(run_key), at.strftime("%Y-%m-%d %H:%M UTC").to_string());
         let words = [("version", (&version).into()), ("key", key.into()), ("at", (&at).into())];
-        Some(locale::message(self.lang, "report-edition", &words))
+        Some(locale::message(self.lang, "report-print-edition", &words))
     }
 
     /// Figures of an open period are not final, and the top of the page says so.

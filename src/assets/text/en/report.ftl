@@ -53,4 +53,16 @@ report-facts = facts
 report-sql-hash = SQL, SHA-256
 report-rows-hash = Rows, SHA-256
 report-sentence-separator = {"; "}
-report-edition = Edition v{ $version } · run key { $key } · published { $at }
+report-print-data = Figures of the charts
+report-print-attached = The figures of this chart are attached
+report-print-chart = Figures of the chart { $name }
+report-print-rows = Rows of the dataset { $name }
+report-print-sql = Statement of the dataset { $name }
+report-print-evidence = Evidence: snapshot, statements, rows, hashes
+report-print-glyphs = { $mark } stands for a character that no font of the server has: { $codes }
+report-print-rest = { $rows ->
+    [one] One further row is
+   *[other] { $rows } further rows are
+ } in the attached file { $file }
+report-print-live = Live answer for { $reader }, { $at }
+report-print-edition = Edition v{ $version } · run key { $key } · published { $at }

@@ -229,7 +229,7 @@ fn rows_statements_charts_and_evidence_are_attached() {
         .collect();
     let names: Vec<_> = attached.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["chart-trend.csv", "branches.csv", "branches.sql", "evidence.json"]);
-    assert!(attached[0].1.ends_with("北京,3\r\n上海,−2\r\n"), "{}", attached[0].1);
+    assert!(attached[0].1.ends_with("北京,3.00\r\n上海,−1.50\r\n"), "{}", attached[0].1);
     assert_eq!(attached[1].1, "branch,balance\r\n北京分行,120350000.00\r\n");
     assert_eq!(attached[2].1, "SELECT 1");
     assert!(attached[3].1.contains("\"query_id\": \"q1\"") && attached[3].1.contains("\"principal\": \"executive\""));
