@@ -496,7 +496,8 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::new(Code::BadRequest, "A user name has 1 to 64 letters, digits and `.`, `_`, `-`, `@`."))
 }
 
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+/// SHA-256 in hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -230,7 +230,7 @@ impl Publisher {
             let documents = self.documents(schedule, &part, &head, run.as_of).await?;
             read.push((part, documents));
         }
-        let remarks = match gates(publication, &read, report, run.partial) {
+        let remarks = match gates(publication, &read, report, run.partial, &self.0.tools) {
             Ok(remarks) => remarks,
             Err(why) => return Ok(Made::Held(why)),
         };
@@ -627,6 +627,7 @@ fn gates(
     read: &[(Part, Vec<Document>)],
     report: &Report,
     partial: bool,
+    tools: &Tools,
 ) -> std::result::Result<Vec<String>, String> {
     let mut remarks = Vec::new();
     let has = |gate: Gate| publication.gates.contains(&gate);
@@ -647,6 +648,17 @@ fn gates(
                 true => remarks.push(format!("partial: {words}")),
                 false => return Err(words),
             }
+        }
+    }
+    let drawn = publication.formats.iter().any(|format| ["pdf", "png"].contains(&format.as_str()));
+    if has(Gate::Glyphs) && drawn {
+        let wrong: Vec<String> = read
+            .iter()
+            .flat_map(|(_, documents)| documents.iter().flat_map(|document| gate::glyphs(document, &tools.fonts)))
+            .take(10)
+            .collect();
+        if !wrong.is_empty() {
+            return Err(format!("characters that no font of the server has: {}", wrong.join("; ")));
         }
     }
     if has(Gate::Foots) && publication.burst {
@@ -689,9 +701,6 @@ pub fn check(report: &Report, config: &Config) -> Vec<Diagnostic> {
         for to in &publication.to {
             known(&to.channel, "channel in the settings", &channels);
             to.roles.iter().for_each(|word| known(word, "role", &roles));
-        }
-        for word in publication.deadline.iter().flat_map(|deadline| &deadline.tell) {
-            known(word, "role", &roles);
         }
     }
     let columns = report.datasets.iter().flat_map(|dataset| dataset.foots.iter().map(move |column| (dataset, column)));

@@ -95,7 +95,7 @@ pub fn trigger(publication: &Publication, calendars: &[Arc<Calendar>]) -> Result
                 at,
                 then: if deadline.partial { Then::Partial } else { Then::Hold },
                 at_least: deadline.at_least,
-                tell: deadline.tell.iter().map(|role| role.value.clone()).collect(),
+                tell: Vec::new(),
             }),
             Err(_) => {
                 fault(&deadline.at, format!("`at` must be a time of day, as `09:00`, not `{}`", *deadline.at));

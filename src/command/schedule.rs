@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
+use serde_json::json;
 
 use super::{Place, say};
 use crate::app::App;
@@ -101,6 +102,7 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         }
         What::Run { name, as_of, partial } => {
             scheduler.plan_by_hand(&name, as_of, "hand", partial).await?;
+            record(&app, json!({"do": "run", "schedule": name, "partial": partial})).await?;
             work(&app).await?;
         }
         What::Backfill { name, days } => {
@@ -112,11 +114,13 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         What::Pause { name, reason } => {
             services.publisher.schedule(&name)?;
             catalog.pause_schedule(&name, Some((&operator(), &reason))).await?;
+            record(&app, json!({"do": "pause", "schedule": name, "reason": reason})).await?;
             say(&format!("paused {name}"));
         }
         What::Resume { name } => {
             services.publisher.schedule(&name)?;
             catalog.pause_schedule(&name, None).await?;
+            record(&app, json!({"do": "resume", "schedule": name})).await?;
             say(&format!("resumed {name}"));
         }
         What::Runs { name, limit } => {
@@ -132,10 +136,16 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
                 let message = format!("there is no run {run} that failed, died or is held");
                 return Err(Error::new(Code::NoSuchObject, message));
             }
+            record(&app, json!({"do": "retry", "run": run, "partial": partial, "reason": reason})).await?;
             work(&app).await?;
         }
     }
     Ok(())
+}
+
+/// Who did what to schedules, in the audit log.
+async fn record(app: &App, detail: serde_json::Value) -> Result<()> {
+    app.services.catalog.audit("schedule", &operator(), detail).await
 }
 
 /// Does what is due: runs, then deliveries.

@@ -81,7 +81,6 @@ pub struct Deadline {
     /// Publish without the missing branches.
     pub partial: bool,
     pub at_least: Option<u32>,
-    pub tell: Vec<Located<String>>,
 }
 
 /// What must hold before anything leaves.

@@ -1,6 +1,7 @@
 //! Gates: what must hold before anything leaves. A gate that fails holds the whole run, and says branch, measure and figures.
 
 use crate::report::Document;
+use crate::report::font::Fonts;
 use crate::report::value::{Number, Value};
 
 /// Sums of one reading, for the comparison of head office with its branches.
@@ -43,6 +44,28 @@ pub(super) fn foots(head_office: &Sums, branches: &[Sums]) -> Vec<String> {
                 branches.len(),
                 text(&total)
             ));
+        }
+    }
+    wrong
+}
+
+/// Characters of a document that no face can draw, each with where it stands.
+pub(super) fn glyphs(document: &Document, fonts: &Fonts) -> Vec<String> {
+    let codes = |missing: Vec<char>| {
+        missing.iter().map(|one| format!("U+{:04X}", u32::from(*one))).collect::<Vec<_>>().join(", ")
+    };
+    let mut wrong = Vec::new();
+    for dataset in &document.datasets {
+        for (number, row) in dataset.rows.iter().enumerate() {
+            for (column, value) in dataset.columns.iter().zip(row) {
+                if let Value::Text(text) = value
+                    && let missing = fonts.missing(text)
+                    && !missing.is_empty()
+                {
+                    let place = format!("`{}` row {}, `{column}`", dataset.name, number + 1);
+                    wrong.push(format!("{place}: {}", codes(missing)));
+                }
+            }
         }
     }
     wrong

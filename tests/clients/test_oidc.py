@@ -80,7 +80,8 @@ class House:
         command = [os.environ["COUNTINGHOUSE_BIN"], "--project", self.project, "--state", self.state, "--log", "debug"]
         command += ["serve", "--http", "127.0.0.1:0", "--flight", "127.0.0.1:0"]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            quiet = {**os.environ, "COUNTINGHOUSE_NO_SCHEDULES": "1"}
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=quiet)
         for line in self.process.stdout:
             if line.startswith("ready "):
                 self.http = dict(part.split("=", 1) for part in line.split()[1:])["http"]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
@@ -338,4 +339,154 @@ async fn kill_nine_leaves_every_edition_once_and_whole() {
     assert!(deliveries.iter().all(|row| row.state == "accepted"), "{deliveries:?}");
     let runs = app.services.catalog.runs(None, 100_000).await.unwrap();
     assert!(runs.iter().all(|run| run.state == "succeeded"), "{runs:?}");
+}
+
+/// A server over a bank, and what it answers to logins by name.
+struct Face {
+    _server: Server,
+    http: String,
+    tokens: BTreeMap<&'static str, String>,
+    client: reqwest::Client,
+}
+
+impl Face {
+    async fn start(bank: &Bank, logins: &[(&'static str, &str, &str)]) -> Self {
+        let mut tokens = BTreeMap::new();
+        let app = bank.open().await;
+        for (name, role, scope) in logins {
+            let roles = std::iter::once((*role).to_owned()).collect();
+            app.services.auth.create_user(name, None, roles, scope.parse::<Scope>().unwrap()).await.unwrap();
+            let said = bank.run(&["token", "create", name]);
+            let token = said.split_whitespace().find(|word| word.starts_with("cth_")).unwrap();
+            tokens.insert(*name, token.to_owned());
+        }
+        let mut server = command(bank.place(), &bank.state())
+            .args(["serve", "--no-schedules", "--http", "127.0.0.1:0", "--flight", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let ready = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ready http=").map(|rest| rest.split(' ').next().unwrap().to_owned()));
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { _server: Server(server), http: ready.unwrap(), tokens, client }
+    }
+
+    /// Status, headers and body.
+    async fn get(&self, login: &str, path: &str, etag: Option<&str>) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
+        let mut request = self.client.get(format!("{}{path}", self.http)).bearer_auth(&self.tokens[login]);
+        if let Some(etag) = etag {
+            request = request.header("if-none-match", etag);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().clone(), answer.bytes().await.unwrap().to_vec())
+    }
+}
+
+#[tokio::test]
+async fn editions_of_others_are_not_found_and_not_listed() {
+    let bank = Bank::loaded();
+    let face = Face::start(
+        &bank,
+        &[("head", "analyst", "head_office"), ("north", "analyst", "north"), ("clerk", "teller", "north")],
+    )
+    .await;
+    bank.run(&["schedule", "run", "balances/monthly"]);
+    let all = editions(&bank.open().await).await;
+    let of = |scope: &str| all.iter().find(|row| row.scope == scope).unwrap().clone();
+    let (whole, north, south) = (of("head_office"), of("north"), of("south"));
+
+    let (status, headers, body) = face.get("head", "/r/balances/head_office/2025-11/v1?format=csv", None).await;
+    assert_eq!(status, 200);
+    let manifest = Manifest::parse(&whole.manifest).unwrap();
+    let entry = manifest.files.iter().find(|entry| entry.name.ends_with(".csv") && !entry.name.contains('/')).unwrap();
+    let frozen: Vec<_> = manifest.files.iter().map(|entry| entry.sha256.as_str()).collect();
+    assert!(frozen.contains(&countinghouse::auth::sha256_hex(&body).as_str()));
+    assert!(entry.bytes > 0);
+    let etag = headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!(face.get("head", "/r/balances/head_office/2025-11/v1?format=csv", Some(&etag)).await.0, 304);
+
+    // By link, hash, file, evidence, changes and entity tag: the same answer as for what does not exist.
+    for other in [&whole, &south] {
+        let link = format!("/r/balances/{}/2025-11/v1", other.scope);
+        let paths = [
+            link.clone(),
+            format!("{link}?format=csv"),
+            format!("{link}?format=json"),
+            format!("{link}/changes"),
+            format!("/editions/{}", other.id),
+            format!("/editions/{}/evidence", other.id),
+            format!("/editions/{}/files/manifest.json", other.id),
+            format!("/editions/{}/files/en.csv", other.id),
+            format!("/reports/balances/latest?scope={}", other.scope),
+        ];
+        for path in paths {
+            for login in ["north", "clerk"] {
+                let (status, headers, body) = face.get(login, &path, Some(&etag)).await;
+                assert_eq!(status, 404, "{login} {path}");
+                assert!(!headers.contains_key("etag") && !headers.contains_key("x-snapshot-id"), "{login} {path}");
+                let text = String::from_utf8_lossy(&body);
+                assert!(
+                    !text.contains(&other.id) && !text.contains("7.25") && !text.contains("20.50"),
+                    "{path}: {text}"
+                );
+            }
+        }
+    }
+    // Own ones open; of a masked reader none, since the branch's edition shows names.
+    assert_eq!(face.get("north", "/r/balances/north/2025-11/v1?format=csv", None).await.0, 200);
+    assert_eq!(face.get("clerk", "/r/balances/north/2025-11/v1?format=csv", None).await.0, 404);
+    let (status, _, list) = face.get("north", "/reports/balances/editions", None).await;
+    let list = String::from_utf8_lossy(&list).into_owned();
+    assert_eq!(status, 200);
+    assert!(list.contains("/r/balances/north/2025-11/v1"), "{list}");
+    assert!(!list.contains("/r/balances/south") && !list.contains("/r/balances/head_office"), "{list}");
+
+    // In SQL: own rows of the ledger's tables alone.
+    let body = serde_json::json!({"sql": "SELECT scope FROM system.editions ORDER BY 1", "format": "csv"}).to_string();
+    for (login, expected) in [("north", "north"), ("head", "head_office,north,quay,south")] {
+        let request = face.client.post(format!("{}/api/sql", face.http)).bearer_auth(&face.tokens[login]);
+        let answer = request.header("content-type", "application/json").body(body.clone()).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        let rows = answer.text().await.unwrap();
+        let rows: Vec<_> = rows.trim_start_matches('\u{feff}').lines().skip(1).collect();
+        assert_eq!(rows.join(","), expected, "{login}");
+    }
+    assert_eq!(north.version, 1);
+}
+
+#[tokio::test]
+async fn one_schedule_shows_each_recipient_its_own_rows() {
+    let bank = Bank::new();
+    let definition = bank.place().join("reports/balances/report.yaml");
+    let text = std::fs::read_to_string(&definition).unwrap();
+    std::fs::write(&definition, text.replace("formats: [html, csv]", "formats: [html, csv, json, xlsx]")).unwrap();
+    bank.load(1, "2025-11-30", &[("north", 1, "10.00"), ("south", 987_001, "31415.92"), ("quay", 4, "0.75")]);
+    bank.run(&["schedule", "run", "balances/monthly"]);
+    let app = bank.open().await;
+    let canaries = ["987001", "31415.92", "31,415.92", "31425.92"];
+    let mut seen = 0;
+    for row in editions(&app).await {
+        let manifest = Manifest::parse(&row.manifest).unwrap();
+        let mut texts = vec![row.manifest.clone()];
+        for entry in &manifest.files {
+            let bytes = app.services.publisher.shelf().get(&row.id, &manifest, &entry.name).await.unwrap();
+            if entry.name.ends_with(".xlsx") {
+                let mut book = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+                for number in 0..book.len() {
+                    let mut part = String::new();
+                    if book.by_index(number).unwrap().read_to_string(&mut part).is_ok() {
+                        texts.push(part);
+                    }
+                }
+            } else {
+                texts.push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+        let found = texts.iter().any(|text| canaries.iter().any(|canary| text.contains(canary)));
+        assert_eq!(found, ["head_office", "south"].contains(&row.scope.as_str()), "{}", row.scope);
+        seen += usize::from(found);
+    }
+    assert_eq!(seen, 2);
 }

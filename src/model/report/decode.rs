@@ -156,7 +156,6 @@ fn publication(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Publication
             at: fields.needed("at"),
             partial: fields.text("then").is_some_and(|then| *then == "partial"),
             at_least: fields.number("at_least").map(|least| least.value),
-            tell: fields.texts("tell"),
         }),
         burst: fields.boolean("burst"),
         role: fields.needed("role"),

@@ -109,7 +109,6 @@ pub(super) static DEADLINE: Shape = Shape {
         need("at", Kind::Text, "Local time, as `09:00`."),
         may("then", Kind::OneOf(&["partial", "hold"]), "Publish without the missing branches, or wait on.").or("hold"),
         may("at_least", Kind::Integer(1, 100_000), "The fewest closed branches of a partial publication."),
-        may("tell", Kind::List(&Kind::Name), "Roles that are told."),
     ],
 };
 

@@ -43,7 +43,7 @@ pub(in crate::report) fn run(job: &Job, mut faces: Faces) -> Result<Vec<u8>> {
         compiled.map_err(|errors| unset(&world, &errors)).and_then(|document| export(&world, &document, &job.output));
     // Typst remembers every step of every document; forgotten here, also after a failure. By Typst's own name for the crate:
     // another version of it would compile and forget nothing.
-    comemo::evict(0);
+    typst::comemo::evict(0);
     file
 }
 
@@ -186,7 +186,7 @@ pub(super) fn text(job: &Job, mut faces: Faces) -> String {
     data["fonts"] = std::mem::take(&mut faces.families).into();
     let world = Closed::new(PAGE, serde_json::to_vec(&data).expect("JSON"), &job.files, faces);
     let document = typst::compile::<PagedDocument>(&world).output.expect("a document");
-    comemo::evict(0);
+    typst::comemo::evict(0);
     let mut text = String::new();
     document.pages().iter().for_each(|page| gather(&page.frame, &mut text));
     text
