@@ -34,8 +34,8 @@ pub(super) fn sums(document: &Document, foots: &[(String, String)]) -> Sums {
 pub(super) fn foots(head_office: &Sums, branches: &[Sums]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (at, (dataset, column, whole)) in head_office.columns.iter().enumerate() {
-        let parts = branches.iter().map(|branch| branch.columns.get(at).and_then(|(_, _, sum)| *sum));
-        let total = parts.fold(Some(Number { unscaled: 0, scale: 0 }), |total, part| total?.plus(part?));
+        let mut parts = branches.iter().map(|branch| branch.columns.get(at).and_then(|(_, _, sum)| *sum));
+        let total = parts.try_fold(Number::ZERO, |total, part| total.plus(part?));
         let text = |number: &Option<Number>| number.map_or_else(|| "no number".to_owned(), Number::plain);
         if whole.is_none() || *whole != total {
             wrong.push(format!(

@@ -153,7 +153,7 @@ fn header(mail: &str, name: &str) -> String {
     let (mut text, mut was_encoded) = (String::new(), false);
     for word in line.split(' ') {
         let encoded = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
-        if !text.is_empty() && !(was_encoded && encoded.is_some()) {
+        if !(text.is_empty() || was_encoded && encoded.is_some()) {
             text.push(' ');
         }
         was_encoded = encoded.is_some();

@@ -29,6 +29,8 @@ const DATA_COLUMNS: usize = 6;
 const PORTRAIT: f64 = 493.0;
 const LANDSCAPE: f64 = 739.8;
 const A3: f64 = 1088.0;
+/// Room for a heading of two lines above a drawing.
+const HEADING: f64 = 42.0;
 const GUTTER: f64 = 30.0;
 const BAR: f64 = 58.0;
 const INSET: f64 = 10.0;
@@ -62,6 +64,7 @@ pub(super) fn of(document: &Document, fonts: &Fonts) -> Result<Sheet> {
         rows_left: DOCUMENT_ROWS,
         printed: Vec::new(),
         width: 0.0,
+        height: 0.0,
     };
     builder.build()
 }
@@ -76,8 +79,9 @@ struct Builder<'a> {
     rows_left: usize,
     /// Data of charts that are printed after the page.
     printed: Vec<Value>,
-    /// Width of the text, in points.
+    /// Width of the text, and the height that is left for a drawing below its heading, in points.
     width: f64,
+    height: f64,
 }
 
 impl Builder<'_> {
@@ -85,7 +89,7 @@ impl Builder<'_> {
         let document = self.document;
         let lang = document.lang;
         let paper = paper(&document.blocks);
-        self.width = paper.width();
+        (self.width, self.height) = (paper.width(), paper.height() - HEADING);
         let blocks: Vec<Value> =
             document.blocks.iter().map(|block| self.block(block, self.width)).collect::<Result<_>>()?;
         self.attach_data()?;
@@ -237,6 +241,8 @@ impl Builder<'_> {
     fn chart(&mut self, chart: &Chart, width: f64) -> Result<Value> {
         // The wide layout where it is legible, else the one for telephones, no larger than its labels need.
         let drawing = fitting(chart, width);
+        let scale =
+            (width / f64::from(drawing.width)).min(self.height / f64::from(drawing.height.max(1))).min(LARGEST_SCALE);
         let table = &chart.drawing.table;
         let name = format!("chart-{}.csv", chart.id);
         let cells = |row: &Vec<String>| row.iter().cloned().map(Cell::Text).collect();
@@ -262,7 +268,7 @@ impl Builder<'_> {
             "heading": heading,
             "svg": self.svg(&drawing.svg)?,
             "alt": format!("{}. {}", drawing.title.trim_end_matches('.'), drawing.desc),
-            "width": width.min(f64::from(drawing.width) * LARGEST_SCALE),
+            "width": f64::from(drawing.width) * scale,
         }))
     }
 
@@ -452,6 +458,14 @@ impl Paper {
             Self::A3 => A3,
         }
     }
+
+    /// Of the text.
+    fn height(self) -> f64 {
+        match self {
+            Self::Portrait | Self::A3 => 739.0,
+            Self::Landscape => 493.0,
+        }
+    }
 }
 
 /// The smallest sheet on which every table and chart is legible.
@@ -519,7 +533,7 @@ fn widths(heads: &[String], rows: &[Vec<String>]) -> Vec<f64> {
 fn head_width(head: &str) -> f64 {
     let longest = head.split(' ').map(|word| text::width(word, TABLE_TEXT)).fold(0.0, f64::max);
     let (whole, at_most) = (text::width(head, TABLE_TEXT), 8.0 * TABLE_TEXT);
-    if head.is_ascii() { longest.max(whole / 3.0) } else { whole.min(at_most) }
+    if head.is_ascii() { longest.max(whole * 0.55) } else { whole.min(at_most) }
 }
 
 /// A drawing without what can be pointed at: paper cannot.

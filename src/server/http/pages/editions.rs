@@ -965,7 +965,7 @@ fn describe_evidence(reader: &Reader, opened: &Opened, evidence: &Json) -> Evide
         fact("portal-completeness", completeness(manifest)),
         fact("portal-open-branches", manifest.completeness.open.join(&list)),
         fact("portal-snapshot", edition.snapshot_id.to_string()),
-        fact("edition-snapshot-made", plain(&evidence["snapshot_created_at"])),
+        fact("edition-snapshot-made", moment(&evidence["snapshot_created_at"])),
         fact("portal-tie-out", tie_out),
         fact("edition-parameters", parameters.join(&list)),
         fact("report-engine", plain(&evidence["engine"])),
@@ -976,11 +976,13 @@ fn describe_evidence(reader: &Reader, opened: &Opened, evidence: &Json) -> Evide
     facts.retain(|fact| !fact.value.is_empty());
     let datasets = evidence["datasets"].as_array().into_iter().flatten().map(|dataset| {
         let used = plain(&dataset["rollups"]["used"]);
+        let refused: Vec<String> =
+            dataset["rollups"]["refused"].as_array().into_iter().flatten().map(refusal).collect();
         DatasetView {
             name: plain(&dataset["name"]),
             rows: plain(&dataset["rows"]),
             source: if used.is_empty() { reader.word("report-facts") } else { used },
-            refused: plain(&dataset["rollups"]["refused"]),
+            refused: refused.join(&list),
             history: plain(&dataset["history"]),
             notices: dataset["notices"].as_array().into_iter().flatten().map(&plain).collect(),
             rows_hash: plain(&dataset["rows_sha256"]),
@@ -1009,6 +1011,18 @@ fn describe_evidence(reader: &Reader, opened: &Opened, evidence: &Json) -> Evide
     }
 }
 
+/// A time of the evidence to the minute, UTC.
+fn moment(value: &Json) -> String {
+    let text = value.as_str().unwrap_or_default();
+    text.parse::<jiff::Timestamp>().map_or_else(|_| text.to_owned(), minute)
+}
+
+/// A rollup that was not used, and why: `deposits_by_month (MORE_ROWS: 914 rows to read)`.
+fn refusal(value: &Json) -> String {
+    let part = |name: &str| value[name].as_str().unwrap_or_default();
+    format!("{} ({}: {})", part("rollup"), part("code"), part("detail"))
+}
+
 /// A value of the evidence as people read it; empty for what is missing.
 fn in_words(value: &Json, list: &str) -> String {
     match value {
@@ -1025,7 +1039,7 @@ fn in_words(value: &Json, list: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Names, in_words, main_of, number, percent, query};
+    use super::{Names, in_words, main_of, moment, number, percent, query, refusal};
 
     #[test]
     fn versions_have_one_spelling() {
@@ -1068,5 +1082,9 @@ mod tests {
         let value = serde_json::json!(["a", 2, null, {"b": ["c", "d"]}]);
         assert_eq!(in_words(&value, "、"), "a、2、、b: c、d");
         assert_eq!(in_words(&serde_json::json!([]), "、"), "");
+        assert_eq!(moment(&serde_json::json!("2026-11-27T09:21:09.517062Z")), "2026-11-27 09:21");
+        assert_eq!(moment(&serde_json::json!("yesterday")), "yesterday");
+        let refused = serde_json::json!({"rollup": "by_month", "check": "COST", "code": "MORE_ROWS", "detail": "9 rows"});
+        assert_eq!(refusal(&refused), "by_month (MORE_ROWS: 9 rows)");
     }
 }
