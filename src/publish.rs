@@ -75,8 +75,8 @@ struct Part {
     /// As in the link.
     scope: String,
     reading: Reading,
-    /// Who is written to: login, address.
-    readers: Vec<(String, String)>,
+    /// Who is written to: login, address, roles.
+    readers: Vec<(String, String, Vec<String>)>,
 }
 
 /// Whom a schedule reaches.
@@ -331,7 +331,7 @@ impl Publisher {
             for (schema, scope) in scopes {
                 let as_reader = Principal::new(format!("schedule:{}", schedule.name()), principal.roles.clone(), scope);
                 let reading = door.reading(&as_reader, &cubes);
-                let reader = (user.name.clone(), user.email.clone().unwrap_or_default());
+                let reader = (user.name.clone(), user.email.clone().unwrap_or_default(), user.roles.clone());
                 match parts.iter_mut().find(|part| part.reading == reading && part.schema == schema) {
                     Some(part) => part.readers.push(reader),
                     None => {
@@ -606,7 +606,8 @@ impl Publisher {
                 found.push(one(&to.channel, to.name.as_ref().unwrap_or(&to.channel), None));
                 continue;
             }
-            for (login, address) in &part.readers {
+            let named = |roles: &[String]| to.roles.iter().any(|role| roles.contains(role));
+            for (login, address, _) in part.readers.iter().filter(|(_, _, roles)| named(roles)) {
                 found.push(one(&to.channel, login, Some(address)));
             }
         }

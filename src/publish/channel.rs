@@ -120,6 +120,8 @@ pub struct Parcel {
     pub correction: Option<String>,
     /// Files of the edition.
     pub files: Vec<File>,
+    /// Its manifest, byte for byte: the list of its files, whose SHA-256 is `edition`.
+    pub manifest: Bytes,
 }
 
 /// A value, and what readers see of it.

@@ -307,6 +307,7 @@ impl Publisher {
             }),
             correction,
             files,
+            manifest: edition.manifest.clone().into(),
         })
     }
 }

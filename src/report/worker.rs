@@ -353,4 +353,4 @@ fn read_line<T: for<'de> Deserialize<'de>>(stdin: &mut impl BufRead) -> std::io:
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::report) mod tests;

@@ -305,7 +305,7 @@ fn finish(response: &mut Response, path: &str, choice: Choice, correlation: &Cor
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     if !headers.contains_key(CACHE_CONTROL) {
         // A page may be kept but is asked for again each time, because each opening is checked against today's rights.
         let cached = if is_page(path) { "private, no-cache" } else { "no-store" };

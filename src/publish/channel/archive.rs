@@ -1,7 +1,7 @@
 //! Archive: all files of an edition under a prefix of an object store.
 //!
-//! In: a parcel. Out: `REPORT/SCOPE/PERIOD/v1-HASH/FILE` for each file and `manifest.json` after them, so that a folder with a
-//! manifest is whole. Files are only ever created: one that is there already is read back, and the same bytes are as good as
+//! In: a parcel. Out: `REPORT/SCOPE/PERIOD/v1-HASH/FILE` for each file and the edition's `manifest.json` after them, so that a folder
+//! with a manifest is whole and `countinghouse verify FOLDER` can check it without a server. Files are only ever created: one that is there already is read back, and the same bytes are as good as
 //! written. How long they are kept is left to the store's own rules.
 
 #[cfg(test)]
@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutMode, PutOptions};
-use serde::Serialize;
 
 use super::{Channel, Outcome, Parcel, Recipient, Setup};
 use crate::auth::sha256_hex;
@@ -35,31 +34,6 @@ pub(super) fn open(setup: &Setup<'_>) -> Result<Option<Arc<dyn Channel>>> {
     let Some(config) = &setup.config.archive else { return Ok(None) };
     let storage = storage::open(&config.url, setup.state)?;
     Ok(Some(Arc::new(Archive { storage, deadline: config.deadline })))
-}
-
-/// What lies beside the files. Nothing in it depends on who the archive is for, or on a language, so that every parcel of one
-/// edition writes the same bytes.
-#[derive(Serialize)]
-struct Manifest<'a> {
-    report: &'a str,
-    scope: &'a str,
-    period: &'a str,
-    version: u32,
-    edition: &'a str,
-    run_key: &'a str,
-    published_at: String,
-    files: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    /// In the edition.
-    name: &'a str,
-    /// Here.
-    object: String,
-    content_type: &'a str,
-    sha256: &'a str,
-    size: usize,
 }
 
 #[async_trait]
@@ -110,7 +84,6 @@ impl Archive {
             format!("v{}-{hash}", parcel.version),
         ]
         .join("/");
-        let mut entries = Vec::with_capacity(parcel.files.len());
         for file in &parcel.files {
             if sha256_hex(&file.bytes) != file.sha256 {
                 return Err(Failure::permanent(format!(
@@ -123,28 +96,8 @@ impl Archive {
                 name => name,
             };
             self.create(&format!("{folder}/{object}"), file.bytes.clone(), written).await?;
-            entries.push(Entry {
-                name: &file.name,
-                object,
-                content_type: &file.content_type,
-                sha256: &file.sha256,
-                size: file.bytes.len(),
-            });
         }
-        entries.sort_by(|left, right| left.name.cmp(right.name));
-        let manifest = Manifest {
-            report: &parcel.report,
-            scope: &parcel.scope.value,
-            period: &parcel.period.value,
-            version: parcel.version,
-            edition: &parcel.edition,
-            run_key: &parcel.run_key,
-            published_at: parcel.published_at.to_string(),
-            files: entries,
-        };
-        let text = serde_json::to_vec_pretty(&manifest)
-            .map_err(|cause| Failure::permanent(format!("the manifest cannot be written: {cause}")))?;
-        self.create(&format!("{folder}/{MANIFEST}"), text.into(), written).await?;
+        self.create(&format!("{folder}/{MANIFEST}"), parcel.manifest.clone(), written).await?;
         Ok(format!("{folder}/{MANIFEST}"))
     }
 

@@ -112,6 +112,7 @@ pub(super) fn parcel(lang: Lang) -> Parcel {
             file("branch_scorecard.zh-CN.pdf", "application/pdf", b"%PDF-1.7\n\x00\xFF\r\n.\r\nend"),
             file("branch_scorecard.zh-CN.csv", "text/csv; charset=utf-8", "分行,余额\n厦门,21.4\n".as_bytes()),
         ],
+        manifest: Bytes::from_static(b"{\"v\": 1}"),
     }
 }
 

@@ -20,7 +20,7 @@ fn shell(command: &str, seconds: u64) -> Worker {
 }
 
 /// A worker that is this very test program, made to serve by [`child`]. Its first three lines are the test harness's.
-fn ourselves(memory_mib: u64) -> Worker {
+pub(in crate::report) fn ourselves(memory_mib: u64) -> Worker {
     let program = std::env::current_exe().unwrap();
     let command = format!(
         "RENDER_TEST=1 '{}' -q --exact report::worker::tests::child --nocapture | tail -n +3",

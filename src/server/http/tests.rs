@@ -333,7 +333,7 @@ async fn every_route_asks_for_a_login_or_says_why_not_and_every_answer_is_guarde
         }
         assert_eq!(text(&response, "content-security-policy"), POLICY, "{path}");
         assert_eq!(text(&response, "x-content-type-options"), "nosniff");
-        assert_eq!(text(&response, "referrer-policy"), "no-referrer");
+        assert_eq!(text(&response, "referrer-policy"), "same-origin");
         assert_eq!(text(&response, "x-correlation-id").len(), 32);
         match route.access {
             Access::Login if path.starts_with("/api") => {

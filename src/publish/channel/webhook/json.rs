@@ -1,4 +1,4 @@
-//! The server's own message: one JSON object.
+//! The server's own message: one JSON object. It says what there is and where, and holds no figure.
 
 use serde::Serialize;
 
@@ -22,11 +22,6 @@ struct Message<'a> {
     link: &'a str,
     published_at: String,
     person_level: bool,
-    /// Holds figures, so it is not said of reports about persons.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correction: Option<&'a str>,
     completeness: Option<Completeness<'a>>,
     files: Vec<File<'a>>,
 }
@@ -73,8 +68,6 @@ impl Body for Json {
             link: &parcel.link,
             published_at: parcel.published_at.to_string(),
             person_level: parcel.person_level,
-            message: Some(parcel.message.as_str()).filter(|_| !parcel.person_level),
-            correction: parcel.correction.as_deref().filter(|_| !parcel.person_level),
             completeness: completeness.map(|it| Completeness { closed: it.closed, of: it.of, open: &it.open }),
             files: files.collect(),
         })

@@ -149,7 +149,6 @@ async fn a_signed_message_to_the_pinned_address() {
         "link": parcel.link,
         "published_at": "2026-11-04T01:02:03Z",
         "person_level": false,
-        "message": parcel.message,
         "completeness": {"closed": 27, "of": 28, "open": ["厦门"]},
         "files": [
             {"name": "branch_scorecard.zh-CN.pdf", "content_type": "application/pdf",

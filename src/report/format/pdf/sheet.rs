@@ -315,18 +315,18 @@ impl Builder<'_> {
                 json!({"label": column.label, "unit": column.unit, "numeric": column.numeric, "bar": column.bar})
             })
             .collect();
-        let widths = columns_of(table);
-        let natural = widths.iter().sum::<f64>().max(1.0);
-        let size = (TABLE_TEXT * width / natural).clamp(LEAST_TEXT, TABLE_TEXT);
+        let columns_wide = columns_of(table);
+        let size = size(&columns_wide, width).clamp(LEAST_TEXT, TABLE_TEXT);
+        let widths: Vec<f64> = columns_wide.iter().map(|column| column.at(size)).collect();
         json!({
             "kind": "table",
             "heading": if table.message.is_empty() { &table.title } else { &table.message },
             "caption": if table.message.is_empty() { "" } else { &table.title },
             "columns": columns,
-            "widths": widths,
-            // Few columns do not drift apart over a whole page.
-            "width": width.min(natural * WIDEST),
             "size": size,
+            // Few columns do not drift apart over a whole page.
+            "width": width.min(widths.iter().sum::<f64>() * WIDEST),
+            "widths": widths,
             "rows": rows,
             "rest": rest,
         })
@@ -462,8 +462,8 @@ impl Paper {
     /// Of the text.
     fn height(self) -> f64 {
         match self {
-            Self::Portrait | Self::A3 => 739.0,
-            Self::Landscape => 493.0,
+            Self::Portrait | Self::A3 => 748.0,
+            Self::Landscape => 501.0,
         }
     }
 }
@@ -481,7 +481,7 @@ fn is_legible(block: &Block, width: f64, turned: bool) -> bool {
     match block {
         Block::Row(blocks) => blocks.iter().all(|block| is_legible(block, share(width, blocks.len()), turned)),
         Block::Chart(chart) => turned || width / f64::from(chart.drawing.width) >= LEAST_SCALE,
-        Block::Table(table) => columns_of(table).iter().sum::<f64>() * LEAST_TEXT / TABLE_TEXT <= width,
+        Block::Table(table) => size(&columns_of(table), width) >= LEAST_TEXT,
         Block::Kpi(_) | Block::Message(_) | Block::Text(_) => true,
     }
 }
@@ -501,8 +501,28 @@ fn fitting(chart: &Chart, width: f64) -> &Drawing {
     if is_legible || chart.compact.width > chart.drawing.width { &chart.drawing } else { &chart.compact }
 }
 
-/// Natural widths of the columns of a table at its usual size, in points.
-fn columns_of(table: &Table) -> Vec<f64> {
+/// What a column needs, in points.
+struct Wide {
+    /// Its widest text at [`TABLE_TEXT`].
+    text: f64,
+    /// Bars and margins, which do not shrink with the text.
+    fixed: f64,
+}
+
+impl Wide {
+    fn at(&self, size: f64) -> f64 {
+        self.text * size / TABLE_TEXT + self.fixed
+    }
+}
+
+/// The size of text at which columns fill a width.
+fn size(columns: &[Wide], width: f64) -> f64 {
+    let text = columns.iter().map(|column| column.text).sum::<f64>().max(1.0);
+    let fixed: f64 = columns.iter().map(|column| column.fixed).sum();
+    TABLE_TEXT * (width - fixed) / text
+}
+
+fn columns_of(table: &Table) -> Vec<Wide> {
     table
         .columns
         .iter()
@@ -512,7 +532,7 @@ fn columns_of(table: &Table) -> Vec<f64> {
             let cells =
                 table.rows.iter().filter_map(|row| row.cells.get(at)).map(|cell| text::width(&cell.text, TABLE_TEXT));
             let bar = if column.bar { BAR } else { 0.0 };
-            cells.fold(head, f64::max) + bar + INSET
+            Wide { text: cells.fold(head, f64::max), fixed: bar + INSET }
         })
         .collect()
 }

@@ -1084,7 +1084,7 @@ mod tests {
         assert_eq!(in_words(&serde_json::json!([]), "、"), "");
         assert_eq!(moment(&serde_json::json!("2026-11-27T09:21:09.517062Z")), "2026-11-27 09:21");
         assert_eq!(moment(&serde_json::json!("yesterday")), "yesterday");
-        let refused = serde_json::json!({"rollup": "by_month", "check": "COST", "code": "MORE_ROWS", "detail": "9 rows"});
+        let refused = serde_json::json!({"rollup": "by_month", "code": "MORE_ROWS", "detail": "9 rows"});
         assert_eq!(refusal(&refused), "by_month (MORE_ROWS: 9 rows)");
     }
 }

@@ -84,6 +84,8 @@ struct Page {
     frame: Frame,
     /// Plain text.
     title: String,
+    /// Where its editions are, if it has any.
+    editions: Option<String>,
     /// The `<main>` element as the report renders it.
     main: String,
 }
@@ -120,7 +122,8 @@ pub(in crate::server::http) async fn page(
     let mut response = if format.name() == "html" {
         let fragment = html::fragment(&document)?;
         let frame = Frame::new(&app, choice.lang, &caller, &uri, "reports");
-        render(&Page { frame, title: fragment.title, main: fragment.main })?
+        let editions = (!report.publish.is_empty()).then(|| format!("/reports/{name}/editions"));
+        render(&Page { frame, title: fragment.title, editions, main: fragment.main })?
     } else {
         let (drawn, tools) = (document.clone(), services.publisher.tools().clone());
         let bytes = report::draw(move || format.render(&drawn, &tools)).await?;
