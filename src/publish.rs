@@ -157,8 +157,9 @@ impl Publisher {
         if !report::may_open(&self.0.door, report, principal) {
             return false;
         }
-        let own = self.0.door.reading(principal, &cubes(report));
-        serde_json::from_value::<Reading>(edition.reading.clone()).is_ok_and(|reading| own.covers(&reading))
+        // By the cubes that it was made from, not by those that the report names today.
+        serde_json::from_value::<Reading>(edition.reading.clone())
+            .is_ok_and(|reading| self.0.door.sees(principal, &reading))
     }
 
     /// The edition of a hash or link, for somebody who may open it.
@@ -226,9 +227,18 @@ impl Publisher {
 
         // Everything is read before anything is drawn: a gate looks at all of it.
         let mut read: Vec<(Part, Vec<Document>)> = Vec::with_capacity(parts.len());
+        let mut left_out = Vec::new();
         for part in parts {
-            let documents = self.documents(schedule, &part, &head, run.as_of).await?;
-            read.push((part, documents));
+            match self.documents(schedule, &part, &head, run.as_of).await {
+                Ok(documents) => read.push((part, documents)),
+                // One reader whose rights do not carry the report keeps nobody else from theirs.
+                Err(error) if part.scope != part.schema && !is_transient(error.code()) => {
+                    tracing::warn!(?error, schedule = run.schedule, scope = part.scope, "a reader gets no edition");
+                    let names: Vec<&str> = part.readers.iter().map(|(login, ..)| login.as_str()).collect();
+                    left_out.push(format!("{}: no edition, {}", names.join(", "), error.code().as_str()));
+                }
+                Err(error) => return Err(error),
+            }
         }
         let remarks = match gates(publication, &read, report, run.partial, &self.0.tools) {
             Ok(remarks) => remarks,
@@ -253,20 +263,14 @@ impl Publisher {
         if rows.is_empty() {
             return Ok(Made::Unchanged(unchanged));
         }
-        let message = match remarks.is_empty() {
-            true => format!("{} editions, {unchanged} unchanged, {} deliveries", rows.len(), deliveries.len()),
-            false => format!(
-                "{} editions, {unchanged} unchanged, {} deliveries; {}",
-                rows.len(),
-                deliveries.len(),
-                remarks.join("; ")
-            ),
-        };
+        let figures = format!("editions {}, unchanged {unchanged}, deliveries {}", rows.len(), deliveries.len());
+        let message = std::iter::once(figures).chain(remarks).chain(left_out.clone()).collect::<Vec<_>>().join("; ");
         let result = json!({
             "editions": rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(),
             "unchanged": unchanged,
             "deliveries": deliveries.len(),
             "snapshot": head.snapshot_id,
+            "left_out": left_out,
         });
         self.0.catalog.freeze(claim, &rows, &deliveries, &message, &result).await?;
         fail_point("publish.after_freeze");
@@ -416,17 +420,23 @@ impl Publisher {
         let before = match before {
             Some(row) => {
                 let manifest = Manifest::parse(&row.manifest)?;
-                if manifest.datasets == datasets && manifest.completeness.open.len() == first.evidence.open.len() {
+                let seen = serde_json::from_value::<Reading>(row.reading.clone()).ok();
+                let same = seen.as_ref() == Some(&part.reading);
+                if same && manifest.datasets == datasets && manifest.completeness.open == first.evidence.open {
                     return Ok(None);
                 }
-                Some((row, manifest))
+                // What the version before showed is told again only to those who might have read it.
+                let may_tell = seen.is_some_and(|seen| part.reading.covers(&seen));
+                Some((row, manifest, may_tell))
             }
             None => None,
         };
-        let version = before.as_ref().map_or(1, |(row, _)| row.version + 1);
+        let version = before.as_ref().map_or(1, |(row, ..)| row.version + 1);
         let run_key = self.run_key(schedule, part, first);
         let link = self.link(&report.name, &part.scope, &period, version);
         for document in &mut documents {
+            // Of the reading, not of whichever login happened to come first with it.
+            document.evidence.fingerprint = part.reading.digest();
             document.imprint = Imprint::Edition { version, run_key: run_key.clone(), at, link: link.clone() };
         }
         let first = documents.first().expect("looked at above");
@@ -458,7 +468,8 @@ impl Publisher {
         };
         let changes = match &before {
             None => None,
-            Some((row, old)) => Some(self.changes(row, old, version, first).await?),
+            Some((.., false)) => None,
+            Some((row, old, true)) => Some(self.changes(row, old, version, first).await?),
         };
         let (snapshot_id, as_of) = (evidence.snapshot, first.as_of);
         let mut reading =
@@ -532,11 +543,20 @@ impl Publisher {
     /// The catalog's and the store's.
     pub async fn expire(&self) -> Result<usize> {
         let over = self.0.catalog.expired_editions().await?;
+        let mut removed = 0;
         for edition in &over {
-            self.0.catalog.end_edition(&edition.id, "kept long enough").await?;
-            self.0.shelf.remove(&edition.id, &Manifest::parse(&edition.manifest)?).await?;
+            // Files first: what a stop leaves half done is found again.
+            let done = self.0.shelf.remove(&edition.id, &Manifest::parse(&edition.manifest)?).await;
+            match done {
+                Ok(()) => self.0.catalog.end_edition(&edition.id, "kept long enough").await?,
+                Err(error) => {
+                    tracing::error!(?error, edition = edition.id, "an edition's files were not removed");
+                    continue;
+                }
+            }
+            removed += 1;
         }
-        Ok(over.len())
+        Ok(removed)
     }
 
     async fn changes(&self, row: &EditionRow, old: &Manifest, version: u32, new: &Document) -> Result<Changes> {

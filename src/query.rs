@@ -233,6 +233,39 @@ impl Completeness {
     }
 }
 
+/// Up to which day each branch has delivered each periodic fact: from it follows which branches have closed a day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Closes {
+    branches: Vec<String>,
+    facts: Vec<LastDays>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LastDays {
+    /// Of any branch.
+    newest: i32,
+    branches: BTreeMap<String, i32>,
+}
+
+impl Closes {
+    /// Which branches have closed a day: of each fact they have rows of it, or as far as anybody has.
+    fn at(&self, day: i32) -> Completeness {
+        let is_open = |branch: &&String| {
+            let last = |fact: &LastDays| fact.branches.get(*branch).copied().unwrap_or(i32::MIN);
+            self.facts.iter().any(|fact| last(fact) < fact.newest.min(day))
+        };
+        let open: Vec<String> = self.branches.iter().filter(is_open).cloned().collect();
+        Completeness { closed: self.branches.len() - open.len(), of: self.branches.len(), open }
+    }
+}
+
+impl HeadInfo {
+    /// Which branches have closed a day that may be older than the newest.
+    pub fn completeness_at(&self, day: i32) -> Completeness {
+        self.closes.at(day)
+    }
+}
+
 /// The newest snapshot in words.
 #[derive(Debug, Clone)]
 pub struct HeadInfo {
@@ -242,6 +275,7 @@ pub struct HeadInfo {
     pub as_of: i32,
     /// Which branches are in it.
     pub completeness: Completeness,
+    closes: Arc<Closes>,
     /// When it was published.
     pub created_at: jiff::Timestamp,
     /// Head office against the sum of branches, per additive measure.
@@ -290,7 +324,7 @@ struct Inner {
     batches: Arc<Semaphore>,
     bindings: Mutex<HashMap<BindingKey, Binding>>,
     branches: Mutex<Option<(i64, Arc<Vec<Branch>>)>>,
-    completeness: Mutex<Option<(i64, Completeness)>>,
+    closes: Mutex<Option<(i64, Arc<Closes>)>>,
     kept: cache::Kept,
     /// What runs now: whose it is, and what it holds.
     running: Mutex<HashMap<String, (Principal, Arc<rows::Held>)>>,
@@ -458,7 +492,7 @@ impl Door {
             clock,
             bindings: Mutex::default(),
             branches: Mutex::default(),
-            completeness: Mutex::default(),
+            closes: Mutex::default(),
             running: Mutex::default(),
         })))
     }
@@ -810,11 +844,12 @@ impl Door {
     }
 
     async fn head_of(&self, snapshot: Arc<Snapshot>) -> Result<HeadInfo> {
-        let completeness = self.completeness(&snapshot).await?;
+        let closes = self.closes(&snapshot).await?;
         Ok(HeadInfo {
             snapshot_id: snapshot.id,
             as_of: snapshot.as_of,
-            completeness,
+            completeness: closes.at(i32::MAX),
+            closes,
             created_at: snapshot.created_at,
             tie_out: self
                 .0
@@ -887,19 +922,23 @@ impl Door {
     /// A branch is complete when each periodic fact has its rows on the newest snapshot day; without such facts, when it
     /// has rows in the as-of month. From the log alone.
     async fn completeness(&self, snapshot: &Snapshot) -> Result<Completeness> {
-        if let Some((id, known)) = &*self.0.completeness.lock().expect("no panic while held")
+        Ok(self.closes(snapshot).await?.at(i32::MAX))
+    }
+
+    async fn closes(&self, snapshot: &Snapshot) -> Result<Arc<Closes>> {
+        if let Some((id, known)) = &*self.0.closes.lock().expect("no panic while held")
             && *id == snapshot.id
         {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
-        let found = self.read_completeness(snapshot).await?;
-        *self.0.completeness.lock().expect("no panic while held") = Some((snapshot.id, found.clone()));
+        let found = Arc::new(self.read_closes(snapshot).await?);
+        *self.0.closes.lock().expect("no panic while held") = Some((snapshot.id, Arc::clone(&found)));
         Ok(found)
     }
 
-    async fn read_completeness(&self, snapshot: &Snapshot) -> Result<Completeness> {
+    async fn read_closes(&self, snapshot: &Snapshot) -> Result<Closes> {
         let branches = self.branches(snapshot).await?;
-        let mut open = BTreeSet::new();
+        let mut facts = Vec::new();
         for (_, cube) in self.0.cubes.iter() {
             let (Some(time), Some(_)) = (&cube.cube.time, cube.cube.fact.snapshot) else { continue };
             let table = cube.cube.fact.table.as_str();
@@ -907,16 +946,21 @@ impl Door {
                 continue;
             }
             let files = self.0.warehouse.files(snapshot, table).await?;
-            let last = |branch: Option<&str>| {
-                let own = files.files.iter().filter(|file| branch.is_none() || file.branch.as_deref() == branch);
-                own.filter_map(|file| file.max.get(time.key.as_str())).max().copied()
-            };
-            let newest = last(None);
-            open.extend(
-                branches.iter().filter(|branch| last(Some(&branch.key)) < newest).map(|branch| branch.key.clone()),
-            );
+            let mut last: BTreeMap<String, i32> = BTreeMap::new();
+            let mut newest = None;
+            for file in &files.files {
+                let Some(day) = file.max.get(time.key.as_str()).and_then(|day| i32::try_from(*day).ok()) else {
+                    continue;
+                };
+                newest = newest.max(Some(day));
+                if let Some(branch) = &file.branch {
+                    let known = last.entry(branch.clone()).or_insert(day);
+                    *known = day.max(*known);
+                }
+            }
+            facts.extend(newest.map(|newest| LastDays { newest, branches: last }));
         }
-        Ok(Completeness { closed: branches.len() - open.len(), of: branches.len(), open: open.into_iter().collect() })
+        Ok(Closes { branches: branches.iter().map(|branch| branch.key.clone()).collect(), facts })
     }
 
     /// Where the figures of a statement come from. A branch is told of its own close only.

@@ -9,9 +9,11 @@ pub mod explain;
 pub mod when;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::task::JoinSet;
@@ -221,7 +223,10 @@ impl Scheduler {
     /// Does a step again and again: at once while there is work, else after a moment.
     async fn repeat(&self, what: &str, step: impl AsyncFn(&Self) -> Result<bool>) {
         loop {
-            match step(self).await {
+            // A panic costs the step, not all steps after it.
+            let stepped = AssertUnwindSafe(step(self)).catch_unwind().await;
+            let panicked = |_| Err(Error::new(Code::Internal, format!("{what} panicked")));
+            match stepped.unwrap_or_else(panicked) {
                 Ok(true) => {}
                 Ok(false) => tokio::time::sleep(LOOK).await,
                 Err(error) => {
@@ -271,23 +276,42 @@ impl Scheduler {
     /// The last period that ended in the data. A run for each snapshot: where a later load changed nothing of it, the run finds
     /// so and makes nothing.
     async fn plan_by_close(&self, name: &str, armed: &Armed, every: Every, head: &HeadInfo) -> Result<()> {
-        let Some(period) = last_period(every, head.as_of) else { return Ok(()) };
+        // Branches load one by one: the day before may close after somebody has begun the next.
+        let days = match every {
+            Every::Day => vec![head.as_of - 1, head.as_of],
+            Every::Month => vec![head.as_of],
+        };
+        for period in days.into_iter().filter_map(|day| last_period(every, day)) {
+            self.plan_period(name, armed, period, head).await?;
+        }
+        Ok(())
+    }
+
+    async fn plan_period(&self, name: &str, armed: &Armed, period: Period, head: &HeadInfo) -> Result<()> {
+        let Rule::Closed { deadline, business_days_only, .. } = armed.trigger.rule() else { return Ok(()) };
         let day = period.last_day();
+        if *business_days_only
+            && let Some(calendar) = armed.trigger.calendar()
+            && !calendar.is_business_day(day)?
+        {
+            return Ok(());
+        }
         let as_of = time::days(day);
-        let complete = as_of < head.as_of || head.completeness.open.is_empty();
+        let completeness = head.completeness_at(as_of);
         let mut cause = "close";
         let mut partial = false;
-        if !complete {
-            let Some(Cutoff::At { local, .. }) = armed.trigger.cutoff_of(period) else { return Ok(()) };
-            let Rule::Closed { deadline: Some(deadline), .. } = armed.trigger.rule() else { return Ok(()) };
-            let enough = deadline.at_least.is_none_or(|least| head.completeness.closed >= least as usize);
+        if !completeness.open.is_empty() {
+            let (Some(deadline), Some(Cutoff::At { local, .. })) = (deadline, armed.trigger.cutoff_of(period)) else {
+                return Ok(());
+            };
+            let enough = deadline.at_least.is_none_or(|least| completeness.closed >= least as usize);
             if self.0.clock.now() < local.timestamp() || deadline.then == Then::Hold || !enough {
                 return Ok(());
             }
             (cause, partial) = ("deadline", true);
         }
         let logical = format!("{period}@{}", head.snapshot_id);
-        self.plan_one(name, armed, &logical, cause, Some(as_of), partial).await.map(|_| ())
+        self.plan_one(name, armed, &logical, cause, Some(as_of), partial).await
     }
 
     async fn plan_one(
@@ -298,19 +322,22 @@ impl Scheduler {
         cause: &str,
         as_of: Option<i32>,
         partial: bool,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let catalog = &self.0.catalog;
+        if catalog.has_run(name, logical).await? {
+            return Ok(());
+        }
         let open = catalog.has_open_run(name).await?;
         let mut new = NewRun { schedule: name, logical, cause, as_of, partial, state: "ready", message: "" };
-        match (open, armed.overlap) {
-            // A close that is passed over is not lost: the next snapshot is another run.
-            (true, Overlap::Forbid) if cause == "clock" => {
-                (new.state, new.message) = ("skipped", "the run before it was not done");
-            }
-            (true, Overlap::Replace) => catalog.cancel_runs(name, "a later run took its place").await?,
-            _ => {}
+        // Only what the clock starts is passed over: data that changed are not said twice. Firings that are caught up wait.
+        if open && armed.overlap == Overlap::Forbid && cause == "clock" && armed.missed != Missed::Each {
+            (new.state, new.message) = ("skipped", "the run before it was not done");
         }
-        catalog.plan_run(&new).await
+        let planned = catalog.plan_run(&new).await?;
+        if planned && open && armed.overlap == Overlap::Replace {
+            catalog.cancel_runs(name, logical, "a later run took its place").await?;
+        }
+        Ok(())
     }
 
     /// Plans a run by hand or for a period of the past; its number.
@@ -374,15 +401,17 @@ impl Scheduler {
         let now = self.0.clock.now();
         let fits = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let head = self.0.door.head().await.ok();
+        let open;
         let mut missing = Vec::new();
         let mut waiting = Vec::new();
         if let (Rule::Closed { every, .. }, Some(head)) = (armed.trigger.rule(), &head)
             && let Some(period) = last_period(*every, head.as_of)
-            && time::days(period.last_day()) == head.as_of
-            && !head.completeness.open.is_empty()
+            && let completeness = head.completeness_at(time::days(period.last_day()))
+            && !completeness.open.is_empty()
         {
-            missing.extend(head.completeness.open.iter().map(|branch| Missing { branch, note: "" }));
-            let (closed, of) = (fits(head.completeness.closed), fits(head.completeness.of));
+            open = completeness.open;
+            missing.extend(open.iter().map(|branch| Missing { branch, note: "" }));
+            let (closed, of) = (fits(completeness.closed), fits(completeness.of));
             waiting.push(Readiness { period, closed, of, missing: &missing });
         }
         let audience = self.0.publisher.audience(schedule).await.ok();

@@ -9,6 +9,11 @@ use super::process::{Life, Process};
 use super::{Catalog, failed, micros, optional_time, time};
 use crate::error::Result;
 
+/// After so long without an answer, in microseconds, nobody knows it any more.
+const SILENCE: i64 = 3_600_000_000;
+/// A delivery that was handed over so often without an answer is not tried again.
+const MOST_TRIES: i64 = 5;
+
 /// A delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRow {
@@ -97,10 +102,16 @@ impl Catalog {
             let life = process.as_deref().and_then(Process::parse).map(|other| self.inner.process.life_of(&other));
             let due = delivery.next_at.is_none_or(|at| micros(at) <= now);
             match delivery.state.as_str() {
-                "handed_over" if life != Some(Life::Dead) => continue,
+                // Every channel ends by its own deadline, long before this.
+                "handed_over" if life != Some(Life::Dead) && micros(delivery.changed_at) > now - SILENCE => continue,
                 "handed_over" if !repeats(&delivery.channel) => {
                     let why = "the server stopped before it knew the answer; not sent again by itself";
                     record(&mut tx, &delivery.key, "unknown", None, why, None, now).await.map_err(&doing)?;
+                    continue;
+                }
+                "handed_over" if delivery.tries >= MOST_TRIES => {
+                    let why = "the server ended each time before it knew the answer";
+                    record(&mut tx, &delivery.key, "failed", None, why, None, now).await.map_err(&doing)?;
                     continue;
                 }
                 "rendered" if !due => continue,
@@ -128,10 +139,11 @@ impl Catalog {
     pub async fn has_due_delivery(&self) -> Result<bool> {
         sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'rendered' AND coalesce(next_at, 0) <= $1 \
-             OR state = 'handed_over' AND process <> $2)",
+             OR state = 'handed_over' AND (process <> $2 OR changed_at <= $3))",
         )
         .bind(micros(self.now()))
         .bind(self.inner.process.to_text())
+        .bind(micros(self.now()) - SILENCE)
         .fetch_one(self.readers())
         .await
         .map_err(failed("looking for due deliveries"))
@@ -148,6 +160,19 @@ impl Catalog {
     ) -> Result<()> {
         let doing = failed("recording a delivery");
         let mut tx = self.write().await?;
+        let ours: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM delivery WHERE key = $1 AND state = 'handed_over' AND process = $2)",
+        )
+        .bind(key)
+        .bind(self.inner.process.to_text())
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        if !ours {
+            // Somebody else took it as lost meanwhile, and what that one records counts.
+            tracing::warn!(delivery = key, state, answer, "a late answer was not recorded");
+            return Ok(());
+        }
         record(&mut tx, key, state, bytes, answer, again.map(micros), micros(self.now())).await.map_err(&doing)?;
         tx.commit().await.map_err(&doing)
     }

@@ -17,6 +17,8 @@ use crate::error::{Code, Error, Result};
 
 /// How long a claim lasts without a heartbeat.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// A run during which the server ended so often is not begun again.
+const MOST_TRIES: i64 = 5;
 /// How often its holder renews it.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
@@ -174,6 +176,7 @@ impl Catalog {
                 .map_err(&doing)?;
         let mut busy = std::collections::BTreeSet::new();
         let mut free = Vec::new();
+        let mut ended_too_often = Vec::new();
         for row in &rows {
             let run = RunRow::from_row(row).map_err(&doing)?;
             let process: Option<String> = row.try_get("process").map_err(&doing)?;
@@ -187,12 +190,27 @@ impl Catalog {
                 "running" if !ended && !dead => {
                     busy.insert(run.schedule);
                 }
+                "running" if run.tries >= MOST_TRIES => ended_too_often.push(run.id),
                 "running" => free.push(run),
                 _ if run.not_before <= now => free.push(run),
                 _ => {}
             }
         }
-        let Some(mut run) = free.into_iter().find(|run| !busy.contains(&run.schedule)) else { return Ok(None) };
+        for id in ended_too_often {
+            sqlx::query(
+                "UPDATE run SET state = 'dead', process = NULL, lease_until = NULL, finished_at = $2, message = $3 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(micros(now))
+            .bind(format!("the server ended {MOST_TRIES} times during it"))
+            .execute(&mut *tx)
+            .await
+            .map_err(&doing)?;
+        }
+        let Some(mut run) = free.into_iter().find(|run| !busy.contains(&run.schedule)) else {
+            tx.commit().await.map_err(&doing)?;
+            return Ok(None);
+        };
         run.fence += 1;
         run.tries += 1;
         run.state = "running".into();
@@ -323,7 +341,7 @@ impl Catalog {
     /// Makes a run that ended without success ready again, or releases one that a gate holds (`partial`); whether there was one.
     pub async fn retry_run(&self, id: i64, partial: bool, why: &str) -> Result<bool> {
         let done = sqlx::query(
-            "UPDATE run SET state = 'ready', tries = 0, not_before = $2, finished_at = NULL, message = $3, \
+            "UPDATE run SET state = 'ready', tries = 0, not_before = $2, finished_at = NULL, published_at = NULL, message = $3, \
              partial = max(partial, $4) WHERE id = $1 AND state IN ('held', 'failed', 'dead', 'skipped', 'cancelled')",
         )
         .bind(id)
@@ -358,7 +376,7 @@ impl Catalog {
     /// Whether a run may be due: ready, or running for somebody who may be gone. A look that writes nothing.
     pub async fn has_due_run(&self) -> Result<bool> {
         sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'ready' AND not_before <= $1 OR state = 'running' AND process <> $2)",
+            "SELECT EXISTS (SELECT 1 FROM run WHERE state = 'ready' AND not_before <= $1 OR state = 'running' AND (process <> $2 OR lease_until <= $1))",
         )
         .bind(micros(self.now()))
         .bind(self.inner.process.to_text())
@@ -376,15 +394,26 @@ impl Catalog {
             .map_err(failed("looking for open runs"))
     }
 
-    /// Cancels what a schedule has ready or running. Who runs it finds its claim lost and freezes nothing.
-    pub async fn cancel_runs(&self, schedule: &str, why: &str) -> Result<()> {
+    /// Whether a schedule has a run for this already. A look that writes nothing.
+    pub async fn has_run(&self, schedule: &str, logical: &str) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM run WHERE schedule = $1 AND logical = $2)")
+            .bind(schedule)
+            .bind(logical)
+            .fetch_one(self.readers())
+            .await
+            .map_err(failed("looking for a run"))
+    }
+
+    /// Cancels what a schedule has ready or running, but for one. Who runs it finds its claim lost and freezes nothing.
+    pub async fn cancel_runs(&self, schedule: &str, but: &str, why: &str) -> Result<()> {
         sqlx::query(
             "UPDATE run SET state = 'cancelled', process = NULL, lease_until = NULL, finished_at = $2, message = $3 \
-             WHERE schedule = $1 AND state IN ('ready', 'running')",
+             WHERE schedule = $1 AND logical <> $4 AND state IN ('ready', 'running')",
         )
         .bind(schedule)
         .bind(micros(self.now()))
         .bind(why)
+        .bind(but)
         .execute(&self.inner.writer)
         .await
         .map_err(failed("cancelling runs"))?;

@@ -1,6 +1,6 @@
 //! `countinghouse edition list|verify|expire`, `countinghouse verify`
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -92,8 +92,8 @@ pub(super) async fn verify(place: &Place, arguments: Verify) -> Result<()> {
 }
 
 /// A folder as the archive holds it, or one file of it.
-fn verify_path(path: &std::path::Path) -> Result<()> {
-    let read = |path: &std::path::Path| {
+fn verify_path(path: &Path) -> Result<()> {
+    let read = |path: &Path| {
         std::fs::read(path).map_err(|error| {
             Error::new(Code::NoSuchObject, format!("`{}` cannot be read", path.display())).caused_by(error)
         })
@@ -112,6 +112,10 @@ fn verify_path(path: &std::path::Path) -> Result<()> {
     let named = path.strip_prefix(home).ok().map(|name| name.to_string_lossy().into_owned());
     let mut checked = 0;
     for entry in &manifest.files {
+        let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
+        if !Path::new(&entry.name).components().all(inside) {
+            return Err(changed("the manifest names a file outside its folder"));
+        }
         if !is_folder && named.as_deref() != Some(&entry.name) {
             continue;
         }

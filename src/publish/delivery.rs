@@ -14,6 +14,7 @@ use super::{Changes, Publisher};
 use crate::catalog::{DeliveryRow, EditionRow};
 use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang};
+use crate::query::Face;
 use crate::report::Document;
 use crate::report::document::{Block, Chart, Kpi, Table};
 use crate::report::format::{Tools, png};
@@ -198,6 +199,7 @@ impl Publisher {
             .await?
             .filter(|edition| edition.removed_at.is_none())
             .ok_or_else(|| Error::new(Code::Denied, "the edition is not kept any more"))?;
+        let mut reader = None;
         if delivery.address.is_some() {
             let denied = |error: Error| match error.code() {
                 Code::NoSuchObject | Code::Denied => {
@@ -205,13 +207,20 @@ impl Publisher {
                 }
                 _ => error,
             };
-            let reader = self.0.auth.principal(&delivery.recipient).await.map_err(denied)?;
-            if !self.may_open(&reader, &edition) {
+            let login = self.0.auth.principal(&delivery.recipient).await.map_err(denied)?;
+            if !self.may_open(&login, &edition) {
                 return Err(Error::new(Code::Denied, "the recipient may not open the edition any more"));
             }
+            reader = Some(login);
         }
         let lang = Lang::parse(&delivery.lang).unwrap_or_default();
-        let parcel = self.parcel(delivery, &edition, lang).await?;
+        let mut parcel = self.parcel(delivery, &edition, lang).await?;
+        if let Some(reader) = &reader {
+            // Nobody is mailed a form of data that it may not take out itself.
+            let format = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+            let door = &self.0.door;
+            parcel.files.retain(|file| door.may_export(reader, Face::Report, &format(&file.name)).is_ok());
+        }
         let to = Recipient {
             name: delivery.recipient.clone(),
             address: delivery.address.clone().filter(|address| !address.is_empty()),

@@ -24,7 +24,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 
 use super::Door;
-use crate::auth::Principal;
+use crate::auth::{Only, Principal, Scope};
 use crate::error::{Error, Result};
 use crate::warehouse::Snapshot;
 
@@ -64,7 +64,10 @@ pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] = &[
 
 /// Whether a principal looks after publication: sees its records, which hold no figures.
 fn keeps_publication(principal: &Principal) -> bool {
-    ["administrator", "publisher", "auditor"].iter().any(|role| principal.has_role(role))
+    // Of the whole bank, and not by a token that was narrowed: messages name branches and what does not foot.
+    principal.scope == Scope::HeadOffice
+        && principal.only == Only::default()
+        && ["administrator", "publisher", "auditor"].iter().any(|role| principal.has_role(role))
 }
 
 fn schema(columns: &[(&str, DataType)]) -> SchemaRef {

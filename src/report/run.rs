@@ -14,12 +14,12 @@ use super::document::{Choice, Dataset, DatasetEvidence, Document, Evidence, Impr
 use super::format::csv;
 use super::parameter::{self, Resolved};
 use super::value::Value;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Only, Principal, Scope};
 use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang};
 use crate::model;
 use crate::model::report::Report;
-use crate::query::{Branch, Door, Face, HEAD_OFFICE, HeadInfo, History, Statement};
+use crate::query::{Branch, Completeness, Door, Face, HEAD_OFFICE, HeadInfo, History, Statement};
 
 /// Statements of one run that execute at once: a report takes its share of the machine, not all of it.
 const CONCURRENT: usize = 4;
@@ -81,18 +81,32 @@ pub async fn run(door: &Door, report: &Report, ask: &Ask<'_>) -> Result<Document
     let said = |name: &str, value: &str| Resolved { name: name.to_owned(), value: Value::Text(value.to_owned()) };
     bound.extend([said("lang", lang.tag()), said("scope", &scope.value)]);
     // Boxed: the borrows of a closure's future are too particular for the caller's executor.
+    let narrowed = narrowed(report, principal);
     let runs: Vec<BoxFuture<'_, Result<(Dataset, DatasetEvidence)>>> = report
         .datasets
         .iter()
-        .map(|dataset| collect(door, principal, &head, &scope.value, dataset, report.history, &bound).boxed())
+        .map(|dataset| collect(door, &narrowed, &head, &scope.value, dataset, report.history, &bound).boxed())
         .collect();
     let loaded: Vec<_> = futures::stream::iter(runs).buffered(CONCURRENT).try_collect().await?;
     let (datasets, of_datasets) = loaded.into_iter().unzip();
 
-    let evidence = evidence(principal, &head, &scope, &scopes, &values, of_datasets, started);
+    let as_of = values.iter().find_map(|value| match (value.name.as_str(), &value.value) {
+        ("as_of", Value::Date(day)) => Some(*day),
+        _ => None,
+    });
+    let completeness = head.completeness_at(as_of.unwrap_or(head.as_of));
+    let evidence = evidence(principal, &head, &completeness, &scope, &scopes, &values, of_datasets, started);
     let imprint = Imprint::Live { reader: principal.name.clone(), at };
     let model = door.model();
     compose::compose(&compose::Input { report, model, lang, scope, scopes, values, datasets, evidence, imprint })
+}
+
+/// The same principal with the report's own cubes alone: what a report shows is what it declares, so that whoever looks at that
+/// declaration (an edition's reader is judged by it) knows all of it.
+fn narrowed(report: &Report, principal: &Principal) -> Principal {
+    let declared = report.cubes.iter().map(|cube| cube.value.clone());
+    let cubes = declared.filter(|cube| principal.only.cubes.as_ref().is_none_or(|only| only.contains(cube))).collect();
+    Principal { only: Only { cubes: Some(cubes), ..principal.only.clone() }, ..principal.clone() }
 }
 
 /// Only the newest snapshot can be asked for; a stated one must be it, so that a link never shows other figures silently.
@@ -222,9 +236,11 @@ pub(super) fn read(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Vec<Valu
     Ok(rows)
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a part of the evidence, used once")]
 fn evidence(
     principal: &Principal,
     head: &HeadInfo,
+    completeness: &Completeness,
     scope: &Choice,
     scopes: &[Choice],
     parameters: &[Resolved],
@@ -233,9 +249,9 @@ fn evidence(
 ) -> Evidence {
     // A branch is told of its own close only.
     let whole = scope.value == HEAD_OFFICE;
-    let open = head.completeness.open.iter().filter(|branch| whole || **branch == scope.value);
+    let open = completeness.open.iter().filter(|branch| whole || **branch == scope.value);
     let open: Vec<String> = open.map(|branch| named(branch, scopes)).collect();
-    let branches = if whole { head.completeness.of } else { 1 };
+    let branches = if whole { completeness.of } else { 1 };
     let closed = branches - open.len().min(branches);
     Evidence {
         principal: principal.name.clone(),

@@ -225,6 +225,25 @@ async fn a_month_is_published_when_its_last_branch_has_closed() {
 }
 
 #[tokio::test]
+async fn a_month_stays_as_open_or_closed_as_it_was_when_the_next_begins() {
+    let bank = Bank::new();
+    bank.load(1, "2025-10-31", &[("north", 1, "1.00"), ("south", 3, "1.00")]);
+    bank.load(2, "2025-11-30", &[("north", 1, "10.00")]);
+    // Quay has not closed October, whoever has begun November.
+    let october = ["schedule", "run", "balances/monthly", "--as-of", "2025-10-31"];
+    let why = bank.fails(&october);
+    assert!(why.contains("2 of 3 branches closed; missing: quay"), "{why}");
+    bank.load(3, "2025-10-31", &[("quay", 4, "1.00")]);
+    bank.run(&october);
+    assert_eq!(shape(&bank.open().await).await.len(), 4);
+    // What others load of November makes no new version of October.
+    bank.load(4, "2025-11-30", &[("south", 3, "7.25")]);
+    bank.run(&october);
+    let versions: Vec<_> = shape(&bank.open().await).await.into_iter().map(|(_, version)| version).collect();
+    assert_eq!(versions, [1, 1, 1, 1]);
+}
+
+#[tokio::test]
 async fn a_partial_publication_prints_who_is_missing() {
     let bank = Bank::new();
     bank.load(1, "2025-10-31", &[("north", 1, "1.00"), ("south", 3, "1.00"), ("quay", 4, "1.00")]);

@@ -150,7 +150,7 @@ async fn a_run_that_fails_for_the_moment_waits_and_one_that_is_held_is_released(
     assert!(catalog.retry_run(other.run.id, true, "somebody: now").await.unwrap());
     let again = claim(&catalog).await.unwrap();
     assert!(again.run.partial);
-    catalog.cancel_runs("b/x", "replaced").await.unwrap();
+    catalog.cancel_runs("b/x", "", "replaced").await.unwrap();
     let late = catalog.freeze(&again, &[edition("e1", 1)], &[], "", &json!({})).await.unwrap_err();
     assert_eq!(late.code(), Code::Busy);
 }

@@ -146,7 +146,7 @@ impl View {
 
     /// Figures of an open period are not final, and the top of the page says so.
     pub(in crate::report) fn preliminary(&self, document: &Document) -> bool {
-        !document.evidence.open.is_empty() && document.as_of == document.evidence.newest
+        !document.evidence.open.is_empty()
     }
 
     pub(in crate::report) fn rows(&self, document: &Document) -> String {

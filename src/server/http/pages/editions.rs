@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::admin::{Desk, Fields, minute};
 use super::{Frame, openable, render};
-use crate::auth::sha256_hex;
+use crate::auth::{Only, Scope, sha256_hex};
 use crate::catalog::{EditionFilter, EditionRow};
 use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang, Value, format_month, format_quarter, message};
@@ -93,7 +93,10 @@ impl Reader {
 
     /// Whether somebody has one of these roles.
     pub(super) fn is_one_of(&self, roles: &[&str]) -> bool {
-        roles.iter().any(|role| self.caller.principal.has_role(role))
+        let principal = &self.caller.principal;
+        principal.scope == Scope::HeadOffice
+            && principal.only == Only::default()
+            && roles.iter().any(|role| principal.has_role(role))
     }
 
     /// A report that this reader may open.
