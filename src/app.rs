@@ -8,6 +8,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
+use crate::evaluation::{Book, Evaluation};
 use crate::model::diagnostic::Diagnostic;
 use crate::publish::{self, Publisher};
 use crate::query::Door;
@@ -55,7 +56,11 @@ impl App {
         });
         let catalog = Catalog::open(state, clock.clone()).await?;
         let warehouse = Warehouse::open(&config, catalog.clone(), clock.clone()).await?;
-        let door = Door::new(Arc::clone(&config), model, Arc::clone(&warehouse), catalog.clone(), clock.clone())?;
+        let book = Book::new(catalog.clone(), Arc::new(config::load_evaluation(&config)?));
+        let records = Arc::new(book.clone());
+        let door =
+            Door::new(Arc::clone(&config), model, Arc::clone(&warehouse), catalog.clone(), clock.clone(), records)?;
+        let evaluation = Evaluation::new(book, door.clone());
         let auth = Auth::open(catalog.clone(), clock.clone())
             .await?
             .with_session_hours(config.auth.session_hours)
@@ -79,7 +84,8 @@ impl App {
         )?;
         let scheduler = Scheduler::open(publisher.clone(), catalog.clone(), door.clone(), clock.clone(), &calendars)?;
         let config = Arc::clone(&config);
-        let services = Services { config, auth, provider, door, reports, catalog, clock, publisher, scheduler };
+        let services =
+            Services { config, auth, provider, door, reports, catalog, clock, publisher, scheduler, evaluation };
         Ok(Self { services, warehouse, report_faults })
     }
 

@@ -20,6 +20,12 @@ pub const TEXT: &[(&str, &str, &str)] = &[
     ("en", "schedule.ftl", include_str!("assets/text/en/schedule.ftl")),
     ("zh-CN", "workbook.ftl", include_str!("assets/text/zh-CN/workbook.ftl")),
     ("en", "workbook.ftl", include_str!("assets/text/en/workbook.ftl")),
+    ("zh-CN", "evaluation.ftl", include_str!("assets/text/zh-CN/evaluation.ftl")),
+    ("en", "evaluation.ftl", include_str!("assets/text/en/evaluation.ftl")),
+    ("zh-CN", "roi.ftl", include_str!("assets/text/zh-CN/roi.ftl")),
+    ("en", "roi.ftl", include_str!("assets/text/en/roi.ftl")),
+    ("zh-CN", "outcome.ftl", include_str!("assets/text/zh-CN/outcome.ftl")),
+    ("en", "outcome.ftl", include_str!("assets/text/en/outcome.ftl")),
 ];
 
 /// Evaluation definitions shipped with the product; a project replaces each by one of the same name.
@@ -28,4 +34,5 @@ pub const EVALUATION: &[(&str, &str)] = &[
     ("phases.yaml", include_str!("assets/evaluation/phases.yaml")),
     ("roi.yaml", include_str!("assets/evaluation/roi.yaml")),
     ("scorecard.yaml", include_str!("assets/evaluation/scorecard.yaml")),
+    ("statements.yaml", include_str!("assets/evaluation/statements.yaml")),
 ];

@@ -56,6 +56,11 @@ impl Scope {
         }
     }
 
+    /// Whether it is less than whole branches.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Self::Within { .. })
+    }
+
     /// Whether a branch lies in it, whole or in part.
     pub fn holds(&self, branch: &str) -> bool {
         self.branches().is_none_or(|own| own.contains(branch))

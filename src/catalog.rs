@@ -15,6 +15,7 @@ mod principals;
 mod process;
 mod publications;
 mod queries;
+mod records;
 mod runs;
 mod sessions;
 mod snapshots;
@@ -42,6 +43,7 @@ pub use leases::Lease;
 pub use principals::{TokenRow, UserRow};
 pub use publications::{NewSnapshot, PublicationRow};
 pub use queries::QueryRow;
+pub use records::{NewRecord, RecordRow, Recorded};
 pub use runs::{Claim, Ending, NewRun, RunRow, ScheduleRow};
 pub use sessions::SessionRow;
 pub use snapshots::SnapshotRow;
@@ -56,6 +58,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("catalog/migrations/0003_audit.sql"),
     include_str!("catalog/migrations/0004_rights.sql"),
     include_str!("catalog/migrations/0005_editions.sql"),
+    include_str!("catalog/migrations/0006_records.sql"),
 ];
 
 /// How long a connection waits for another process's write before it gives up.
@@ -95,6 +98,8 @@ impl Catalog {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("trusted_schema", "OFF")
+            // Replacing a row removes it: what must stay stays in spite of it.
+            .pragma("recursive_triggers", "ON")
             .pragma("secure_delete", "ON");
         let forever = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         let writer =

@@ -9,6 +9,7 @@ mod delivery;
 mod demo;
 mod describe;
 mod edition;
+mod evaluation;
 mod load;
 mod progress;
 mod query;
@@ -70,6 +71,8 @@ enum Command {
     Schedule(schedule::Arguments),
     /// Published editions.
     Edition(edition::Arguments),
+    /// Records of the evaluation: export, template, import, measure, play.
+    Evaluation(evaluation::Arguments),
     /// Check an edition against its hashes, also offline.
     Verify(edition::Verify),
     /// What was sent to whom.
@@ -126,6 +129,7 @@ pub fn run() -> ExitCode {
             Command::Report(arguments) => Box::pin(report::run(&place, arguments)).await,
             Command::Schedule(arguments) => Box::pin(schedule::run(&place, arguments)).await,
             Command::Edition(arguments) => Box::pin(edition::run(&place, arguments)).await,
+            Command::Evaluation(arguments) => Box::pin(evaluation::run(&place, arguments)).await,
             Command::Verify(arguments) => Box::pin(edition::verify(&place, arguments)).await,
             Command::Delivery(arguments) => Box::pin(delivery::run(&place, arguments)).await,
             Command::Render => render::run(),

@@ -25,7 +25,7 @@ pub use channel::{
     ArchiveConfig, BodyKind, ChannelsConfig, EmailConfig, LoginConfig, Secret, SecretSource, Security, TargetConfig,
     read_ca,
 };
-pub use definitions::{check, load_calendars, load_model, load_reports};
+pub use definitions::{check, load_calendars, load_evaluation, load_model, load_reports};
 
 /// The settings file of a project.
 pub const FILE: &str = "countinghouse.yaml";

@@ -22,6 +22,7 @@ pub mod ingest;
 pub mod query;
 pub mod warehouse;
 
+pub mod evaluation;
 pub mod report;
 
 pub mod publish;

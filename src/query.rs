@@ -24,6 +24,7 @@ use std::time::Duration;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use async_trait::async_trait;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -326,6 +327,7 @@ struct Inner {
     branches: Mutex<Option<(i64, Arc<Vec<Branch>>)>>,
     closes: Mutex<Option<(i64, Arc<Closes>)>>,
     kept: cache::Kept,
+    records: Arc<dyn Records>,
     /// What runs now: whose it is, and what it holds.
     running: Mutex<HashMap<String, (Principal, Arc<rows::Held>)>>,
 }
@@ -335,6 +337,20 @@ type Permit = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// Snapshot, branches (`None`: the bank), cube, which versions of members stand.
 type BindingKey = (i64, Option<BTreeSet<String>>, String, Option<History>);
+
+/// Records that a module above the door keeps, shown as the tables of one schema beside the cubes.
+#[async_trait]
+pub trait Records: Send + Sync + std::fmt::Debug {
+    /// Name of the schema. Reports, tokens and roles name it as they name a cube: for whom that cube does not exist, the schema
+    /// does not.
+    fn schema(&self) -> &str;
+    /// Roles that open it besides.
+    fn roles(&self) -> &[&str];
+    /// Its tables: name, one sentence, columns.
+    fn tables(&self) -> Vec<(&str, &str, SchemaRef)>;
+    /// The rows of a table that a principal may see, where these are the branches; none where there is no such table.
+    async fn rows(&self, table: &str, principal: &Principal, branches: &[Branch]) -> Result<Option<RecordBatch>>;
+}
 
 /// A planned statement: its schema is known and no data has been read.
 #[derive(Clone)]
@@ -475,6 +491,7 @@ impl Door {
         warehouse: Arc<Warehouse>,
         catalog: Catalog,
         clock: Clock,
+        records: Arc<dyn Records>,
     ) -> Result<Self> {
         let engine = Engine::new(&config.query, warehouse.storage(), &config.spill_folder())?;
         let cubes = Arc::new(Cubes::compile(model, &config.warehouse.tables, &formula_session())?);
@@ -493,6 +510,7 @@ impl Door {
             bindings: Mutex::default(),
             branches: Mutex::default(),
             closes: Mutex::default(),
+            records,
             running: Mutex::default(),
         })))
     }

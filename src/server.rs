@@ -22,6 +22,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, FaceConfig};
 use crate::error::{Code, Error, Result};
+use crate::evaluation::Evaluation;
 use crate::model::report::Report;
 use crate::publish::Publisher;
 use crate::query::Door;
@@ -44,6 +45,8 @@ pub struct Services {
     /// Editions, and what makes and sends them.
     pub publisher: Publisher,
     pub scheduler: Scheduler,
+    /// What is recorded of the CRM programme.
+    pub evaluation: Evaluation,
 }
 
 impl Services {
@@ -58,7 +61,7 @@ impl Services {
     ///
     /// Errors: `BAD_REQUEST`.
     pub fn check_token_scope(&self, scope: &TokenScope) -> Result<()> {
-        let cubes = scope.cubes.iter().flatten().filter(|name| self.door.model().cube(name).is_none());
+        let cubes = scope.cubes.iter().flatten().filter(|name| !self.door.model().has(name));
         let is_report = |name: &String| self.reports.iter().any(|report| *report.name == *name);
         let reports = scope.reports.iter().flatten().filter(|name| !is_report(name));
         let wrong =

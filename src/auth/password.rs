@@ -162,7 +162,7 @@ impl Attempt<'_> {
                 (p.m_cost(), p.t_cost(), p.p_cost()) != (params.m_cost(), params.t_cost(), params.p_cost())
             });
             let renewed = if matches && outdated { Some(hash(&pepper, params, &password)?) } else { None };
-            Ok(Verdict { matches, renewed })
+            Ok::<_, Error>(Verdict { matches, renewed })
         })
         .await??;
         passwords.note(&name, verdict.matches, clock.now());

@@ -103,7 +103,8 @@ impl Auth {
         let equal: bool = stored.as_bytes().ct_eq(sha256_hex(secret.as_bytes()).as_bytes()).into();
         let known = row.as_ref().map(|(row, _)| (row.user.clone(), row.id.clone()));
         let holds = |(row, user): &(TokenRow, UserRow)| equal && !row.revoked && row.expires_at > now && !user.disabled;
-        let row = row.filter(holds).map(|(row, user)| Ok((scope_of(&row)?, row, user))).transpose()?;
+        let scoped = |(row, user)| Ok::<_, Error>((scope_of(&row)?, row, user));
+        let row = row.filter(holds).map(scoped).transpose()?;
         let Some((scope, row, user)) = row.filter(|(scope, ..)| scope.admits(peer)) else {
             // Which token it was is told only to the log, and only where there is one of this id.
             let (name, id) = known.map_or_else(|| (String::new(), None), |(name, id)| (name, Some(id)));

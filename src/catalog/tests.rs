@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{AuditFilter, BatchKey, BatchRow, Catalog, Link, NewSnapshot, QueryRow, micros, verify_audit_file};
+use super::{
+    AuditFilter, BatchKey, BatchRow, Catalog, Link, NewRecord, NewSnapshot, QueryRow, Recorded, micros,
+    verify_audit_file,
+};
 use crate::clock::Clock;
 use crate::error::Code;
 
@@ -484,4 +487,62 @@ async fn old_records_are_dropped_in_order_and_that_is_recorded() {
     tamper(&catalog, "UPDATE audit_chain SET dropped = 32, base = (SELECT hash FROM audit WHERE sequence = 32)").await;
     tamper(&catalog, "DELETE FROM audit WHERE sequence = 32").await;
     assert!(refusal(&catalog).await.contains("records 1 to 32 are missing"));
+}
+
+fn record(id: &str, after: u32, body: serde_json::Value, claims: &[&str]) -> NewRecord {
+    NewRecord {
+        kind: "case",
+        id: id.to_owned(),
+        after,
+        organisation: "north".to_owned(),
+        body,
+        reason: String::new(),
+        recorded_by: "anna".to_owned(),
+        claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn versions_of_a_record_are_added_and_never_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&dir).await;
+    let kept = |recorded: Recorded| match recorded {
+        Recorded::Kept(rows) => rows.into_iter().map(|row| row.version).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let add = |record: NewRecord| {
+        let catalog = catalog.clone();
+        async move { catalog.add_records(&[record]).await }
+    };
+    assert_eq!(kept(add(record("a", 0, json!({"n": 1}), &[])).await.unwrap()), [1]);
+    assert_eq!(kept(add(record("a", 1, json!({"n": 2}), &[])).await.unwrap()), [2]);
+    // The same request again changes nothing; one that saw an older version is told.
+    assert_eq!(kept(add(record("a", 1, json!({"n": 2}), &[])).await.unwrap()), [2]);
+    let Recorded::Outdated(row) = add(record("a", 1, json!({"n": 3}), &[])).await.unwrap() else { panic!() };
+    assert_eq!((row.version, row.body), (2, json!({"n": 2})));
+    assert!(matches!(add(record("a", 0, json!({"n": 3}), &[])).await.unwrap(), Recorded::Outdated(_)));
+    assert_eq!(add(record("b", 4, json!({}), &[])).await.unwrap_err().code(), Code::NoSuchObject);
+    // Of several all or none.
+    let several = [record("c", 0, json!({}), &[]), record("a", 1, json!({"n": 9}), &[])];
+    assert!(matches!(catalog.add_records(&several).await.unwrap(), Recorded::Outdated(_)));
+    assert_eq!(catalog.records().await.unwrap().len(), 2);
+    for statement in
+        ["UPDATE record SET body = '{}'", "DELETE FROM record", "INSERT OR REPLACE INTO record SELECT * FROM record"]
+    {
+        let refused = sqlx::query(statement).execute(&catalog.inner.writer).await;
+        assert!(refused.is_err(), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_has_one_holder_until_it_lets_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(&dir).await;
+    catalog.add_records(&[record("a", 0, json!({"n": 1}), &["fact:2026-01", "fact:2026-02"])]).await.unwrap();
+    let second = catalog.add_records(&[record("b", 0, json!({}), &["fact:2026-02"])]).await.unwrap();
+    assert_eq!(second, Recorded::Claimed { claim: "fact:2026-02".into(), kind: "case".into(), id: "a".into() });
+    assert_eq!(catalog.records().await.unwrap().len(), 1);
+    catalog.add_records(&[record("a", 1, json!({"n": 2}), &["fact:2026-01"])]).await.unwrap();
+    let now = catalog.add_records(&[record("b", 0, json!({}), &["fact:2026-02"])]).await.unwrap();
+    assert!(matches!(now, Recorded::Kept(_)));
 }

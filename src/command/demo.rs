@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, load, refresh, sample, say_error, serve};
+use super::{Place, evaluation, load, refresh, sample, say_error, serve};
 use crate::app::App;
 use crate::auth::{Scope, TokenScope};
 use crate::error::{Error, Result};
@@ -43,6 +43,8 @@ const LOGINS: &[(&str, &[&str], &[&str])] = &[
     ("head_office", &["analyst"], &[]),
     ("beijing", &["analyst"], &["beijing"]),
     ("shanghai", &["analyst"], &["shanghai"]),
+    ("zhao_min", &["reviewer", "reader"], &[]),
+    ("assessor_guangzhou", &["assessor", "reader"], &["guangzhou"]),
 ];
 
 /// Days that the demo's tokens live.
@@ -65,8 +67,27 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
         outcome.into_result()?;
     }
     refresh::refresh(&app, &[]).await?;
+    recorded(&app, place).await?;
     logins(&app, place).await?;
     serve::serve(&app, arguments.http, arguments.flight, !arguments.no_schedules).await
+}
+
+/// Months of KPIs that the demo measures.
+const MEASURED_MONTHS: i32 = 12;
+
+/// What the sample bank has recorded of its CRM programme, and a year of measured KPIs; once.
+async fn recorded(app: &App, place: &Place) -> Result<()> {
+    let folder = place.project.join("sample_data").join("evaluation");
+    let files: Vec<PathBuf> = ["maturity", "roi", "outcome", "project"]
+        .iter()
+        .map(|name| folder.join(format!("{name}.json")))
+        .filter(|file| file.exists())
+        .collect();
+    if evaluation::play(app, &files).await? > 0 {
+        let as_of = app.services.door.head().await?.as_of;
+        evaluation::measure_months(app, as_of, MEASURED_MONTHS).await?;
+    }
+    Ok(())
 }
 
 /// Creates the logins that are not there yet and writes them where only this user can read them.

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::{Config, FILE, read};
+use crate::assets::EVALUATION;
 use crate::error::{Error, Result};
 use crate::model::calendar::{self, Calendar};
 use crate::model::cube::{self, Model};
+use crate::model::evaluation::Definitions;
 use crate::model::report::{self, Report};
 use crate::model::{Diagnostic, Place, feed, role};
 
@@ -58,6 +60,28 @@ pub fn load_calendars(config: &Config) -> (Vec<Calendar>, Vec<Diagnostic>) {
     (calendars, faults)
 }
 
+/// The definitions of the evaluation.
+///
+/// # Errors
+/// `Code::Definition` with every fault of all files.
+pub fn load_evaluation(config: &Config) -> Result<Definitions> {
+    let (read, faults) = Definitions::read(|name| evaluation_file(config, name));
+    read.ok_or_else(|| Error::definition(faults))
+}
+
+/// A file of the evaluation's definitions: the project's own in `cubes/evaluation`, else the one shipped with the product. Path
+/// and text.
+fn evaluation_file(config: &Config, name: &str) -> (String, String) {
+    let path = format!("cubes/evaluation/{name}");
+    let shipped = || EVALUATION.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
+    match std::fs::read_to_string(config.project.join(&path)) {
+        Ok(text) => (path, text),
+        // What cannot be read is told as a faulty file, not passed over.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => (path, String::new()),
+        Err(_) => (name.to_owned(), shipped().to_owned()),
+    }
+}
+
 /// Every fault of every definition file of a project: settings, cubes, reports, and feeds that lie at most two folders
 /// deep. Empty when all is well.
 ///
@@ -71,6 +95,7 @@ pub fn check(project: &Path) -> Result<Vec<Diagnostic>> {
     faults.extend(found);
     let (_, found) = load_calendars(&config);
     faults.extend(found);
+    faults.extend(Definitions::read(|name| evaluation_file(&config, name)).1);
     for path in feeds(project) {
         let Some(text) = text(project, &path, &mut faults) else { continue };
         match feed::parse(&path, &text) {

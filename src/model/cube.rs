@@ -462,6 +462,11 @@ impl Model {
         self.cubes.iter().find(|cube| *cube.name == name)
     }
 
+    /// Whether reports, roles and tokens may name it: a cube, or the records of the evaluation.
+    pub fn has(&self, name: &str) -> bool {
+        name == super::evaluation::SCHEMA || self.cube(name).is_some()
+    }
+
     /// The dimension that cuts the organisation into branches, if the project has one.
     pub fn scope(&self) -> Option<(&Dimension, &Scope)> {
         self.dimensions.iter().find_map(|dimension| Some((dimension, dimension.scope.as_ref()?)))

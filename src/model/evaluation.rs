@@ -9,6 +9,7 @@ pub mod maturity;
 pub mod phases;
 pub mod roi;
 pub mod scorecard;
+pub mod statements;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,44 @@ use std::collections::BTreeMap;
 use super::shape::{self, Fields, Key, Kind, Shape, may, need};
 use super::yaml::{self, Entry, Node, Value};
 use super::{Diagnostic, Located, Place};
+
+/// The SQL schema of what is recorded of the evaluation. Reports, tokens and roles name it as they name a cube.
+pub const SCHEMA: &str = "evaluation";
+
+/// All definitions of a project: its own files, else those shipped with the product.
+#[derive(Debug)]
+pub struct Definitions {
+    pub maturity: maturity::Model,
+    pub templates: phases::Templates,
+    pub roi: roi::Model,
+    pub library: scorecard::Library,
+    /// What measures items and KPIs in the project's cubes.
+    pub statements: statements::Statements,
+}
+
+impl Definitions {
+    /// Reads all files; `text` gives path and text of the file of a name. None with a diagnostic.
+    pub fn read(text: impl Fn(&str) -> (String, String)) -> (Option<Self>, Vec<Diagnostic>) {
+        fn take<T>((read, found): (Option<T>, Vec<Diagnostic>), faults: &mut Vec<Diagnostic>) -> Option<T> {
+            faults.extend(found);
+            read
+        }
+        let mut faults = Vec::new();
+        let [maturity, phases, roi, scorecard, statements] =
+            ["maturity.yaml", "phases.yaml", "roi.yaml", "scorecard.yaml", "statements.yaml"].map(text);
+        let maturity = take(maturity::parse(&maturity.0, &maturity.1), &mut faults);
+        let templates = take(phases::parse(&phases.0, &phases.1), &mut faults);
+        let roi = take(roi::parse(&roi.0, &roi.1), &mut faults);
+        let library = take(scorecard::parse(&scorecard.0, &scorecard.1), &mut faults);
+        let statements = take(statements::parse(&statements.0, &statements.1), &mut faults);
+        let all = (|| Some((maturity?, templates?, roi?, library?, statements?)))();
+        let Some((maturity, templates, roi, library, statements)) = all else { return (None, faults) };
+        faults.extend(phases::check(&templates, &maturity));
+        faults.extend(statements::check(&statements, &maturity, &library));
+        let read = faults.is_empty().then_some(Self { maturity, templates, roi, library, statements });
+        (read, faults)
+    }
+}
 
 /// Whose words a definition are. Pages print it beside the definition's `origin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

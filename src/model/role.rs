@@ -1,6 +1,6 @@
 //! Roles: what a login with one may do and see, besides the part of the organisation that its scope names.
 //!
-//! Five are built in ([`BUILT_IN`]); a project declares others under `roles` in its settings.
+//! Some are built in ([`BUILT_IN`]); a project declares others under `roles` in its settings.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("analyst", "writes SQL, on both faces; sees every cube, row by row, and every column"),
     ("reader", "opens reports; no SQL"),
     ("publisher", "publishes editions"),
+    ("assessor", "answers assessments and enters what is recorded of its organisation's evaluation; no cube"),
+    ("reviewer", "reviews, locks and approves what assessors record, and sets targets; no cube"),
     ("auditor", "reads all statement records"),
 ];
 
@@ -122,7 +124,7 @@ pub(crate) fn validate(roles: &[Role], faults: &mut Vec<Diagnostic>) {
 /// What must hold between roles and cubes.
 pub(crate) fn validate_cubes(roles: &[Role], model: &Model, faults: &mut Vec<Diagnostic>) {
     for cube in roles.iter().flat_map(|role| &role.cubes) {
-        if model.cube(cube).is_none() {
+        if !model.has(cube) {
             faults.push(Diagnostic::new(&cube.place, format!("there is no cube `{}`", **cube)));
         }
     }

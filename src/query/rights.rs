@@ -59,8 +59,9 @@ impl Rights {
         }
     }
 
-    /// Those of a principal; `sql`: at a face where it asks for itself.
-    pub(super) fn of(principal: &Principal, own: &[Role], sql: bool) -> Self {
+    /// Those of a principal; `sql`: at a face where it asks for itself. `records`: what goes as one more cube, and the roles
+    /// that open it.
+    pub(super) fn of(principal: &Principal, own: &[Role], sql: bool, records: (&str, &[&str])) -> Self {
         let role = |name: &str| own.iter().find(|role| *role.name == name);
         let holds = |name: &str| principal.has_role(name);
         let analyst = holds("analyst");
@@ -73,8 +74,9 @@ impl Rights {
         let asks = asks && (!sql || analyst || holds("administrator") || holds("auditor") || !declared.is_empty());
 
         let named = || declared.iter().flat_map(|role| &role.cubes).map(|cube| cube.value.clone());
+        let opened = records.1.iter().any(|role| holds(role)).then(|| records.0.to_owned());
         let cubes: Option<BTreeSet<String>> =
-            (!whole && declared.iter().all(|role| !role.cubes.is_empty())).then(|| named().collect());
+            (!whole && declared.iter().all(|role| !role.cubes.is_empty())).then(|| named().chain(opened).collect());
         // Of those the token's, where it names some.
         let cubes = match (cubes, only.cubes.clone()) {
             (Some(own), Some(named)) => Some(named.into_iter().filter(|cube| own.contains(cube)).collect()),
@@ -177,7 +179,8 @@ impl Door {
 
     /// What a principal's roles give it at a face.
     pub(super) fn rights(&self, principal: &Principal, face: Face) -> Rights {
-        Rights::of(principal, &self.0.config.roles, face != Face::Report)
+        let records = (self.0.records.schema(), self.0.records.roles());
+        Rights::of(principal, &self.0.config.roles, face != Face::Report, records)
     }
 
     /// Whether a principal may run statements of its own.
@@ -197,9 +200,23 @@ impl Door {
         }
     }
 
-    /// Whether a principal's roles open any data in reports.
-    pub fn may_read(&self, principal: &Principal) -> bool {
+    /// Whether the records that stand beside the cubes exist for a principal. They are those of whole branches: who sees a part
+    /// of one sees none.
+    pub fn may_read_records(&self, principal: &Principal) -> bool {
+        self.rights(principal, Face::Report).has_cube(self.0.records.schema()) && !principal.scope.is_part()
+    }
+
+    /// Whether a principal's roles open these cubes in reports; without any, whether they open any data at all.
+    pub fn may_read<'a>(&self, principal: &Principal, cubes: impl IntoIterator<Item = &'a str>) -> bool {
         let rights = self.rights(principal, Face::Report);
-        self.0.cubes.iter().any(|(name, _)| rights.has_cube(name))
+        let records = self.0.records.schema();
+        let mut named = cubes.into_iter().peekable();
+        match named.peek() {
+            Some(_) => named.all(|name| match name == records {
+                true => self.may_read_records(principal),
+                false => rights.has_cube(name),
+            }),
+            None => self.0.cubes.iter().any(|(name, _)| rights.has_cube(name)),
+        }
     }
 }

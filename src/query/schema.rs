@@ -44,8 +44,15 @@ fn schemas(door: &Door, principal: &Principal, rights: &Rights, branches: &[Bran
     if rights.base_tables {
         schemas.push(WAREHOUSE.to_owned());
     }
+    if has_records(door, principal, rights) {
+        schemas.push(door.0.records.schema().to_owned());
+    }
     schemas.extend([SYSTEM.to_owned(), INFORMATION.to_owned()]);
     schemas
+}
+
+fn has_records(door: &Door, principal: &Principal, rights: &Rights) -> bool {
+    rights.has_cube(door.0.records.schema()) && !principal.scope.is_part()
 }
 
 /// Every table that the principal may see, by schema and name.
@@ -63,6 +70,12 @@ pub(super) fn tables(door: &Door, principal: &Principal, rights: &Rights, branch
                 info(&schema, table.name(), TableKind::System, table.schema(), description)
             })),
             INFORMATION => {}
+            records if records == door.0.records.schema() => {
+                tables.extend(door.0.records.tables().into_iter().map(|(name, description, arrow)| {
+                    let description = Label::from([("en".to_owned(), description.to_owned())]);
+                    info(&schema, name, TableKind::System, arrow, description)
+                }));
+            }
             _ => {
                 for (name, cube) in door.0.cubes.iter().filter(|(name, _)| rights.has_cube(name)) {
                     let Some(cube) = cube.seen_by(&rights.sight(Some(name))) else { continue };
@@ -228,6 +241,12 @@ impl OneSchema {
                 None => Ok(None),
             },
             INFORMATION => information(name, &tables(door, principal, rights, branches), &self.view.schemas),
+            schema if schema == door.0.records.schema() => {
+                self.view.records.store(true, Ordering::Relaxed);
+                let Some(batch) = door.0.records.rows(name, principal, branches).await? else { return Ok(None) };
+                let rows = MemTable::try_new(batch.schema(), vec![vec![batch]]);
+                Ok(Some(Arc::new(rows.map_err(|error| Error::internal("cannot show a table of records", error))?)))
+            }
             schema => {
                 let cut = (schema != HEAD_OFFICE).then(|| BTreeSet::from([schema.to_owned()]));
                 let (cube, rows) = match name.strip_suffix(DETAIL_SUFFIX) {

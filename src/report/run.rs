@@ -42,7 +42,7 @@ pub struct Ask<'a> {
 
 /// Whether a principal may open a report: its audience, the token's reports, and any data at all.
 pub fn may_open(door: &Door, report: &Report, principal: &Principal) -> bool {
-    door.may_read(principal)
+    door.may_read(principal, report.cubes.iter().map(|cube| cube.as_str()))
         && principal.only.reports.as_ref().is_none_or(|only| only.contains(report.name.as_str()))
         && (report.audience.is_empty() || report.audience.iter().any(|role| principal.has_role(role)))
 }

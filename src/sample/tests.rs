@@ -74,7 +74,9 @@ fn truth(folder: &Path) -> Value {
 fn committed_bank_is_what_its_arguments_give() {
     let folder = tempfile::tempdir().unwrap();
     remake(folder.path());
-    let (expected, made) = (files(&committed()), files(folder.path()));
+    let (mut expected, made) = (files(&committed()), files(folder.path()));
+    // What the bank recorded of its CRM programme is written by hand.
+    expected.retain(|name, _| !name.starts_with("evaluation/"));
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&expected), names(&made));
     for (name, bytes) in &expected {

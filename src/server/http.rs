@@ -139,6 +139,25 @@ const ROUTES: &[Route] = &[
     Route::login("/schedules", || get(pages::schedules::list)),
     Route::login("/schedules/{report}/{id}", || get(pages::schedules::page).post(pages::schedules::act)),
     Route::login("/deliveries", || get(pages::deliveries::page).post(pages::deliveries::resend)),
+    Route::login("/evaluation", || get(pages::evaluation::page)),
+    Route::login("/evaluation/maturity", || {
+        get(pages::evaluation::maturity::list).post(pages::evaluation::maturity::create)
+    }),
+    Route::login("/evaluation/maturity/{id}", || {
+        get(pages::evaluation::maturity::page).post(pages::evaluation::maturity::act)
+    }),
+    Route::login("/evaluation/roi", || get(pages::evaluation::roi::list).post(pages::evaluation::roi::create)),
+    Route::login("/evaluation/roi/{id}", || get(pages::evaluation::roi::page).post(pages::evaluation::roi::act)),
+    Route::login("/evaluation/outcome", || get(pages::evaluation::outcome::page).post(pages::evaluation::outcome::act)),
+    Route::login("/evaluation/issues", || {
+        get(pages::evaluation::outcome::issues).post(pages::evaluation::outcome::issue_act)
+    }),
+    Route::login("/evaluation/projects", || {
+        get(pages::evaluation::projects::list).post(pages::evaluation::projects::create)
+    }),
+    Route::login("/evaluation/projects/{id}", || {
+        get(pages::evaluation::projects::page).post(pages::evaluation::projects::act)
+    }),
     Route::roles("/admin", MANAGERS, || get(admin::statements::page)),
     Route::roles("/admin/statements/{id}/stop", MANAGERS, || post(admin::statements::stop)),
     Route::roles("/admin/users", MANAGERS, || get(admin::users::list).post(admin::users::add)),
@@ -148,6 +167,13 @@ const ROUTES: &[Route] = &[
     Route::roles("/admin/audit", AUDITORS, || get(admin::audit::page).post(admin::audit::verify)),
     Route::login("/api/cubes", || get(api::cubes::list)),
     Route::login("/api/cubes/{name}", || get(api::cubes::one)),
+    Route::login("/api/evaluation", || get(api::evaluation::kinds)),
+    Route::login("/api/evaluation/tables/{table}", || get(api::evaluation::export)),
+    Route::login("/api/evaluation/import/{what}", || get(api::evaluation::template).post(api::evaluation::take_in)),
+    Route::login("/api/evaluation/{kind}", || get(api::evaluation::list)),
+    Route::login("/api/evaluation/{kind}/{*id}", || {
+        get(api::evaluation::one).put(api::evaluation::put).post(api::evaluation::act)
+    }),
     Route::login("/api/sql", || post(api::sql::run)),
 ];
 
@@ -340,7 +366,7 @@ fn is_page(path: &str) -> bool {
     path == "/"
         || path == "/login"
         || path == "/logout"
-        || ["/reports", "/r", "/editions", "/schedules", "/deliveries", "/admin"].into_iter().any(is_in)
+        || ["/reports", "/r", "/editions", "/schedules", "/deliveries", "/evaluation", "/admin"].into_iter().any(is_in)
 }
 
 /// Methods are labels of a metric, so a caller's invention must not become one.

@@ -5,6 +5,7 @@ mod audit;
 mod bank;
 mod cache;
 mod cubes;
+mod evaluation;
 mod faces;
 mod faults;
 mod flight_sql;

@@ -1,5 +1,5 @@
-//! `radar`: capability maturity, current against target, and nothing else. Axes of one scale from 1 to 5 can be read as a
-//! shape; areas and angles of anything else mislead, so all else is refused.
+//! `radar`: capability maturity, current against target, and nothing else. Axes of one scale from 0, where nothing exists,
+//! to 5 can be read as a shape; areas and angles of anything else mislead, so all else is refused.
 //!
 //! The centre is zero, so that level 1 has a length too.
 
@@ -44,7 +44,7 @@ impl Kind for Radar {
                 "shows one `actual` series, the current levels, and at most one `plan`, the target".to_owned(),
             );
         }
-        // Before the values: an amount that happens to lie between 1 and 5 is no level.
+        // Before the values: an amount that happens to lie between 0 and 5 is no level.
         if spec.unit.quantity != Quantity::Number {
             return refuse("shows levels of maturity only, which have no unit; use `bar`".to_owned());
         }
@@ -52,9 +52,9 @@ impl Kind for Radar {
             for (value, category) in series.values.iter().zip(&spec.categories) {
                 match value {
                     None => return refuse(format!("`{category}` has no level in `{}`", series.name)),
-                    Some(level) if !(1.0..=f64::from(LEVELS)).contains(level) => {
+                    Some(level) if !(0.0..=f64::from(LEVELS)).contains(level) => {
                         return refuse(format!(
-                            "shows levels of maturity from 1 to 5 only; `{category}` has {level} in `{}`",
+                            "shows levels of maturity from 0 to 5 only; `{category}` has {level} in `{}`",
                             series.name
                         ));
                     }

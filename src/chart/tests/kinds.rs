@@ -713,8 +713,8 @@ fn radars_of_anything_else_are_refused() {
         spec.series.iter_mut().for_each(|series| series.values.push(Some(3.0)));
     });
     assert_eq!(refusal(&nine), "chart kind `radar` shows at most 8 axes, found 9");
-    refused(&with(&|spec| spec.series[0].values[1] = Some(0.5)), "from 1 to 5 only; `组织与流程` has 0.5 in `现状`");
-    refused(&with(&|spec| spec.series[1].values[0] = Some(5.1)), "from 1 to 5 only; `客户战略` has 5.1 in `目标`");
+    refused(&with(&|spec| spec.series[0].values[1] = Some(-0.5)), "from 0 to 5 only; `组织与流程` has -0.5 in `现状`");
+    refused(&with(&|spec| spec.series[1].values[0] = Some(5.1)), "from 0 to 5 only; `客户战略` has 5.1 in `目标`");
     refused(&with(&|spec| spec.unit = money()), "levels of maturity only");
     refused(&with(&|spec| spec.unit = NumberUnit::plain(Quantity::Count)), "levels of maturity only");
     refused(&with(&|spec| spec.series[0].values[7] = None), "`系统与安全` has no level in `现状`");

@@ -324,7 +324,7 @@ fn check_message(report: &Report, text: &str, place: &Place, faults: &mut Vec<Di
 pub fn check(report: &Report, model: &Model) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     for name in &report.cubes {
-        if model.cube(name).is_none() {
+        if !model.has(name) {
             let hint = did_you_mean(name, model.cubes.iter().map(|cube| cube.name.as_str()));
             faults.push(Diagnostic::new(&name.place, format!("there is no cube `{}`{hint}", **name)));
         }

@@ -17,7 +17,7 @@ fn statement(parameters: Option<ArrayRef>) -> Statement {
 }
 
 fn key(statement: &Statement) -> Arc<Key> {
-    let rights = Rights::of(&principal("ann", &["analyst"], Scope::HeadOffice), &[], true);
+    let rights = Rights::of(&principal("ann", &["analyst"], Scope::HeadOffice), &[], true, ("records", &[]));
     Arc::new(Key::new(&rights, 1, "head_office", statement).unwrap())
 }
 
@@ -26,7 +26,7 @@ fn all_that_a_plan_follows_from_tells_keys_apart() {
     let analyst = |name| principal(name, &["analyst"], Scope::HeadOffice);
     let plain = statement(None);
     let new = |principal: &Principal, snapshot, schema: &str, statement: &Statement| {
-        Key::new(&Rights::of(principal, &[], true), snapshot, schema, statement).unwrap()
+        Key::new(&Rights::of(principal, &[], true, ("records", &[])), snapshot, schema, statement).unwrap()
     };
     let usual = new(&analyst("ann"), 1, "head_office", &plain);
     assert_eq!(usual, new(&analyst("bob"), 1, "head_office", &plain), "the same rights share");

@@ -33,9 +33,17 @@ impl Format for Csv {
     }
 }
 
+/// What text begins with that a spreadsheet would run as a formula. Such text gets a leading apostrophe.
+pub const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
 /// The dataset of the first table; of a report without tables the first dataset.
 pub fn render(document: &Document) -> Result<Vec<u8>> {
-    Ok(format!("\u{feff}{}", text(document.first_dataset(Csv.title())?)).into_bytes())
+    document.first_dataset(Csv.title()).map(file)
+}
+
+/// A dataset as a file of its own, with the byte order mark.
+pub fn file(dataset: &Dataset) -> Vec<u8> {
+    format!("\u{feff}{}", text(dataset)).into_bytes()
 }
 
 /// Header and rows, without the byte order mark.
@@ -67,7 +75,7 @@ fn cell(value: &Value) -> String {
 }
 
 fn escape(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if text.starts_with(FORMULA) { "'" } else { "" };
     if text.contains(['"', ',', '\n', '\r']) {
         format!("\"{guard}{}\"", text.replace('"', "\"\""))
     } else {

@@ -30,6 +30,9 @@ const TEXT_MAX: usize = 32_767;
 /// Characters (UTF-16) of a sheet's name, by the file format.
 const NAME_MAX: usize = 31;
 
+/// A name that spreadsheets keep for themselves, in lower case.
+const RESERVED: &str = "history";
+
 /// Decimal digits that survive in a cell.
 const DIGITS_MAX: usize = 15;
 
@@ -106,17 +109,45 @@ pub fn render(document: &Document) -> Result<Vec<u8>> {
 
     let mut as_text = Vec::new();
     for (dataset, name) in document.datasets.iter().zip(&names.datasets) {
-        let long = cells(dataset) >= LONG;
-        let sheet = if long { workbook.add_worksheet_with_constant_memory() } else { Ok(workbook.add_worksheet()) };
-        let sheet = sheet.map_err(failed)?;
+        let sheet = sheet_for(&mut workbook, dataset)?;
         set_up(sheet, name, document, view).map_err(failed)?;
-        rows(sheet, name, dataset, document, &mut as_text)?;
+        rows(sheet, name, dataset, &document.blocks, document.lang, &mut as_text)?;
     }
 
     let sheet = workbook.add_worksheet();
     set_up(sheet, &names.evidence, document, view).map_err(failed)?;
     evidence::write(sheet, document, view, &names, &as_text).map_err(failed)?;
     workbook.save_to_buffer().map_err(failed)
+}
+
+/// A workbook of datasets that are no report's, a sheet each. The header has the names of the columns, so that a program finds
+/// them again; `at` is the moment of the file.
+///
+/// # Errors
+/// `LIMIT` for a dataset that a sheet cannot hold.
+pub fn workbook(title: &str, datasets: &[Dataset], at: jiff::Timestamp) -> Result<Vec<u8>> {
+    let mut workbook = Workbook::new();
+    let made = ExcelDateTime::from_timestamp(at.as_second()).map_err(failed)?;
+    workbook.set_properties(&DocProperties::new().set_title(line(title)).set_creation_datetime(&made));
+    workbook.use_zip_large_file(datasets.iter().map(cells).sum::<usize>() >= LARGE);
+    let mut taken = vec![RESERVED.to_owned()];
+    for dataset in datasets {
+        fits(&dataset.name, dataset.rows.len(), dataset.columns.len())?;
+        let name = sheet_name(&dataset.name, &taken);
+        taken.push(name.to_lowercase());
+        let sheet = sheet_for(&mut workbook, dataset)?;
+        page(sheet, &name).map_err(failed)?;
+        rows(sheet, &name, dataset, &[], Lang::default(), &mut Vec::new())?;
+    }
+    workbook.save_to_buffer().map_err(failed)
+}
+
+/// A sheet that can take a dataset.
+fn sheet_for<'a>(workbook: &'a mut Workbook, dataset: &Dataset) -> Result<&'a mut Worksheet> {
+    match cells(dataset) >= LONG {
+        true => workbook.add_worksheet_with_constant_memory().map_err(failed),
+        false => Ok(workbook.add_worksheet()),
+    }
 }
 
 fn failed(error: XlsxError) -> Error {
@@ -167,8 +198,7 @@ struct Names {
 
 impl Names {
     fn of(document: &Document, view: View) -> Self {
-        // A name that spreadsheets keep for themselves.
-        let mut taken = vec!["history".to_owned()];
+        let mut taken = vec![RESERVED.to_owned()];
         let mut free = |name: &str| {
             let name = sheet_name(name, &taken);
             taken.push(name.to_lowercase());
@@ -215,12 +245,18 @@ fn head(text: &str, units: usize) -> &str {
     end.map_or(text, |(at, _)| &text[..at])
 }
 
-/// Name, print set-up, header and footer of a sheet.
-fn set_up(sheet: &mut Worksheet, name: &str, document: &Document, view: View) -> Result<(), XlsxError> {
+/// Name and print set-up of a sheet.
+fn page(sheet: &mut Worksheet, name: &str) -> Result<(), XlsxError> {
     const A4: u8 = 9;
     sheet.set_name(name)?;
     sheet.set_landscape().set_paper_size(A4).set_print_fit_to_pages(1, 0);
     sheet.set_margins(0.5, 0.5, 0.75, 0.75, 0.3, 0.3);
+    Ok(())
+}
+
+/// Name, print set-up, header and footer of a sheet.
+fn set_up(sheet: &mut Worksheet, name: &str, document: &Document, view: View) -> Result<(), XlsxError> {
+    page(sheet, name)?;
     let mut title = vec![document.title.clone(), document.scope.label.clone()];
     title.push(format!("{} {}", view.word("report-as-of"), view.date(&document.as_of)));
     sheet.set_header(format!("&L&8 {}&R&8 {}", margin(&title), margin(&imprint(document, view))));
@@ -456,16 +492,17 @@ fn tables<'a>(blocks: &'a [Block], found: &mut Vec<&'a Table>) {
     }
 }
 
-/// The sheet of a dataset.
+/// The sheet of a dataset; the tables among `blocks` say how its columns are called.
 fn rows(
     sheet: &mut Worksheet,
     name: &str,
     dataset: &Dataset,
-    document: &Document,
+    blocks: &[Block],
+    lang: Lang,
     as_text: &mut Vec<AsText>,
 ) -> Result<()> {
     let mut shown = Vec::new();
-    tables(&document.blocks, &mut shown);
+    tables(blocks, &mut shown);
     shown.retain(|table| table.dataset == dataset.name);
     let label = |name: &str| {
         let column = shown.iter().flat_map(|table| &table.columns).find(|column| column.column == name)?;
@@ -475,7 +512,7 @@ fn rows(
         .columns
         .iter()
         .enumerate()
-        .map(|(at, name)| Shape::of(name, dataset.types.get(at), label(name), document.lang))
+        .map(|(at, name)| Shape::of(name, dataset.types.get(at), label(name), lang))
         .collect();
     let totals: Vec<bool> = shown
         .iter()

@@ -3,6 +3,7 @@
 pub(super) mod admin;
 pub(super) mod deliveries;
 pub(super) mod editions;
+pub(super) mod evaluation;
 pub(super) mod home;
 pub(super) mod login;
 pub(super) mod oidc;
@@ -52,6 +53,8 @@ pub(super) struct User {
     pub(super) scope: String,
     /// Where the administration begins, for whom there is one.
     pub(super) administration: Option<&'static str>,
+    /// The evaluation exists for it.
+    pub(super) evaluation: bool,
     /// Token of the logout form; none when a program asks with a bearer token.
     pub(super) token: Option<String>,
 }
@@ -63,6 +66,7 @@ impl Frame {
             name: caller.principal.name.clone(),
             scope: scope_words(&caller.principal.scope, lang),
             administration: admin::entrance(caller),
+            evaluation: app.services.evaluation.is_open_to(&caller.principal),
             token: caller.session.as_deref().map(|session| app.form_token(session)),
         };
         Self { user: Some(user), section, ..Self::anonymous(app, lang).translated(app, uri) }

@@ -220,6 +220,10 @@ portal-role-publisher = Publisher
 portal-role-publisher-meaning = Publishes editions
 portal-role-auditor = Auditor
 portal-role-auditor-meaning = Reads the audit log and the records of all statements
+portal-role-assessor = Assessor
+portal-role-assessor-meaning = Answers assessments and enters what is recorded of its organisation's evaluation; no cube
+portal-role-reviewer = Reviewer
+portal-role-reviewer-meaning = Reviews, locks and approves what assessors record, and sets targets; no cube
 
 portal-admin-audit-hint = Newest first. Records hold what others asked, so this search is recorded too.
 portal-admin-action = What happened

@@ -214,6 +214,10 @@ portal-role-publisher = 发布员
 portal-role-publisher-meaning = 发布报表期次
 portal-role-auditor = 审计员
 portal-role-auditor-meaning = 查看审计日志和所有语句记录
+portal-role-assessor = 评估人
+portal-role-assessor-meaning = 填写本机构的项目评价；不能查看多维数据
+portal-role-reviewer = 复核人
+portal-role-reviewer-meaning = 复核、锁定和批准评价记录，制定目标；不能查看多维数据
 
 portal-admin-audit-hint = 按时间由新到旧排列。记录含有他人的查询内容，因此本次查阅也会记入日志。
 portal-admin-action = 事项

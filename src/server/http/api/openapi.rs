@@ -10,6 +10,14 @@ pub(in crate::server::http) async fn document() -> Json<Value> {
 
 /// The document.
 pub(in crate::server::http) fn describe() -> Value {
+    let mut document = spine();
+    for (path, operations) in super::evaluation::paths() {
+        document["paths"][path] = operations;
+    }
+    document
+}
+
+fn spine() -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -184,6 +192,11 @@ fn schemas() -> Value {
             "code": {"type": "string", "description": "Stable, as `NO_SUCH_OBJECT`"},
             "detail": {"type": "string", "description": "One sentence: what is wrong and what to do"},
             "correlation_id": {"type": "string", "description": "Under it the log holds the reason"},
+        }},
+        "Record": {"type": "object", "properties": {
+            "kind": text, "id": text, "version": {"type": "integer"}, "organisation": text,
+            "document": {"type": "object", "description": "Its form is that of its kind"},
+            "reason": text, "recorded_by": text, "recorded_at": text,
         }},
         "Readiness": {"type": "object", "properties": {
             "ready": {"type": "boolean"},

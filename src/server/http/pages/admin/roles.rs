@@ -54,7 +54,7 @@ fn yes_no(yes: bool) -> &'static str {
 fn built_in(desk: &Desk, name: &str) -> RoleView {
     let door = &desk.app.services.door;
     let holder = Principal::new(name, BTreeSet::from([name.to_owned()]), Scope::HeadOffice);
-    let (reads, asks) = (door.may_read(&holder), door.may_query(&holder));
+    let (reads, asks) = (door.may_read(&holder, []), door.may_query(&holder));
     let exports = door.may_export(&holder, Face::Report, "csv").is_ok();
     let all_or_none = |all| desk.word(if all { "portal-admin-all" } else { "portal-admin-none" });
     RoleView {
