@@ -32,4 +32,4 @@ SELECT CASE WHEN o.organisation = 'head_office' THEN CASE WHEN $lang = 'en' THEN
                         CASE WHEN $lang = 'en' THEN ' branches)' ELSE ' 家）' END) END AS compared
 FROM effects e
 JOIN evaluation.organisation o ON o.organisation = e.organisation
-ORDER BY o.position, e.go_live, e.position
+ORDER BY o.position, e.position

@@ -1,4 +1,4 @@
--- Issues with their actions, the open ones first.
+-- Issues with their actions.
 WITH actions AS (
   SELECT issue, COUNT(*) AS actions, COUNT(CASE WHEN status = 'verified' THEN 1 END) AS verified
   FROM evaluation.action
@@ -16,4 +16,4 @@ JOIN evaluation.organisation o ON o.organisation = i.organisation
 LEFT JOIN evaluation.kpi k ON k.kpi = i.kpi
 LEFT JOIN actions a ON a.issue = i.issue
 WHERE $scope = 'head_office' OR i.organisation = $scope
-ORDER BY i.status DESC, o.position, i.issue
+ORDER BY o.position, i.issue

@@ -1,4 +1,4 @@
--- Projects that the reader sees, running ones first.
+-- Projects that the reader sees.
 SELECT p.project, p.name,
        CASE WHEN o.organisation = 'head_office' THEN CASE WHEN $lang = 'en' THEN 'Head office' ELSE '总行' END
             WHEN $lang = 'en' THEN initcap(o.organisation) ELSE coalesce(o.name, o.organisation) END AS unit,
@@ -16,4 +16,4 @@ FROM evaluation.project p
 JOIN evaluation.organisation o ON o.organisation = p.organisation
 LEFT JOIN evaluation.template t ON t.template = p.template
 WHERE $scope = 'head_office' OR p.organisation = $scope
-ORDER BY CASE WHEN p.status = 'running' THEN 0 ELSE 1 END, o.position, p.project
+ORDER BY o.position, p.project

@@ -7,7 +7,7 @@ WITH picked AS (
   ORDER BY CASE WHEN status = 'approved' THEN 0 ELSE 1 END, recorded_at DESC, case_id
   LIMIT 1
 )
-SELECT concat(CAST(CAST(r.rate * 100 AS DECIMAL(9,2)) AS VARCHAR), '%') AS rate,
+SELECT concat(CAST(CAST(r.rate * 100 AS DECIMAL(9,2)) AS VARCHAR), '%') AS at_rate,
        MAX(CASE WHEN r.view = 'entered'  THEN r.npv END)                AS npv_entered,
        MAX(CASE WHEN r.view = 'adjusted' THEN r.npv END)                AS npv_adjusted
 FROM evaluation.roi_profile r

@@ -57,7 +57,7 @@ pub(super) const TABLES: &[Table] = &[
         description: "Organisations that a reader may see, with the names of branches",
         columns: &[("position", Type::Integer), ("organisation", Type::Text), ("name", Type::Text)],
         rows: |view| {
-            let head = view.principal.scope.branches().is_none().then(|| (HEAD_OFFICE, Cell::Null));
+            let head = view.principal.scope.branches().is_none().then_some((HEAD_OFFICE, Cell::Null));
             let branches = view.branches.iter().map(|branch| (branch.key.as_str(), Cell::text(&branch.name)));
             let numbered = head.into_iter().chain(branches).zip(0..);
             numbered.map(|((key, name), at)| vec![Cell::Integer(at), Cell::text(key), name]).collect()

@@ -189,7 +189,7 @@ fn progress_is_held_against_time_and_a_gap_is_no_nothing() {
 fn a_go_live_is_told_with_its_certainty_or_without() {
     let mut shelf = Shelf::new();
     // 2024: 10; from January 2025 on 12, with a little noise.
-    let noise = |n: usize| if n % 2 == 0 { 0.1 } else { -0.1 };
+    let noise = |n: usize| if n.is_multiple_of(2) { 0.1 } else { -0.1 };
     let north: Vec<f64> = (0..24).map(|n| if n < 12 { 10.0 } else { 12.0 } + noise(n)).collect();
     value(&mut shelf, "csat", "north", months(&north)).unwrap();
     value(&mut shelf, "csat", "south", months(&[10.0; 24])).unwrap();

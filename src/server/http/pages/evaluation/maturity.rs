@@ -109,7 +109,7 @@ async fn show_list(reader: &Reader, fields: &Fields, trouble: Option<Trouble>) -
             (one.as_of, line)
         })
         .collect();
-    assessments.sort_by(|a, b| b.0.cmp(&a.0));
+    assessments.sort_by_key(|(as_of, _)| std::cmp::Reverse(*as_of));
     let may_set_up = reader.caller.principal.has_role(REVIEWER);
     let token = reader.caller.session.as_deref().filter(|_| may_set_up).map(|session| reader.app.form_token(session));
     let model = &view.definitions.maturity;

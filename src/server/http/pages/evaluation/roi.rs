@@ -555,7 +555,7 @@ fn figures_part(speaker: &Speaker, result: &CaseResult) -> Part {
         views.push(outlook);
     }
     let row = |(key, print): Printed<'_>| {
-        Row::new(speaker.word(key), views.iter().map(|figures| figure(print(*figures))).collect())
+        Row::new(speaker.word(key), views.iter().map(|figures| figure(print(figures))).collect())
     };
     let mut rows: Vec<Row> = printed(speaker).into_iter().map(row).collect();
     if !result.scenarios.is_empty() {
