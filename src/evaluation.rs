@@ -25,11 +25,12 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 pub use self::record::{Change, Checked, Draft, Fault, HEAD_OFFICE, Kind, Refused, changes};
 pub(crate) use self::record::{faults, required};
 pub use self::table::{Cell, Table, Type, View};
-use crate::auth::{Only, Principal};
+use crate::auth::{Only, Principal, Scope};
 use crate::catalog::{Catalog, NewRecord, RecordRow, Recorded};
 use crate::error::{Code, Error, Result};
 pub use crate::model::evaluation::Definitions;
@@ -99,12 +100,14 @@ impl Records for Book {
 pub struct Evaluation {
     book: Book,
     door: Door,
+    /// Turns of those who compute.
+    computing: Arc<Semaphore>,
 }
 
 impl Evaluation {
     /// The evaluation over its book; statements that measure go through the door.
     pub fn new(book: Book, door: Door) -> Self {
-        Self { book, door }
+        Self { book, door, computing: Arc::new(Semaphore::new(1)) }
     }
 
     /// Models, templates and libraries.
@@ -117,7 +120,7 @@ impl Evaluation {
     /// # Errors
     /// `NO_SUCH_OBJECT` for whom the evaluation does not exist.
     pub async fn view(&self, principal: &Principal) -> Result<View> {
-        if !self.door.may_read_records(principal) {
+        if !self.is_open_to(principal) {
             return Err(Error::new(Code::NoSuchObject, "There is no evaluation, or no right to see it."));
         }
         let branches = match self.door.branches_of(principal).await {
@@ -129,9 +132,9 @@ impl Evaluation {
         View::open(&self.book, principal, &branches).await
     }
 
-    /// Whether the evaluation exists for a principal.
+    /// Whether the evaluation exists for a principal, besides what reports show of it.
     pub fn is_open_to(&self, principal: &Principal) -> bool {
-        self.door.may_read_records(principal)
+        self.door.may_read_records(principal) && principal.only.reports.is_none()
     }
 
     /// The newest version of a record.
@@ -170,7 +173,7 @@ impl Evaluation {
         let kind = self.writable(principal, kind)?;
         let view = self.view(principal).await?;
         let body = match kind.name() {
-            maturity::ANSWER => maturity::with_evidence(&self.door, principal, body).await?,
+            maturity::ANSWER => maturity::with_evidence(&self.door, &view, id, body).await?,
             _ => body,
         };
         let before = view.record(kind.name(), id);
@@ -223,7 +226,7 @@ impl Evaluation {
         for (kind, id, after, body) in documents {
             let kind = self.writable(principal, kind)?;
             let body = match kind.name() {
-                maturity::ANSWER => maturity::with_evidence(&self.door, principal, body).await?,
+                maturity::ANSWER => maturity::with_evidence(&self.door, &view, &id, body).await?,
                 _ => body,
             };
             let draft = Draft { id: &id, before: view.record(kind.name(), &id), by: principal, view: &view };
@@ -285,6 +288,15 @@ impl Evaluation {
         }
         Ok(kind)
     }
+}
+
+/// A principal with what its rights give of an organisation alone: what goes into a record of it is read by all of it.
+fn within(principal: &Principal, organisation: &str) -> Principal {
+    let scope = match organisation {
+        HEAD_OFFICE => principal.scope.clone(),
+        branch => Scope::Branches(std::iter::once(branch.to_owned()).collect()),
+    };
+    Principal { scope, ..principal.clone() }
 }
 
 /// Refuses an organisation that does not exist or that its writer does not see, in the same words; a record that its writer

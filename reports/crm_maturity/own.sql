@@ -1,8 +1,8 @@
 -- The organisation of the page in its newest locked assessment, and the bank's distribution. One row.
 WITH locked AS (
-  SELECT a.*, ROW_NUMBER() OVER (ORDER BY as_of DESC, recorded_at DESC) AS place
+  SELECT a.*, 1 AS place
   FROM evaluation.assessment a
-  WHERE status = 'locked' AND organisation = $scope AND as_of <= $as_of
+  WHERE is_newest AND organisation = $scope
 ), now AS (
   SELECT MAX(index_score) AS index_score, MAX(staged_level) AS staged_level, MAX(evidence_share) AS evidence_share,
          MAX(agreement) AS agreement, MAX(as_of) AS as_of, COUNT(*) AS found

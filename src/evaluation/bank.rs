@@ -11,7 +11,7 @@ use crate::analysis::maturity::{RollUp, roll_up};
 /// Head office's share of the bank's score; the branches have the rest.
 const HEAD_OFFICE_SHARE: f64 = 0.4;
 /// Branches below which a distribution would tell of single ones.
-const FEWEST: usize = 3;
+const FEWEST: usize = 5;
 
 /// The bank's standing in a dimension, or as a whole, by the newest locked assessment of each organisation.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         name: "maturity_bank",
         description: "Where the bank stands as a whole (no dimension: index 0..100) and in each dimension (level 0..5), without \
-                      names: 0.4 of head office and 0.6 of the branches by weight; null below three branches",
+                      names: 0.4 of head office and 0.6 of the branches by weight; null below five branches",
         columns: &[
             ("dimension", Type::Text),
             ("branches", Type::Integer),

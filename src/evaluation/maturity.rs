@@ -32,6 +32,8 @@ pub const MEASUREMENT: &str = "assessment_measurement";
 /// Kind of an organisation's targets.
 pub const TARGET: &str = "maturity_target";
 
+/// Largest weight of an organisation in the bank.
+const HEAVIEST: f64 = 1e9;
 /// Most rows of a statement that stands as evidence.
 const EVIDENCE_ROWS: u64 = 50;
 
@@ -409,11 +411,17 @@ pub fn scores(view: &View, id: &str, assessment: &Assessment) -> Result<Scores, 
     })
 }
 
+/// Ids of assessments that a locked one corrects.
+fn superseded(view: &View) -> BTreeSet<String> {
+    let locked = view.documents::<Assessment>(ASSESSMENT).filter(|(_, one)| one.status == Status::Locked);
+    locked.filter_map(|(_, one)| one.corrects).collect()
+}
+
 /// Locked assessments of an organisation that no later one corrects, the oldest day first.
 pub fn locked<'a>(view: &'a View, organisation: &str) -> Vec<(&'a RecordRow, Assessment)> {
     let all: Vec<(&RecordRow, Assessment)> =
         view.documents::<Assessment>(ASSESSMENT).filter(|(_, one)| one.status == Status::Locked).collect();
-    let corrected: BTreeSet<String> = all.iter().filter_map(|(_, one)| one.corrects.clone()).collect();
+    let corrected = superseded(view);
     let mut own: Vec<_> =
         all.into_iter().filter(|(row, one)| one.organisation == organisation && !corrected.contains(&row.id)).collect();
     own.sort_by_key(|(row, one)| (one.as_of, row.seq));
@@ -464,8 +472,13 @@ impl Kind for AssessmentKind {
         if new.assessors.iter().collect::<BTreeSet<_>>().len() < new.assessors.len() {
             fault("assessors", new.assessors.join(", "), "duplicate");
         }
-        if !(new.weight.is_finite() && new.weight > 0.0) {
-            fault("weight", new.weight.to_string(), "positive");
+        if !(new.weight > 0.0 && new.weight <= HEAVIEST) {
+            fault("weight", new.weight.to_string(), "range");
+        }
+        // A branch that chose its weight in the bank could read the others' scores from it.
+        let stands = before.as_ref().map_or(1.0, |one| one.weight);
+        if new.weight != stands && !super::record::is_head_office(draft.by) {
+            fault("weight", new.weight.to_string(), "by_head_office");
         }
         if let Some(corrected) = &new.corrects {
             let holds = assessment(draft.view, corrected)
@@ -646,12 +659,14 @@ impl Kind for AnswerKind {
     /// Assessors see each other's answers once they have submitted their own; whoever is none of them, once all have.
     fn hides(&self, whole: &View, row: &RecordRow) -> bool {
         let Some((id, _, assessor)) = parts(&row.id) else { return true };
-        let Some(assessment) = assessment(whole, id) else { return true };
-        let reader = &whole.principal.name;
-        let submitted = |name: &String| assessment.submitted.contains(name);
+        // By its fields: an assessment is not read whole for each of its answers.
+        let Some(assessment) = whole.record(ASSESSMENT, id).map(|row| &row.body) else { return true };
+        let reader = whole.principal.name.as_str();
+        let all = assessment["submitted"].as_array();
+        let submitted = |name: &str| all.is_some_and(|all| all.iter().any(|one| one == name));
         reader != assessor
-            && assessment.status == Status::Draft
-            && !(submitted(reader) && assessment.submitted.iter().any(|name| name == assessor))
+            && assessment["status"] == Status::Draft.as_str()
+            && !(submitted(reader) && submitted(assessor))
     }
 }
 
@@ -736,19 +751,23 @@ impl Kind for TargetKind {
     }
 }
 
-/// An answer whose statements have their results: each runs now, with the rights of whoever answers.
-pub(super) async fn with_evidence(door: &Door, principal: &Principal, body: Value) -> Result<Value, Refused> {
+/// An answer whose statements have their results: each runs now, with what the rights of whoever answers give of the assessed
+/// organisation, all of which reads the result.
+pub(super) async fn with_evidence(door: &Door, view: &View, id: &str, body: Value) -> Result<Value, Refused> {
     let mut answer: Answer = document(body)?;
+    let (id, ..) = parts(id).ok_or_else(|| faults("id", id, "id"))?;
+    let assessment = assessment(view, id).ok_or_else(|| super::missing(ASSESSMENT, id))?;
+    let asking = super::within(&view.principal, &assessment.organisation);
     for evidence in answer.evidence.iter_mut() {
         evidence.result = None;
         if evidence.kind != EvidenceKind::Query {
             continue;
         }
-        if !door.may_query(principal) {
+        if !door.may_query(&asking) || !assessment.assessors.contains(&asking.name) {
             return Err(Error::new(Code::Denied, "Your roles do not allow statements; name a document instead.").into());
         }
         let statement = Statement::new(evidence.reference.clone());
-        let collected = door.collect(principal, Face::Http, statement, EVIDENCE_ROWS).await?;
+        let collected = door.collect(&asking, Face::Http, statement, EVIDENCE_ROWS).await?;
         let mut writer = arrow::json::ArrayWriter::new(Vec::new());
         let batches: Vec<_> = collected.batches.iter().collect();
         let unreadable = |error| Error::internal("a result cannot be kept", error);

@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 pub(super) use self::tables::TABLES;
 use super::outcome::{checked, code, fault, reviewers_only};
-use super::record::{Checked, Draft, Fault, Kind, Refused, document, faults, required};
+use super::record::{Checked, Draft, Fault, Kind, MOST, Refused, document, faults, required};
 use super::table::days;
 use super::{ASSESSOR, REVIEWER, maturity, missing};
 use crate::analysis::Figure;
@@ -292,8 +292,8 @@ impl Phase {
             add("planned_end", String::new(), "required");
         }
         for (field, cost) in [("planned_cost", planned_cost), ("actual_cost", actual_cost)] {
-            if !(0.0..f64::INFINITY).contains(&cost) {
-                add(field, cost.to_string(), "negative");
+            if !(0.0..=MOST).contains(&cost) {
+                add(field, cost.to_string(), "amount");
             }
         }
         if !(0.0..=1.0).contains(&complete) {
@@ -457,8 +457,8 @@ impl Kind for ProjectKind {
 /// What is wrong with a project besides its phases.
 fn details(new: &Project, checklist: &[Factor]) -> Vec<Fault> {
     let mut found = Vec::new();
-    if let Some(budget) = new.budget.filter(|budget| !(0.0..f64::INFINITY).contains(budget)) {
-        found.push(fault("budget", &budget.to_string(), "negative"));
+    if let Some(budget) = new.budget.filter(|budget| !(0.0..=MOST).contains(budget)) {
+        found.push(fault("budget", &budget.to_string(), "amount"));
     }
     if let Some(go_live) = new.go_live.filter(|day| *day < new.started) {
         found.push(fault("go_live", &go_live.to_string(), "earlier"));

@@ -15,6 +15,8 @@ use crate::locale::{Lang, message};
 /// The organisation of records that belong to the whole bank.
 pub use crate::query::HEAD_OFFICE;
 
+/// Largest amount of money of a record.
+pub(super) const MOST: f64 = 1e12;
 /// Longest text of a field, in characters.
 const LONGEST: usize = 4000;
 /// Longest id.

@@ -64,6 +64,11 @@ pub fn case_of(row: &RecordRow) -> Result<Case> {
     serde_json::from_value(row.body.clone()).map_err(|error| Error::internal("a case cannot be read", error))
 }
 
+/// Whether a version of a case is an approved one.
+pub fn is_approved(body: &Value) -> bool {
+    body["status"] == Status::Approved.as_str()
+}
+
 fn closed(id: &str) -> Refused {
     Refused::Closed(format!("Case `{id}` is approved; a reviewer opens it again for a re-forecast."))
 }
@@ -122,7 +127,11 @@ impl Kind for CaseKind {
                 if case.status == Status::Approved {
                     return Err(closed(draft.id));
                 }
-                may(row.recorded_by != draft.by.name, "Who wrote a case last does not approve it.")?;
+                let wrote = draft.view.writers(CASE, draft.id, is_approved);
+                may(
+                    !wrote.contains(&draft.by.name),
+                    "Who wrote any of it since the last approval does not approve it.",
+                )?;
                 let result: Option<CaseResult> = draft.view.read(RESULT, draft.id);
                 let holds = match &result {
                     Some(result) => result.holds_for(&case)?,
@@ -172,6 +181,8 @@ pub async fn compute(evaluation: &Evaluation, principal: &Principal, id: &str) -
     let row = view.record(CASE, id).ok_or_else(|| super::missing(CASE, id))?;
     let case = case_of(row)?;
     let (version, digest) = (row.version, case.digest()?);
+    // One at a time: draws take a core for as long as they take.
+    let _turn = evaluation.computing.acquire().await;
     let definitions = Arc::clone(&evaluation.book.definitions);
     // Ten thousand draws take a good part of a second: not on a thread that serves connections.
     let mut task = JoinSet::new();
@@ -190,8 +201,9 @@ pub async fn compute(evaluation: &Evaluation, principal: &Principal, id: &str) -
     evaluation.keep(principal, &ResultKind, id, after, checked, "").await
 }
 
-/// Fills in what came: runs the statements that measure the benefits of a draft, with the rights of whoever asks, and takes
-/// off their baselines. Periods of which a statement says nothing keep what stands there.
+/// Fills in what came in periods that are over: runs the statements that measure the benefits of a draft, with what the rights of
+/// whoever asks give of the case's own organisation (anybody of it may have written them, and reads what they give), and takes off
+/// their baselines. Periods of which a statement says nothing keep what stands there.
 ///
 /// # Errors
 /// `DENIED` for who may not write cases or run statements; what a statement breaks, with its line; as a `put` else.
@@ -210,6 +222,8 @@ pub async fn refresh(
     if case.status == Status::Approved {
         return Err(closed(id));
     }
+    let asking = super::within(principal, &case.organisation);
+    let as_of = evaluation.door.head().await?.as_of;
     for at in 0..case.lines.len() {
         let Some(line) = case.lines.get(at) else { continue };
         let Some(sql) = line.statement.clone() else { continue };
@@ -217,16 +231,19 @@ pub async fn refresh(
         let named = |error: Error| {
             Error::new(error.code(), format!("line `{}`: {}", line.line, error.message())).caused_by(error)
         };
-        let found = evaluation.door.collect(principal, Face::Http, statement, MEASURED_ROWS).await.map_err(named)?;
+        let found = evaluation.door.collect(&asking, Face::Http, statement, MEASURED_ROWS).await.map_err(named)?;
         let mut sums = BTreeMap::new();
         for batch in &found.batches {
             measured(batch, &case, &mut sums).map_err(named)?;
         }
         let periods = case.periods;
+        // The first day after each period.
+        let ends: Vec<i32> = (0..periods).map(|no| days(case.period_start(no + 1))).collect();
         if let Some(line) = case.lines.get_mut(at) {
             let baseline = line.baseline.unwrap_or_default();
             line.actual.resize(periods, None);
-            for (no, value) in sums {
+            let over = |no: usize| ends.get(no).is_some_and(|end| *end <= as_of + 1);
+            for (no, value) in sums.into_iter().filter(|(no, _)| over(*no)) {
                 if let Some(cell) = line.actual.get_mut(no) {
                     *cell = Some(value - baseline);
                 }

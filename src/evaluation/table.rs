@@ -1,5 +1,6 @@
 //! Records as tables of SQL: what a principal may see, and rows of it.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -10,6 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::record::{Change, changes};
 use super::{Book, Definitions, KINDS};
@@ -18,6 +20,9 @@ use crate::catalog::RecordRow;
 use crate::error::{Error, Result};
 use crate::model::Label;
 use crate::query::Branch;
+
+/// Amounts below this fit into Decimal(18,2).
+const MOST: f64 = 1e16;
 
 /// A table over the records.
 #[derive(Debug)]
@@ -116,7 +121,8 @@ impl Table {
                 }
                 Type::Money => {
                     let hundredths = |cell: &Cell| match cell {
-                        Cell::Money(value) => Some((value * 100.0).round() as i128),
+                        // What does not fit is refused where it is written.
+                        Cell::Money(value) if value.abs() < MOST => Some((value * 100.0).round() as i128),
                         _ => None,
                     };
                     let amounts: Decimal128Array = cells.map(hundredths).collect();
@@ -172,8 +178,10 @@ pub struct View {
     pub branches: Vec<Branch>,
     /// Of all versions, in the order of writing, those within its scope that are not hidden from it.
     versions: Vec<RecordRow>,
-    /// Places of the newest version of each record.
+    /// Places of the newest version of each record, in the order of writing.
     newest: Vec<usize>,
+    /// The same by kind and id.
+    places: HashMap<(String, String), usize>,
     /// Figures of the whole bank without names, which every branch may see.
     bank: Vec<super::bank::Standing>,
 }
@@ -194,14 +202,13 @@ impl View {
         let names = branches.iter().filter(|branch| principal.scope.holds(&branch.key));
         let names: Vec<Branch> = names.cloned().collect();
         let new = |versions: Vec<RecordRow>, bank| {
-            let mut newest = std::collections::BTreeMap::new();
-            for (at, row) in versions.iter().enumerate() {
-                newest.insert((row.kind.clone(), row.id.clone()), at);
-            }
-            let mut newest: Vec<usize> = newest.into_values().collect();
+            let place = |(at, row): (usize, &RecordRow)| ((row.kind.clone(), row.id.clone()), at);
+            // A later version takes the place of those before it.
+            let places: HashMap<(String, String), usize> = versions.iter().enumerate().map(place).collect();
+            let mut newest: Vec<usize> = places.values().copied().collect();
             newest.sort_unstable();
             let (principal, definitions, branches) = (principal.clone(), Arc::clone(&definitions), names.clone());
-            Self { principal, definitions, branches, versions, newest, bank }
+            Self { principal, definitions, branches, versions, newest, places, bank }
         };
         let whole = new(all, Vec::new());
         let bank = super::bank::standings(&whole);
@@ -227,7 +234,7 @@ impl View {
 
     /// The newest version of a record.
     pub fn record(&self, kind: &str, id: &str) -> Option<&RecordRow> {
-        self.records().find(|row| row.kind == kind && row.id == id)
+        self.versions.get(*self.places.get(&(kind.to_owned(), id.to_owned()))?)
     }
 
     /// The newest versions of a kind, read into their type. What an older program wrote in another form is left out.
@@ -238,6 +245,26 @@ impl View {
     /// A record read into its type.
     pub fn read<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Option<T> {
         serde_json::from_value(self.record(kind, id)?.body.clone()).ok()
+    }
+
+    /// Who wrote a record's documents since the last version that `closed` holds for; steps of its life, which leave the document
+    /// as it is but for its status, are no writing.
+    pub fn writers(&self, kind: &str, id: &str, closed: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+        let mut writers = BTreeSet::new();
+        let mut stood = Value::Null;
+        for row in self.versions.iter().filter(|row| row.kind == kind && row.id == id) {
+            let mut said = row.body.clone();
+            if let Some(fields) = said.as_object_mut() {
+                fields.remove("status");
+            }
+            if closed(&row.body) {
+                writers.clear();
+            } else if said != stood {
+                writers.insert(row.recorded_by.clone());
+            }
+            stood = said;
+        }
+        writers
     }
 
     /// Where the bank stands, without names.

@@ -26,7 +26,9 @@ pub(super) fn principal(name: &str, role: &str, scope: &str) -> Principal {
 }
 
 fn branches() -> Vec<Branch> {
-    ["east", "north", "south", "west"].map(|key| Branch { key: key.to_owned(), name: key.to_uppercase() }).into()
+    ["center", "east", "north", "south", "west"]
+        .map(|key| Branch { key: key.to_owned(), name: key.to_uppercase() })
+        .into()
 }
 
 /// Records in memory, written by the rules of their kinds.
@@ -288,14 +290,16 @@ fn a_branch_sees_itself_and_the_bank_without_names() {
         (table.rows)(&shelf.view(&north))
     };
     assert_eq!(own(&shelf, "assessment").len(), 1);
-    // Two branches would tell the one of the other.
-    assert_eq!(own(&shelf, "maturity_bank")[0][1..3], [Cell::Integer(2), Cell::Null]);
     locked(&mut shelf, "w1", "west", 4.0);
-    // 0.4 · 80 + 0.6 · (40 + 60 + 80)/3.
+    locked(&mut shelf, "e1", "east", 3.0);
+    // Few branches would tell of each other.
+    assert_eq!(own(&shelf, "maturity_bank")[0][1..3], [Cell::Integer(4), Cell::Null]);
+    locked(&mut shelf, "c1", "center", 3.0);
+    // 0.4 · 80 + 0.6 · (40 + 60 + 60 + 60 + 80)/5.
     let whole = &own(&shelf, "maturity_bank")[0];
     assert_eq!(
         whole[1..],
-        [Cell::Integer(3), Cell::Number(68.0), Cell::Number(40.0), Cell::Number(50.0), Cell::Number(60.0)]
+        [Cell::Integer(5), Cell::Number(68.0), Cell::Number(40.0), Cell::Number(60.0), Cell::Number(60.0)]
     );
     for table in TABLES.iter().copied().flatten() {
         for row in (table.rows)(&shelf.view(&north)) {
@@ -304,6 +308,19 @@ fn a_branch_sees_itself_and_the_bank_without_names() {
             assert!(!text.contains("\"south\"") && !text.contains("\"west\""), "{}: {text}", table.name);
         }
     }
+}
+
+#[test]
+fn a_branch_does_not_choose_its_weight_in_the_bank() {
+    let mut shelf = Shelf::new();
+    let north = principal("nina", REVIEWER, "north");
+    let body = |weight: f64| json!({"organisation": "north", "as_of": "2026-06-30", "manner": "self", "assessors": ["anna"], "weight": weight});
+    let refused = rules(shelf.put(&north, &AssessmentKind, "n1", body(1e6)));
+    assert_eq!(refused, [("weight".to_owned(), "by_head_office")]);
+    shelf.put(&north, &AssessmentKind, "n1", body(1.0)).unwrap();
+    shelf.put(&principal("rita", REVIEWER, "head_office"), &AssessmentKind, "n1", body(40.0)).unwrap();
+    // What head office set stands when the branch changes something else.
+    shelf.put(&north, &AssessmentKind, "n1", body(40.0)).unwrap();
 }
 
 #[test]

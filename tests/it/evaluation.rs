@@ -91,6 +91,12 @@ async fn an_assessment_reaches_sql_and_a_branch_sees_its_own() {
     // Nothing is kept for the next statement: records change between snapshots.
     assess(&app, "wuhan-1", "wuhan", 2.0).await;
     assert_eq!(rows(&app, &head_office(), all).await.len(), 3);
+    // A token that was narrowed to reports opens them, and no records.
+    let reports = Principal {
+        only: countinghouse::auth::Only { cubes: None, reports: Some(["crm_maturity".to_owned()].into()) },
+        ..head_office()
+    };
+    assert!(app.services.evaluation.view(&reports).await.is_err());
     // The administrator's role carries no data.
     let admin = login("admin", &["administrator"], "head_office");
     assert_eq!(refusal(&app, &admin, all).await.code(), Code::NoSuchObject);

@@ -156,6 +156,7 @@ pub(in crate::evaluation) const TABLES: &[Table] = &[
             ("staged_level", Type::Integer),
             ("evidence_share", Type::Number),
             ("agreement", Type::Number),
+            ("is_superseded", Type::Flag),
             ("is_newest", Type::Flag),
             ("recorded_by", Type::Text),
             ("recorded_at", Type::Time),
@@ -165,6 +166,7 @@ pub(in crate::evaluation) const TABLES: &[Table] = &[
                 .iter()
                 .filter_map(|organisation| Some(locked(view, organisation).pop()?.0.id.clone()))
                 .collect();
+            let superseded = super::superseded(view);
             view.documents::<Assessment>(ASSESSMENT)
                 .map(|(row, one)| {
                     let scores = one.scores.as_ref();
@@ -185,6 +187,7 @@ pub(in crate::evaluation) const TABLES: &[Table] = &[
                         scores.and_then(|scores| scores.staged).map_or(Cell::Null, |level| Cell::Integer(level.into())),
                         Cell::number(scores.and_then(|scores| scores.evidence_share)),
                         Cell::number(scores.and_then(|scores| scores.agreement)),
+                        Cell::Flag(superseded.contains(&row.id)),
                         Cell::Flag(newest.contains(&row.id)),
                         Cell::text(&row.recorded_by),
                         Cell::Time(row.recorded_at),

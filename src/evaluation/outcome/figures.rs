@@ -13,8 +13,6 @@ use crate::model::evaluation::scorecard::{Direction, Kpi, Library, Scorecard};
 
 /// Within this distance of time, a share, a yearly figure is level with it.
 const BAND: f64 = 0.01;
-/// Units whose figures add up over time, unless they are ratios.
-const TOTALS: &[&str] = &["CNY", "count", "customers"];
 
 /// Something for each organisation and KPI.
 type ByKpi<T> = BTreeMap<String, BTreeMap<String, T>>;
@@ -111,7 +109,7 @@ impl<'a> Ledger<'a> {
     /// A value of exactly this period beside its target. None where the value is not known.
     pub fn judged<'e>(&self, organisation: &str, kpi: &Kpi, period: Period, entry: &'e Entry) -> Option<Judged<'e>> {
         let value = entry.value.filter(|value| value.is_finite())?;
-        let goal = self.goal(organisation, kpi, period, entry);
+        let goal = self.goal(organisation, kpi, period);
         let attainment = goal.as_ref().and_then(|goal| arithmetic::attainment(value, goal).ok());
         let light = attainment.map(|attainment| arithmetic::light(attainment, kpi.yellow));
         Some(Judged { period, entry, value, goal, attainment, light })
@@ -119,9 +117,9 @@ impl<'a> Ledger<'a> {
 
     /// The goal of a period. What does not add up over time is held against the target of the quarter or year around
     /// it, where the period has none of its own; a month's sum is not held against a year's.
-    fn goal(&self, organisation: &str, kpi: &Kpi, period: Period, entry: &Entry) -> Option<Goal> {
+    fn goal(&self, organisation: &str, kpi: &Kpi, period: Period) -> Option<Goal> {
         let own = self.targets.get(organisation)?.get(kpi.key.as_str())?;
-        let around = period.around().into_iter().filter(|around| *around == period || !adds_up(kpi, entry));
+        let around = period.around().into_iter().filter(|around| *around == period || !kpi.adds_up);
         around.filter_map(|around| own.get(&around)).find_map(|target| goal(kpi, target))
     }
 
@@ -164,7 +162,9 @@ impl<'a> Ledger<'a> {
         let mut pacings = Vec::new();
         for (organisation, kpis) in &self.targets {
             for (key, targets) in kpis {
-                let Some(kpi) = self.library.kpi(key) else { continue };
+                // What is to stay below its target keeps no pace with time.
+                let paced = |kpi: &&Kpi| kpi.adds_up && kpi.direction == Direction::Higher;
+                let Some(kpi) = self.library.kpi(key).filter(paced) else { continue };
                 let yearly = targets.iter().filter(|(period, _)| period.length() == 12);
                 let found = yearly.filter_map(|(year, target)| self.pacing(organisation, kpi, *year, target.target?));
                 pacings.extend(found);
@@ -177,7 +177,7 @@ impl<'a> Ledger<'a> {
         let own = self.values.get(organisation)?.get(kpi.key.as_str())?;
         let months: Vec<(Period, f64)> = own
             .iter()
-            .filter(|(period, entry)| period.length() == 1 && period.year() == year && adds_up(kpi, entry))
+            .filter(|(period, _)| period.length() == 1 && period.year() == year)
             .filter_map(|(period, entry)| Some((*period, entry.value?)))
             .collect();
         let through = months.last()?.0;
@@ -245,11 +245,6 @@ impl<'a> Ledger<'a> {
 /// A score's light; none without a score.
 pub fn light_of(score: &Score) -> Option<Light> {
     Some(arithmetic::light(score.value.ok()?, YELLOW))
-}
-
-/// Whether the months of a KPI are added up to its year: an amount or number that is no ratio.
-fn adds_up(kpi: &Kpi, entry: &Entry) -> bool {
-    entry.denominator.is_none() && TOTALS.contains(&kpi.unit.as_str())
 }
 
 /// What a target asks of a KPI; none where it lacks what the KPI's direction needs.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::{ACTION, ISSUE, Period, checked, fault, reviewers_only};
-use crate::evaluation::record::{Checked, Draft, Fault, Kind, Refused, document, faults, required};
+use crate::evaluation::record::{Checked, Draft, Fault, Kind, MOST, Refused, document, faults, required};
 use crate::evaluation::{ASSESSOR, REVIEWER, View, missing};
 
 /// Most answers to "why?".
@@ -348,8 +348,8 @@ impl Kind for ActionKind {
 fn action_faults(new: &Action, status: ActionStatus) -> Vec<Fault> {
     let mut found = required("title", &new.title).err().unwrap_or_default();
     found.extend(required("owner_role", &new.owner_role).err().unwrap_or_default());
-    if let Some(cost) = new.cost.filter(|cost| !(0.0..f64::INFINITY).contains(cost)) {
-        found.push(fault("cost", &cost.to_string(), "negative"));
+    if let Some(cost) = new.cost.filter(|cost| !(0.0..=MOST).contains(cost)) {
+        found.push(fault("cost", &cost.to_string(), "amount"));
     }
     if let Some(change) = new.expected_change.filter(|change| !change.is_finite()) {
         found.push(fault("expected_change", &change.to_string(), "number"));

@@ -87,7 +87,7 @@ fn plans_have_their_rules() {
     let phase = |field: &str, value: Json| body(json!([{"phase": "start", field: value}]));
     let of = |field: &str, rule| vec![(format!("phases.start.{field}"), rule)];
     assert_eq!(refused(phase("planned_cost", json!(5))), of("planned_end", "required"));
-    assert_eq!(refused(phase("actual_cost", json!(-5))), of("actual_cost", "negative"));
+    assert_eq!(refused(phase("actual_cost", json!(-5))), of("actual_cost", "amount"));
     assert_eq!(refused(phase("complete", json!(1.1))), of("complete", "range"));
     assert_eq!(refused(phase("actual_end", json!("2025-01-01"))), of("actual_end", "earlier"));
     assert_eq!(refused(phase("deliverables", json!([{"deliverable": "cake"}]))), of("deliverables", "unknown"));

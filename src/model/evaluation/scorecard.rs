@@ -66,6 +66,8 @@ pub struct Kpi {
     pub yellow: f64,
     /// Share of complete and valid rows below which the value is not shown.
     pub quality: Option<f64>,
+    /// Its months add up to its year: a flow, no level, ratio or average.
+    pub adds_up: bool,
 }
 
 /// A scorecard.
@@ -144,6 +146,7 @@ static KPI: Shape = Shape {
         may("tolerance", Kind::Decimal, "For a range: distance from it at which nothing is left, in the KPI's unit."),
         may("yellow", Kind::Share, "From this attainment on the light is yellow.").or("0.9"),
         may("quality", Kind::Share, "Share of complete and valid rows below which the value is not shown."),
+        may("adds_up", Kind::Boolean, "Its months add up to its year: a flow, no level, ratio or average.").or("false"),
     ],
 };
 
@@ -269,6 +272,7 @@ fn kpi(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Kpi {
         statement: fields.text("statement"),
         yellow: fields.number_or("yellow", 0.9),
         quality: fields.number("quality").map(|quality| quality.value),
+        adds_up: fields.boolean("adds_up"),
     }
 }
 

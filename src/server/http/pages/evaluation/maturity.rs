@@ -136,7 +136,10 @@ async fn show_list(reader: &Reader, fields: &Fields, trouble: Option<Trouble>) -
     });
     let target_form = TargetForm {
         dimensions: dimensions.collect(),
-        after: view.record(TARGET, &organisation).map_or(0, |row| row.version),
+        after: match typed {
+            true => seen(fields),
+            false => view.record(TARGET, &organisation).map_or(0, |row| row.version),
+        },
         organisation: organisation.clone(),
     };
     for one in &mut all {

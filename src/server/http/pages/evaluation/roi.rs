@@ -18,7 +18,7 @@ use crate::catalog::RecordRow;
 use crate::error::Error;
 use crate::evaluation::roi::{
     Answer, CASE, Case, CaseResult, Category, Estimate, Figures, METHOD, RESULT, ReadingFigures, Simulated, Spread,
-    Status, case_of, readings, refresh,
+    Status, case_of, is_approved, readings, refresh,
 };
 use crate::evaluation::{ASSESSOR, REVIEWER, Refused, View, faults};
 use crate::locale::{Decimal, Lang, MISSING, NumberUnit, Quantity, Value, format_number, format_signed, message};
@@ -385,7 +385,9 @@ async fn recorded(
             if current { said } else { format!("{} {said}", word("roi-stale-hint")) }
         }
     };
-    let desk = token(reader).map(|token| desk(reader, &case, record, current, model, returned, token));
+    let wrote = view.writers(CASE, &record.id, is_approved);
+    let approvable = current && !wrote.contains(&reader.caller.principal.name);
+    let desk = token(reader).map(|token| desk(reader, &case, record, approvable, model, returned, token));
     let editable = desk.as_ref().is_some_and(|desk| desk.edit.is_some());
     let mut parts = Vec::new();
     if let Some(result) = &result {
@@ -421,7 +423,7 @@ fn desk(
     reader: &Reader,
     case: &Case,
     record: &RecordRow,
-    current: bool,
+    approvable: bool,
     model: &Model,
     returned: Returned<'_>,
     token: String,
@@ -443,9 +445,10 @@ fn desk(
     let stepped = matches!(returned.text("do").as_str(), "compute" | "approve" | "reopen" | "refresh");
     CaseDesk {
         token,
-        after: record.version,
+        // Who was told of a newer version is told again until the page is opened anew.
+        after: returned.text("after").parse().unwrap_or(record.version),
         reason: if stepped { returned.text("reason") } else { String::new() },
-        may_approve: draft && reviews && current && record.recorded_by != principal.name,
+        may_approve: draft && reviews && approvable,
         may_reopen: !draft && reviews,
         may_refresh: draft && case.lines.iter().any(|line| line.statement.is_some()),
         edit,
