@@ -9,19 +9,14 @@ use countinghouse::error::Code;
 use countinghouse::query::{Face, Statement};
 use futures::StreamExt;
 
-use super::bank::{app, ask, copy_of_state, head_office, project, refusal, rows, text};
+use super::bank::{app, ask, copy, copy_of_state, head_office, project, refusal, rows, text};
 
 /// The sample project with other limits, over a copy of the state.
 pub(crate) async fn app_with(limits: &str) -> (App, tempfile::TempDir, tempfile::TempDir) {
     let (folder, state) = (tempfile::tempdir().unwrap(), copy_of_state());
     let settings = std::fs::read_to_string(project().join("countinghouse.yaml")).unwrap();
     std::fs::write(folder.path().join("countinghouse.yaml"), format!("{settings}\nquery: {{{limits}}}\n")).unwrap();
-    let cubes = folder.path().join("cubes");
-    std::fs::create_dir(&cubes).unwrap();
-    for file in std::fs::read_dir(project().join("cubes")).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), cubes.join(file.file_name())).unwrap();
-    }
+    copy(&project().join("cubes"), &folder.path().join("cubes"));
     (App::open(folder.path(), state.path()).await.unwrap(), folder, state)
 }
 

@@ -77,9 +77,9 @@ async fn a_missing_and_a_forbidden_name_read_the_same() {
     texts.dedup();
     assert_eq!(texts.len(), 1, "{texts:?}");
     let schemas = rows(&app, &who, "SELECT schema_name FROM information_schema.schemata ORDER BY 1").await;
-    assert_eq!(schemas, ["beijing", "information_schema", "system"]);
+    assert_eq!(schemas, ["beijing", "evaluation", "information_schema", "system"]);
     let tables = rows(&app, &who, "SELECT DISTINCT table_schema FROM information_schema.tables ORDER BY 1").await;
-    assert_eq!(tables, ["beijing", "system"]);
+    assert_eq!(tables, ["beijing", "evaluation", "system"]);
     for path in ["'/etc/passwd'", "\"/etc/passwd\"", "\"file:///etc/passwd\"", "'data.parquet'"] {
         let error = refusal(&app, &head_office(), &format!("SELECT * FROM {path}")).await;
         assert!(matches!(error.code(), Code::NoSuchObject | Code::SqlSyntax | Code::SqlPlan), "{path}: {error:?}");
