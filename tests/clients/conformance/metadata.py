@@ -320,7 +320,7 @@ def xdbc_types(server):
 def only_what_one_may_see(server):
     with server.other("beijing") as wire:
         names = set(wire.run("CommandGetDbSchemas")["db_schema_name"].to_pylist())
-        equal("schemas of a branch", names, {"beijing", "system"} | names & {"information_schema"})
+        equal("schemas of a branch", names, {"beijing", "evaluation", "system"} | names & {"information_schema"})
         whole = tables(wire, whole=True).to_pylist()
         holds({row["db_schema_name"] for row in whole} <= names, "tables of other schemas are listed")
         listed = {(row["db_schema_name"], row["table_name"]) for row in whole}
