@@ -157,7 +157,7 @@ pub(crate) fn document<T: DeserializeOwned>(body: Value) -> Result<T, Refused> {
         .map_err(|error| Error::new(Code::BadRequest, format!("The document is not of its form: {error}.")).into())
 }
 
-/// The organisation of a document as written: `head_office` or a branch's key.
+/// Refuses a field that says nothing.
 pub(crate) fn required(field: &str, value: &str) -> Result<(), Vec<Fault>> {
     if value.trim().is_empty() { Err(faults(field, value, "required")) } else { Ok(()) }
 }
