@@ -9,6 +9,7 @@ mod cache;
 mod explain;
 mod gate;
 mod lint;
+mod parameters;
 mod rights;
 mod rows;
 mod running;
@@ -21,13 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, SchemaRef};
 use async_trait::async_trait;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{ParamValues, Result as PlanResult, ScalarValue, plan_err};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::common::Result as PlanResult;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -36,8 +35,10 @@ use serde_json::json;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use self::cache::Reused;
+pub use self::parameters::{Misfit, exact};
 pub use self::rights::Reading;
 use self::rights::Rights;
+pub use self::wire::{bytes_of, bytes_of_column};
 use crate::auth::{Credential, Principal, sha256_hex};
 use crate::catalog::{Catalog, QueryRow, operator};
 use crate::clock::Clock;
@@ -393,6 +394,8 @@ struct Planned {
     explain: bool,
     /// It follows from its key alone, so that it may be kept.
     lasting: bool,
+    /// It reads records of the server, which are of this moment and of no snapshot.
+    records: bool,
 }
 
 impl Prepared {
@@ -602,22 +605,23 @@ impl Door {
         let session = self.0.engine.session(Arc::new(catalogs.clone()), default_schema);
         let unbound = session.statement_to_plan(parsed).await.map_err(gate::planning_error)?;
         gate::check_plan(&unbound)?;
-        let parameters = parameter_schema(&unbound)?;
+        let parameters = parameters::schema(&unbound)?;
         let few = usize::try_from(self.0.config.query.detail_rows).unwrap_or(usize::MAX);
         let limit = DetailLimit((statement.previews == Previews::Few).then_some(few));
         let bound = match (&statement.parameters, parameters.fields().is_empty()) {
             (_, true) => Some(unbound.clone()),
-            (Some(values), false) => Some(bind(&unbound, values)?),
+            (Some(values), false) => Some(parameters::bind(&unbound, values)?),
             (None, false) => None,
         };
         // A statement whose parameters are not known yet still has a schema: that of the statement over nulls.
         let mut navigation = Navigation { rollups: statement.rollups.clone(), ..Navigation::default() };
         let (mut rewritten, complete) = match bound {
             Some(plan) => (rewrite(plan, &session, limit, &mut navigation)?, true),
-            None => (rewrite(bind_nulls(&unbound, &parameters)?, &session, limit, &mut navigation)?, false),
+            None => (rewrite(parameters::bind_nulls(&unbound, &parameters)?, &session, limit, &mut navigation)?, false),
         };
         // The statement's own functions, and those of the measures that it calls.
-        let lasting = !catalogs.gave_records() && cache::repeatable(&unbound) && cache::repeatable(&rewritten);
+        let records = catalogs.gave_records();
+        let lasting = !records && cache::repeatable(&unbound) && cache::repeatable(&rewritten);
         if explain {
             let completeness = self.completeness(snapshot).await?;
             rewritten = explain::plan(&navigation.routes, snapshot, &completeness.seen_by(principal))?;
@@ -626,6 +630,7 @@ impl Door {
         let (schema, plan) = match complete {
             true => {
                 let plan = session.optimize(&rewritten).map_err(gate::planning_error)?;
+                gate::check_subqueries(&plan)?;
                 (wire::schema(plan.schema()), Some(plan))
             }
             false => {
@@ -634,7 +639,7 @@ impl Door {
             }
         };
         let Navigation { routes, preview, .. } = navigation;
-        Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes, preview, explain, lasting })
+        Ok(Planned { parameters, plan, physical: OnceLock::new(), schema, routes, preview, explain, lasting, records })
     }
 
     /// Runs a planned statement, or gives the rows that an equal one left. The record that it began is durable before a row
@@ -649,9 +654,24 @@ impl Door {
         };
         let may_keep = planned.lasting && !planned.explain && inner.statement.cache == ResultCache::On;
         let kept = if may_keep { self.0.kept.rows(&inner.key) } else { None };
-        // Rows that are there already take no memory and no threads.
         let workload = inner.statement.workload;
-        let permit = if kept.is_some() { None } else { Some(self.admit(workload).await?) };
+        let asked_at = self.0.clock.now();
+        // Rows that are there already take no memory and no threads.
+        let admitted = if kept.is_some() { Ok(None) } else { self.admit(workload).await.map(Some) };
+        let queued_ms = i64::try_from(self.0.clock.now().duration_since(asked_at).as_millis()).ok();
+        let permit = match admitted {
+            Ok(permit) => permit,
+            Err(error) => {
+                let refused = QueryRow {
+                    queued_ms,
+                    status: "refused".to_owned(),
+                    error_code: Some(error.code().as_str().to_owned()),
+                    ..self.record(&inner.principal, inner.face, &inner.statement, Some(inner.snapshot.id))
+                };
+                self.0.catalog.begin_query(&refused).await?;
+                return Err(error);
+            }
+        };
         let reused = match &kept {
             Some(_) => Reused::Result,
             None if inner.plan_reused => Reused::Plan,
@@ -659,6 +679,7 @@ impl Door {
         };
 
         let mut row = QueryRow {
+            queued_ms,
             rollup: Some(used(&planned.routes).join(", ")).filter(|used| !used.is_empty()),
             reasons: Some(reasons(&planned.routes)).filter(|reasons| !reasons.is_empty()),
             cache: reused.as_str().to_owned(),
@@ -671,7 +692,7 @@ impl Door {
         let deadline = self.time_of(workload);
         let start = async {
             match kept {
-                Some(rows) => rows.stream().map(|rows| (rows, None, None)),
+                Some(rows) => Ok((rows.stream(), None, None)),
                 None => {
                     let recording = if may_keep { self.0.kept.record(&inner.key, &planned.schema) } else { None };
                     self.execute(inner, plan, &query_id).await.map(|(rows, gauge)| (rows, Some(gauge), recording))
@@ -716,6 +737,7 @@ impl Door {
             face: face.as_str().to_owned(),
             sql: statement.sql.clone(),
             started_at: self.0.clock.now(),
+            queued_ms: None,
             duration_ms: None,
             rows: None,
             bytes: None,
@@ -726,7 +748,7 @@ impl Door {
             status: "running".to_owned(),
             error_code: None,
             rights: Some(sha256_hex(self.rights(principal, face).fingerprint.as_bytes())),
-            parameters: statement.parameters.as_ref().map(parameters_text),
+            parameters: statement.parameters.as_ref().map(parameters::as_text),
             address: principal.via.address.map(|address| address.to_string()),
             credential: principal.via.credential.as_ref().map(Credential::label),
         }
@@ -992,6 +1014,7 @@ impl Door {
             "as_of": crate::model::time::iso(snapshot.as_of),
             "completeness": completeness,
             "rollups": prepared.rollups(),
+            "records": prepared.0.planned.records,
             "cache": reused.as_str(),
             "notices": prepared.notices(),
         }))
@@ -1093,124 +1116,4 @@ fn text_column(batch: &RecordBatch, name: &str) -> Result<arrow::array::StringAr
     let text = arrow::compute::cast(column, &DataType::Utf8)
         .map_err(|error| Error::internal("cannot read the organisation", error))?;
     Ok(text.as_any().downcast_ref::<arrow::array::StringArray>().expect("just cast").clone())
-}
-
-/// A row of parameters as JSON, values as text.
-fn parameters_text(row: &RecordBatch) -> String {
-    let options = FormatOptions::default().with_null("");
-    let schema = row.schema();
-    let values = schema.fields().iter().zip(row.columns()).map(|(field, column)| {
-        let given = !column.is_empty() && column.is_valid(0);
-        let text = ArrayFormatter::try_new(column, &options).ok().filter(|_| given);
-        (field.name().clone(), text.map(|text| text.value(0).to_string()).into())
-    });
-    serde_json::Value::Object(values.collect()).to_string()
-}
-
-/// The parameters of a plan, by their names without the sign, in the types that the planner works with; none where it cannot
-/// tell.
-fn parameter_types(plan: &LogicalPlan) -> Result<BTreeMap<String, Option<DataType>>> {
-    let mut types: BTreeMap<String, Option<DataType>> = BTreeMap::new();
-    let found = plan.apply_with_subqueries(|node| {
-        // The planner does not say that a limit is a number.
-        let limit = matches!(node, LogicalPlan::Limit(_)).then_some(DataType::Int64);
-        node.apply_expressions(|expression| {
-            expression.apply(|expression| {
-                let Expr::Placeholder(parameter) = expression else { return Ok(TreeNodeRecursion::Continue) };
-                let name = parameter.id.trim_start_matches('$');
-                let here = parameter.field.as_ref().map(|field| field.data_type().clone()).or_else(|| limit.clone());
-                // Two columns of one type may be described differently: only their type counts.
-                match (types.get(name).cloned().flatten(), here) {
-                    (Some(before), Some(here)) if before != here => {
-                        return plan_err!("the parameter `{name}` is used as {before} and as {here}; cast one of them");
-                    }
-                    (before, here) => types.insert(name.to_owned(), before.or(here)),
-                };
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    });
-    found.map_err(gate::planning_error)?;
-    Ok(types)
-}
-
-/// The parameters of a plan as they are announced: `$1`, `$2` in order, or names without the sign. Unknown types are text.
-fn parameter_schema(plan: &LogicalPlan) -> Result<SchemaRef> {
-    let mut fields: Vec<(Option<u32>, Field)> = parameter_types(plan)?
-        .into_iter()
-        .map(|(name, kind)| {
-            let kind = match kind {
-                None | Some(DataType::Null) => DataType::Utf8,
-                Some(kind) => wire::plain(&kind),
-            };
-            (name.parse().ok(), Field::new(name, kind, true))
-        })
-        .collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name().cmp(b.1.name())));
-    Ok(Arc::new(Schema::new(fields.into_iter().map(|(_, field)| field).collect::<Vec<_>>())))
-}
-
-fn bind(plan: &LogicalPlan, values: &RecordBatch) -> Result<LogicalPlan> {
-    if values.num_rows() != 1 {
-        return Err(Error::new(Code::BadRequest, "parameters are one row"));
-    }
-    let (wanted, types) = (parameter_schema(plan)?, parameter_types(plan)?);
-    // The planner's own type, which may be finer than the announced one; what it cannot tell has the value's.
-    let kind = |name: &str| types.get(name).cloned().flatten().filter(|kind| *kind != DataType::Null);
-    let positional = wanted.fields().iter().all(|field| field.name().parse::<u32>().is_ok());
-    let scalar = |array: &ArrayRef, kind: &DataType| -> Result<ScalarValue> {
-        // A text parameter for a date column arrives as text from many clients; the planner's type wins.
-        let array = if array.data_type() == kind {
-            Arc::clone(array)
-        } else {
-            arrow::compute::cast_with_options(
-                array,
-                kind,
-                &arrow::compute::CastOptions { safe: false, ..Default::default() },
-            )
-            .map_err(|error| {
-                Error::new(Code::BadRequest, format!("a parameter does not fit: it must be {kind}")).caused_by(error)
-            })?
-        };
-        ScalarValue::try_from_array(&array, 0).map_err(|error| Error::internal("cannot read a parameter", error))
-    };
-    let bound = if positional {
-        let highest = wanted.fields().iter().filter_map(|field| field.name().parse::<usize>().ok()).max().unwrap_or(0);
-        if values.num_columns() < highest {
-            let given = values.num_columns();
-            return Err(Error::new(Code::BadRequest, format!("the statement needs {highest} parameters, not {given}")));
-        }
-        let values = values
-            .columns()
-            .iter()
-            .enumerate()
-            .map(|(index, array)| {
-                let kind = kind(&(index + 1).to_string()).unwrap_or_else(|| array.data_type().clone());
-                Ok(scalar(array, &kind)?.into())
-            })
-            .collect::<Result<Vec<_>>>()?;
-        ParamValues::List(values)
-    } else {
-        let mut named = HashMap::new();
-        for field in wanted.fields() {
-            let array = values.column_by_name(field.name()).ok_or_else(|| {
-                Error::new(Code::BadRequest, format!("the statement needs a value for `{}`", field.name()))
-            })?;
-            let kind = kind(field.name()).filter(|kind| *kind != DataType::Utf8);
-            let kind = kind.unwrap_or_else(|| array.data_type().clone());
-            named.insert(field.name().clone(), scalar(array, &kind)?.into());
-        }
-        ParamValues::Map(named)
-    };
-    plan.clone()
-        .replace_params_with_values(&bound)
-        .map_err(|error| Error::new(Code::BadRequest, error.strip_backtrace()))
-}
-
-fn bind_nulls(plan: &LogicalPlan, parameters: &Schema) -> Result<LogicalPlan> {
-    let nulls: Vec<ArrayRef> =
-        parameters.fields().iter().map(|field| arrow::array::new_null_array(field.data_type(), 1)).collect();
-    let row = RecordBatch::try_new(Arc::new(parameters.clone()), nulls)
-        .map_err(|error| Error::internal("cannot prepare parameters", error))?;
-    bind(plan, &row)
 }

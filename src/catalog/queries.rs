@@ -34,6 +34,8 @@ pub struct QueryRow {
     pub face: String,
     pub sql: String,
     pub started_at: Timestamp,
+    /// How long it had waited for a place among those that run; none where it was refused before it asked for one.
+    pub queued_ms: Option<i64>,
     pub duration_ms: Option<i64>,
     pub rows: Option<i64>,
     pub bytes: Option<i64>,
@@ -64,6 +66,7 @@ impl FromRow<'_, SqliteRow> for QueryRow {
             face: row.try_get("face")?,
             sql: row.try_get("sql")?,
             started_at: time(row, "started_at")?,
+            queued_ms: row.try_get("queued_ms")?,
             duration_ms: row.try_get("duration_ms")?,
             rows: row.try_get("rows")?,
             bytes: row.try_get("bytes")?,
@@ -192,8 +195,8 @@ fn insert_statements(process: &str, group: &[&QueryRow], insert: &mut QueryBuild
         return;
     }
     insert.push(
-        "INSERT INTO statement (query_id, process, principal, face, sql, started_at, duration_ms, rows, bytes, \
-           snapshot_id, rollup, reasons, cache, status, error_code, rights, parameters) ",
+        "INSERT INTO statement (query_id, process, principal, face, sql, started_at, queued_ms, duration_ms, rows, \
+           bytes, snapshot_id, rollup, reasons, cache, status, error_code, rights, parameters) ",
     );
     insert.push_values(group, |mut values, row| {
         values
@@ -203,6 +206,7 @@ fn insert_statements(process: &str, group: &[&QueryRow], insert: &mut QueryBuild
             .push_bind(row.face.clone())
             .push_bind(row.sql.clone())
             .push_bind(micros(row.started_at))
+            .push_bind(row.queued_ms)
             .push_bind(row.duration_ms)
             .push_bind(row.rows)
             .push_bind(row.bytes)

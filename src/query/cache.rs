@@ -6,13 +6,14 @@
 //! `system` belong to a moment and a name ([`super::schema::Catalogs::gave_records`]), and a clock or chance to nobody
 //! ([`repeatable`]).
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::buffer::Buffer;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow::ipc::reader::StreamReader;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
@@ -22,9 +23,12 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter};
 
 use super::rights::Rights;
-use super::{History, Planned, Previews, Statement};
+use super::{History, Planned, Previews, Statement, bytes_of};
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
+
+/// Batches are joined up to this size before they are kept, which is how readers are sent them.
+const GATHER: usize = 1 << 20;
 
 /// Plans kept. One holds the file lists of its snapshot, so few of many old snapshots may stay.
 const PLANS: usize = 256;
@@ -121,7 +125,7 @@ impl Kept {
     }
 
     /// Begins to copy the rows of a statement; none where no result is kept.
-    pub(super) fn record(&self, key: &Arc<Key>, schema: &Schema) -> Option<Recording> {
+    pub(super) fn record(&self, key: &Arc<Key>, schema: &SchemaRef) -> Option<Recording> {
         if self.result_bytes == 0 {
             return None;
         }
@@ -129,7 +133,10 @@ impl Kept {
         Some(Recording {
             results: Arc::clone(&self.results),
             key: Arc::clone(key),
+            schema: Arc::clone(schema),
             writer,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             result_bytes: self.result_bytes,
         })
     }
@@ -148,15 +155,15 @@ fn bounded<V: Clone, W: Weighter<Arc<Key>, V> + Clone>(
 }
 
 /// The rows of a statement that ran to its end, as an Arrow IPC stream: of exactly known size, and free of the larger
-/// buffers that an engine's batches may be cut from.
+/// buffers that an engine's batches may be cut from. Batches that are read lie in it and are not copied.
 #[derive(Debug, Clone)]
-pub(super) struct KeptRows(Arc<[u8]>);
+pub(super) struct KeptRows(Buffer);
 
 impl KeptRows {
-    pub(super) fn stream(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    pub(super) fn stream(self) -> BoxStream<'static, Result<RecordBatch>> {
         let fault = |error: ArrowError| Error::internal("a kept result cannot be read", error);
-        let reader = StreamReader::try_new(Cursor::new(self.0), None).map_err(fault)?;
-        Ok(stream::iter(reader.map(move |batch| batch.map_err(fault))).boxed())
+        let (mut rest, mut decoder) = (self.0, StreamDecoder::new());
+        stream::iter(std::iter::from_fn(move || decoder.decode(&mut rest).map_err(fault).transpose())).boxed()
     }
 }
 
@@ -174,21 +181,39 @@ impl Weighter<Arc<Key>, KeptRows> for Bytes {
 pub(super) struct Recording {
     results: Arc<Cache<Arc<Key>, KeptRows, Bytes>>,
     key: Arc<Key>,
+    schema: SchemaRef,
     writer: StreamWriter<Vec<u8>>,
+    waiting: Vec<RecordBatch>,
+    waiting_bytes: usize,
     result_bytes: usize,
 }
 
 impl Recording {
     /// With a further batch; none when the result has become too large.
     pub(super) fn with(mut self, batch: &RecordBatch) -> Option<Self> {
-        self.writer.write(batch).ok()?;
-        (self.writer.get_ref().len() <= self.result_bytes).then_some(self)
+        self.waiting_bytes += bytes_of(batch);
+        self.waiting.push(batch.clone());
+        if self.waiting_bytes >= GATHER {
+            self.write().ok()?;
+        }
+        (self.writer.get_ref().len() + self.waiting_bytes <= self.result_bytes).then_some(self)
+    }
+
+    fn write(&mut self) -> Result<(), ArrowError> {
+        self.waiting_bytes = 0;
+        match std::mem::take(&mut self.waiting).as_slice() {
+            [] => Ok(()),
+            [one] => self.writer.write(one),
+            many => self.writer.write(&concat_batches(&self.schema, many)?),
+        }
     }
 
     /// Keeps the result, which is all there.
-    pub(super) fn keep(self) {
-        if let Ok(bytes) = self.writer.into_inner() {
-            self.results.insert(self.key, KeptRows(bytes.into()));
+    pub(super) fn keep(mut self) {
+        if self.write().is_ok()
+            && let Ok(bytes) = self.writer.into_inner()
+        {
+            self.results.insert(self.key, KeptRows(Buffer::from_vec(bytes)));
         }
     }
 }

@@ -9,12 +9,12 @@ mod shape;
 use std::panic::resume_unwind;
 use std::thread;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{SchemaError, Span};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast;
 use datafusion::logical_expr::sqlparser::parser::ParserError;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 
 use crate::error::{Code, Error, Fault, Result};
@@ -137,6 +137,36 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<()> {
     if refused { Err(read_only("the statement")) } else { Ok(()) }
 }
 
+/// A look at the optimised statement: a subquery that did not become a join, and is more than one value, cannot be run.
+pub(super) fn check_subqueries(plan: &LogicalPlan) -> Result<()> {
+    let among =
+        "is answered as a condition in `WHERE` or `HAVING`, not as a value: join with the rows that it looks for";
+    let around =
+        "is answered as an aggregate over rows that are equal in them, and not in this form: write it as a join";
+    let mut left = None;
+    let _ = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                let what = match expr {
+                    Expr::Exists(_) => ("`EXISTS (SELECT ...)`", among),
+                    Expr::InSubquery(_) => ("`IN (SELECT ...)`", among),
+                    Expr::SetComparison(_) => ("`ANY` or `ALL` of a `SELECT`", among),
+                    Expr::ScalarSubquery(query) if !query.outer_ref_columns.is_empty() => {
+                        ("a `SELECT` that names columns of the rows around it", around)
+                    }
+                    _ => return Ok(TreeNodeRecursion::Continue),
+                };
+                left = Some(what);
+                Ok(TreeNodeRecursion::Stop)
+            })
+        })
+    });
+    match left {
+        Some((what, why)) => Err(Error::new(Code::SqlPlan, format!("{what} {why}"))),
+        None => Ok(()),
+    }
+}
+
 /// The planner's word about a statement in ours: the caller's own names and where they stand, never a path. A `?` that a
 /// client sends counts there as the `$1` that it stands for.
 pub(super) fn planning_error(error: DataFusionError) -> Error {
@@ -178,6 +208,13 @@ pub(super) fn planning_error(error: DataFusionError) -> Error {
             }
         }
         DataFusionError::SQL(error, _) => Error::new(Code::SqlSyntax, error.to_string()),
+        // Of several faults the first; they stand in the order of the text.
+        DataFusionError::Collection(mut faults) if !faults.is_empty() => planning_error(faults.remove(0)),
+        // The engine speaks of itself here, which helps nobody to write it better.
+        DataFusionError::Internal(text) => {
+            let message = "the statement cannot be planned in this form; write it in another way";
+            Error::new(Code::SqlPlan, message).caused_by(text)
+        }
         other => Error::new(Code::SqlPlan, other.strip_backtrace()),
     }
 }
@@ -196,6 +233,7 @@ mod tests {
             "VALUES (1)",
             "(SELECT 1) UNION SELECT 2",
             "EXPLAIN SELECT 1",
+            "SELECT a LIKE 'b\\_' ESCAPE '\\'",
         ] {
             assert!(check(sql).is_ok(), "{sql}");
         }
@@ -305,6 +343,9 @@ mod tests {
             "SELECT 1 FROM t AS u (a INT)",
             "WITH w (a INT) AS (SELECT 1) SELECT 1",
             "SELECT a RLIKE 'b'",
+            "SELECT a LIKE 'b!_' ESCAPE '!'",
+            "SELECT a NOT ILIKE 'b' ESCAPE ''",
+            "SELECT a SIMILAR TO 'b' ESCAPE '\\'",
             "SELECT CONVERT(INT, a)",
             "SELECT * FROM t PIVOT (SUM(a) FOR b IN (1))",
             "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS true)",

@@ -14,7 +14,7 @@ use futures::task::AtomicWaker;
 use tokio::time::{Instant, timeout_at};
 
 use super::cache::Recording;
-use super::{Door, Permit};
+use super::{Door, Permit, bytes_of};
 use crate::auth::Principal;
 use crate::catalog::QueryRow;
 use crate::error::{Code, Error, Fault, Result};
@@ -136,7 +136,7 @@ impl Running {
         match &result {
             Some(Ok(batch)) => {
                 self.rows += batch.num_rows() as u64;
-                self.bytes += batch.get_array_memory_size() as u64;
+                self.bytes += bytes_of(batch) as u64;
                 self.recording = self.recording.take().and_then(|recording| recording.with(batch));
             }
             Some(Err(error)) => self.end(Some(error)),
@@ -213,34 +213,63 @@ impl Drop for Running {
 }
 
 /// What went wrong while a statement ran, without a value or a path in it.
+///
+/// Operators, tasks and expressions each put a layer around an error on its way. The outermost one that says something to the
+/// caller counts, and any other is a fault of ours.
 pub(super) fn execution_error(error: DataFusionError, query_id: &str) -> Error {
     let id = &query_id[query_id.len().saturating_sub(12)..];
-    match error {
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => execution_error(*inner, query_id),
-        DataFusionError::External(inner) => match inner.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(other) => failed(id, DataFusionError::External(other)),
-        },
-        DataFusionError::Shared(inner) => {
-            let text = inner.strip_backtrace();
-            match inner.find_root() {
-                DataFusionError::ResourcesExhausted(_) => memory(id),
-                DataFusionError::ArrowError(arrow, _) => {
-                    evaluation(arrow, id).unwrap_or_else(|| failed(id, DataFusionError::Execution(text)))
-                }
-                _ => failed(id, DataFusionError::Execution(text)),
-            }
-        }
-        DataFusionError::ResourcesExhausted(_) => memory(id),
-        DataFusionError::ArrowError(arrow, trace) => {
-            evaluation(&arrow, id).unwrap_or_else(|| failed(id, DataFusionError::ArrowError(arrow, trace)))
-        }
-        other => failed(id, other),
+    let known =
+        std::iter::successors(Some(&error as Layer<'_>), |error| below(*error)).find_map(|error| told(error, id));
+    known.unwrap_or_else(|| {
+        Error::new(Code::QueryFailed, format!("the statement failed while it ran (id {id})"))
+            .caused_by(error.to_string())
+    })
+}
+
+/// An error, or one within another.
+type Layer<'a> = &'a (dyn std::error::Error + 'static);
+
+/// The error that a layer was put around. A file or a store that fails is never looked into: what it says is no word about
+/// the statement.
+fn below(error: Layer<'_>) -> Option<Layer<'_>> {
+    if let Some(shared) = error.downcast_ref::<Arc<DataFusionError>>() {
+        return Some(shared.as_ref());
+    }
+    if let Some(ArrowError::ExternalError(inner)) = error.downcast_ref::<ArrowError>() {
+        return Some(inner.as_ref());
+    }
+    match error.downcast_ref::<DataFusionError>()? {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Some(inner.as_ref()),
+        DataFusionError::Shared(inner) => Some(inner.as_ref()),
+        DataFusionError::External(inner) => Some(inner.as_ref()),
+        DataFusionError::ArrowError(inner, _) => Some(inner.as_ref()),
+        DataFusionError::Collection(faults) => faults.first().map(|fault| fault as Layer<'_>),
+        _ => None,
     }
 }
 
-fn memory(id: &str) -> Error {
-    Error::new(Code::Memory, format!("the statement needs more memory than it may use; ask for less (id {id})"))
+/// What an error says to the caller by itself; none where it is only a layer, or says nothing.
+fn told(error: Layer<'_>, id: &str) -> Option<Error> {
+    if let Some(ours) = error.downcast_ref::<Error>() {
+        let again = Error::new(ours.code(), ours.message());
+        return Some(match ours.cause() {
+            Some(cause) => again.caused_by(cause.to_string()),
+            None => again,
+        });
+    }
+    match error.downcast_ref::<DataFusionError>() {
+        Some(DataFusionError::ResourcesExhausted(_)) => {
+            let message = format!("the statement needs more memory than it may use; ask for less (id {id})");
+            Some(Error::new(Code::Memory, message))
+        }
+        // Its text names what the plan was made of, which may be more than the caller wrote.
+        Some(DataFusionError::NotImplemented(text)) => {
+            let message = format!("the statement has a form that cannot be run; write it in another way (id {id})");
+            Some(Error::new(Code::SqlPlan, message).caused_by(text.clone()))
+        }
+        Some(_) => None,
+        None => error.downcast_ref::<ArrowError>().and_then(|error| evaluation(error, id)),
+    }
 }
 
 /// Faults of the caller's own arithmetic: the kind is told, the value never.
@@ -255,7 +284,5 @@ fn evaluation(error: &ArrowError, id: &str) -> Option<Error> {
     Some(Error::new(Code::Evaluation, format!("{text} (id {id})")))
 }
 
-fn failed(id: &str, error: DataFusionError) -> Error {
-    Error::new(Code::QueryFailed, format!("the statement failed while it ran (id {id})"))
-        .caused_by(Arc::new(error).to_string())
-}
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::common::DFSchema;
@@ -64,4 +64,28 @@ pub(super) fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
         .map_err(|error| Error::internal("a result does not fit its announced schema", error))
+}
+/// Bytes of the rows that the batch shows, not of the buffers behind it.
+pub fn bytes_of(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| bytes_of_column(column.as_ref())).sum()
+}
+
+/// Bytes of the values that the column shows.
+pub fn bytes_of_column(column: &dyn Array) -> usize {
+    // The size that arrow gives for a slice of a list is that of all its values.
+    let nested = |values: &dyn Array, offsets: &[i32]| {
+        let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
+        let (first, last) = (usize::try_from(first).unwrap_or(0), usize::try_from(last).unwrap_or(0));
+        size_of_val(offsets) + bytes_of_column(values.slice(first, last.saturating_sub(first)).as_ref())
+    };
+    match column.data_type() {
+        DataType::List(_) => nested(column.as_list::<i32>().values(), column.as_list::<i32>().value_offsets()),
+        DataType::Map(_, _) => nested(column.as_map().entries(), column.as_map().value_offsets()),
+        DataType::FixedSizeList(_, _) => bytes_of_column(column.as_fixed_size_list().values()),
+        DataType::Struct(_) => column.as_struct().columns().iter().map(|column| bytes_of_column(column)).sum(),
+        _ => {
+            let data = column.to_data();
+            data.get_slice_memory_size().unwrap_or_else(|_| data.get_array_memory_size())
+        }
+    }
 }

@@ -4,8 +4,10 @@
 //! implemented directly, because the blanket implementation of `arrow_flight` leaves calls unanswered that clients make.
 
 mod encode;
+mod gather;
 mod metadata;
 mod parameters;
+mod parcel;
 mod prepared;
 mod proto;
 mod retained;
@@ -41,6 +43,8 @@ use tokio::task::JoinSet;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::gather::Gather;
+use self::parcel::Direct;
 use self::retained::Retained;
 use self::session::{Caller, Sessions, Transactions};
 use self::statement::{Ask, Plans, Running};
@@ -96,7 +100,7 @@ impl std::ops::Deref for Flight {
 }
 
 /// The Flight SQL service over these services.
-pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
+fn service(services: Services) -> Direct<FlightServiceServer<Flight>> {
     let mut languages = services.config.languages.clone();
     if languages.is_empty() {
         languages.push("en".to_owned());
@@ -122,9 +126,10 @@ pub fn service(services: Services) -> FlightServiceServer<impl FlightService> {
         running: Arc::default(),
         plans: Plans::default(),
     }));
-    FlightServiceServer::new(flight)
+    let server = FlightServiceServer::new(flight)
         .max_decoding_message_size(MAX_INBOUND)
-        .max_encoding_message_size(encode::MAX_MESSAGE)
+        .max_encoding_message_size(encode::MAX_MESSAGE);
+    Direct(server)
 }
 
 /// Serves Flight SQL on `listener` until `shutdown` is ready and the open calls have ended.
@@ -138,7 +143,7 @@ pub async fn serve(
 ) -> Result<()> {
     let incoming = stream::unfold(listener, |mut listener| async move {
         let (connection, _) = listener.accept().await;
-        Some((Ok::<_, Infallible>(connection), listener))
+        Some((Ok::<_, Infallible>(Gather::new(connection)), listener))
     });
     tonic::transport::Server::builder()
         .initial_stream_window_size(16 << 20)
@@ -235,7 +240,7 @@ impl FlightService for Flight {
                 }
             }
         };
-        Ok(caller.carry(messages))
+        Ok(parcel::carried(caller.carry(messages)))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {

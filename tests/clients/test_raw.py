@@ -149,6 +149,94 @@ def test_i2_every_function_that_sql_info_names_can_be_called(raw):
     assert all(value is not None for value in row.values())
 
 
+PRODUCT = "warehouse.dim_product"
+PAIRS = "(VALUES (1, 1), (2, 1), (3, 2)) AS {} (a, b)"
+T, U = PAIRS.format("t"), PAIRS.format("u")
+
+# What SqlInfo claims, by id: statements with their rows.
+CLAIMED = {
+    4: [("SELECT 1 AS a", [(1,)])],
+    503: [("SELECT PRODUCT_ID FROM warehouse.DIM_PRODUCT WHERE product_id = 'D1'", [("D1",)])],
+    507: [("SELECT a FROM (VALUES (1), (NULL), (2)) AS t (a) ORDER BY a", [(1,), (2,), (None,)]),
+          ("SELECT a FROM (VALUES (1), (NULL), (2)) AS t (a) ORDER BY a DESC", [(None,), (2,), (1,)])],
+    515: [(f"SELECT p FROM (SELECT product_id AS p FROM {PRODUCT}) AS q WHERE p = 'D1'", [("D1",)])],
+    516: [("SELECT 'a' || NULL AS a, 1 + NULL AS b", [(None, None)])],
+    518: [(f"SELECT d.product_id FROM {PRODUCT} AS d WHERE d.product_id = 'D1'", [("D1",)])],
+    520: [("SELECT a FROM (VALUES (1), (2), (3)) AS t (a) ORDER BY a % 2, a", [(2,), (1,), (3,)])],
+    521: [("SELECT a FROM (VALUES (1, 3), (2, 1)) AS t (a, b) ORDER BY b", [(2,), (1,)])],
+    522: [(f"SELECT COUNT(*) AS n FROM {T} GROUP BY b ORDER BY n", [(1,), (2,)]),
+          (f"SELECT b, COUNT(*) AS n FROM {T} GROUP BY a, b ORDER BY a", [(1, 1), (1, 1), (2, 1)])],
+    523: [(r"SELECT 'a_b' LIKE 'a\_b' ESCAPE '\' AS a, 'axb' LIKE 'a\_b' ESCAPE '\' AS b", [(True, False)])],
+    532: [(f"SELECT product_id FROM countinghouse.{PRODUCT} WHERE product_id = 'D1'", [("D1",)])],
+    538: [(f"SELECT a FROM {T} WHERE a > (SELECT MIN(a) FROM {U}) ORDER BY a", [(2,), (3,)]),
+          (f"SELECT a FROM {T} WHERE EXISTS (SELECT 1 FROM {U} WHERE u.a = t.b) ORDER BY a", [(1,), (2,), (3,)]),
+          (f"SELECT a FROM {T} WHERE a IN (SELECT b FROM {U}) ORDER BY a", [(1,), (2,)])],
+    539: [(f"SELECT a FROM {T} WHERE a = (SELECT MAX(u.a) FROM {U} WHERE u.b = t.b) ORDER BY a", [(2,), (3,)])],
+    540: [("SELECT 1 AS a UNION SELECT 1", [(1,)]), ("SELECT 1 AS a UNION ALL SELECT 1", [(1,), (1,)])],
+}
+
+# What it denies, by id: statements that are refused.
+DENIED = {
+    3: [f"INSERT INTO {PRODUCT} (product_id) VALUES ('Z')", f"UPDATE {PRODUCT} SET product_id = 'Z'"],
+    500: ["CREATE DATABASE d", "DROP DATABASE d"],
+    501: ["CREATE SCHEMA s", "DROP SCHEMA beijing"],
+    502: ["CREATE TABLE t (a INT)", f"ALTER TABLE {PRODUCT} ADD COLUMN a INT", f"DROP TABLE {PRODUCT}"],
+    527: ["CREATE TABLE t (a INT PRIMARY KEY)"],
+    536: [f"SELECT product_id FROM {PRODUCT} FOR UPDATE"],
+    537: ["CALL f()"],
+    574: ["CALL f(a => 1)"],
+    576: ["{? = call f()}", "{call f()}"],
+}
+# Of 556, 565, 566 and 575 there is nothing to ask: no limit of a row, no definition in a transaction, no locator.
+SILENT = {556, 565, 566, 575}
+
+
+def test_i2_every_claim_is_true(server, raw):
+    table = run(raw, "CommandGetSqlInfo")
+    told = dict(zip(table["info_name"].to_pylist(), table["value"].to_pylist()))
+    for number, statements in CLAIMED.items():
+        assert told[number] is not False, number
+        for sql, rows in statements:
+            assert [tuple(row.values()) for row in read(raw, sql).to_pylist()] == rows, (number, sql)
+    for number, statements in DENIED.items():
+        assert told[number] is (number == 3), number
+        for sql in statements:
+            with pytest.raises(pa.ArrowInvalid):
+                query(raw, sql)
+    # Calls, and what tables show.
+    for number, name, body in [
+        (5, "CommandStatementSubstraitPlan", b""), (10, "CommandStatementIngest", b""),
+        (11, "CommandStatementIngest", field(6, b"transaction")),
+    ]:
+        assert told[number] is False
+        with pytest.raises(pa.ArrowNotImplementedError):
+            put(raw, name, body)
+    with pytest.raises(pa.ArrowInvalid):
+        put(raw, "CommandStatementUpdate", field(1, "DELETE FROM t"))
+    with pytest.raises(pa.ArrowNotImplementedError):
+        act(raw, "BeginSavepoint")
+    assert told[572] is False and told[573] is False
+    assert act(raw, "CancelFlightInfo", field(1, query(raw, "SELECT 1 AS a").serialize())) and told[9] is True
+    assert act(raw, "BeginTransaction", command("ActionBeginTransactionRequest")) and told[563] is True and told[8] == 1
+    # Correlation names need not differ from the names of tables, and no column is shown as required.
+    assert read(raw, f"SELECT COUNT(*) > 0 AS a FROM {PRODUCT} AS dim_product").to_pylist() == [{"a": True}]
+    connected, _ = client(server, f"Bearer {server.logins['beijing'].token}")
+    with connected:
+        for row in run(connected, "CommandGetTables", field(5, True)).to_pylist():
+            assert all(column.nullable for column in pa.ipc.read_schema(pa.py_buffer(row["table_schema"])))
+            # All tables can be selected from.
+            assert len(query(connected, f"SELECT * FROM {row['db_schema_name']}.{row['table_name']} LIMIT 1").schema) > 0
+    assert told[519] is False and told[524] is False and told[506] is True
+    # A statement may be so long, and no longer.
+    fits = "SELECT '" + "x" * (told[557] - len("SELECT '' AS a")) + "' AS a"
+    assert len(fits) == told[557] and read(raw, fits).num_rows == 1
+    with pytest.raises(pa.ArrowException):
+        query(raw, fits + " ")
+    # And nothing is claimed or denied besides.
+    asked = {*CLAIMED, *DENIED, *SILENT, 5, 9, 10, 11, 506, 519, 524, 563, 572, 573}
+    assert {number for number, value in told.items() if isinstance(value, bool)} <= asked
+
+
 def test_i1_sql_info_by_id(raw):
     asked = field(1, b"".join(varint(number) for number in [8, 9999, 0]))
     table = run(raw, "CommandGetSqlInfo", asked)
@@ -323,6 +411,14 @@ def test_q10_on_every_path(raw, sql):
             call()
 
 
+def put(raw, name, body):
+    """DoPut of a command with no rows."""
+    writer, reader = raw.do_put(fl.FlightDescriptor.for_command(command(name, body)), pa.schema([("a", pa.int64())]))
+    writer.done_writing()
+    reader.read()
+    writer.close()
+
+
 def test_q11_q12_q13_puts(raw):
     for name, body, kind in [
         ("CommandStatementUpdate", field(1, "DELETE FROM t"), pa.ArrowInvalid),
@@ -332,10 +428,7 @@ def test_q11_q12_q13_puts(raw):
         ("CommandStatementSubstraitPlan", b"", pa.ArrowNotImplementedError),
     ]:
         with pytest.raises(kind):
-            writer, reader = raw.do_put(fl.FlightDescriptor.for_command(command(name, body)), pa.schema([("a", pa.int64())]))
-            writer.done_writing()
-            reader.read()
-            writer.close()
+            put(raw, name, body)
     with pytest.raises(pa.ArrowNotImplementedError):
         act(raw, "CreatePreparedSubstraitPlan", command("ActionCreatePreparedSubstraitPlanRequest"))
 

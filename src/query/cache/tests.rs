@@ -1,5 +1,5 @@
 use arrow::array::{ArrayRef, Date32Array, Int32Array, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 use super::*;
@@ -90,7 +90,7 @@ fn batch(kib: usize) -> RecordBatch {
 }
 
 async fn rows(kept: &Kept, key: &Arc<Key>) -> Option<usize> {
-    let batches: Vec<_> = kept.rows(key)?.stream().unwrap().collect().await;
+    let batches: Vec<_> = kept.rows(key)?.stream().collect().await;
     Some(batches.into_iter().map(|batch| batch.unwrap().num_rows()).sum())
 }
 

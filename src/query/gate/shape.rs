@@ -259,9 +259,18 @@ fn expression(expr: &Expr) -> Step {
             let instead = "write a range or a level above, or join with a table";
             within(list.len(), IN_VALUES, "values in one `IN` list", instead)
         }
-        Expr::Like { pattern: text, .. }
-        | Expr::ILike { pattern: text, .. }
-        | Expr::SimilarTo { pattern: text, .. } => pattern(text),
+        Expr::Like { pattern: text, escape_char, .. } | Expr::ILike { pattern: text, escape_char, .. } => {
+            match escape_char {
+                Some(escape) if escape.value.clone().into_string().as_deref() != Some("\\") => {
+                    refused("`LIKE` knows the backslash as its `ESCAPE` and no other character")
+                }
+                _ => pattern(text),
+            }
+        }
+        Expr::SimilarTo { pattern: text, escape_char, .. } => match escape_char {
+            Some(_) => refused("`SIMILAR TO` takes no `ESCAPE`"),
+            None => pattern(text),
+        },
         Expr::BinaryOp { op, right, .. } => match op {
             BinaryOperator::PGRegexMatch
             | BinaryOperator::PGRegexIMatch

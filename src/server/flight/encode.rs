@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
-use arrow::ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions};
+use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow_flight::{FlightData, IpcMessage, SchemaAsIpc};
 use bytes::Bytes;
 use tonic::Status;
 
+use super::parcel::Parcel;
 use super::status;
 use crate::error::{Error, Result};
+use crate::query::{bytes_of, bytes_of_column};
 
 /// Batches are gathered up to this size before they are encoded: small ones cost too much each.
 const GATHER: usize = 1 << 20;
@@ -132,9 +134,9 @@ pub(super) struct Encoder {
     plain: SchemaRef,
     waiting: Vec<RecordBatch>,
     waiting_bytes: usize,
-    generator: IpcDataGenerator,
     options: IpcWriteOptions,
-    context: IpcWriteContext,
+    /// What writes them, where a batch needs no dictionaries.
+    stream: Option<StreamEncoder>,
     rows: u64,
     bytes: u64,
 }
@@ -149,34 +151,33 @@ impl Encoder {
             schema,
             waiting: Vec::new(),
             waiting_bytes: 0,
-            generator: IpcDataGenerator::default(),
             options,
-            context: IpcWriteContext::default(),
+            stream: None,
             rows: 0,
             bytes: 0,
         }
     }
 
     /// The stream's first message. `notes` become metadata of the schema, which no client compares.
-    pub(super) fn head(&self, notes: impl IntoIterator<Item = (String, String)>) -> FlightData {
+    pub(super) fn head(&self, notes: impl IntoIterator<Item = (String, String)>) -> Parcel {
         let schema = self.schema.as_ref().clone().with_metadata(notes.into_iter().collect());
-        SchemaAsIpc::new(&schema, &self.options).into()
+        FlightData::from(SchemaAsIpc::new(&schema, &self.options)).into()
     }
 
     /// Takes a batch; gives messages when enough is gathered.
-    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<FlightData>, Status> {
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<Parcel>, Status> {
         if batch.num_rows() == 0 {
             return Ok(Vec::new());
         }
         let batch = fit(batch, &self.plain)?;
         self.rows += batch.num_rows() as u64;
-        self.waiting_bytes += size(&batch);
+        self.waiting_bytes += bytes_of(&batch);
         self.waiting.push(batch);
         if self.waiting_bytes < GATHER { Ok(Vec::new()) } else { self.flush() }
     }
 
     /// Encodes what is gathered.
-    pub(super) fn flush(&mut self) -> Result<Vec<FlightData>, Status> {
+    pub(super) fn flush(&mut self) -> Result<Vec<Parcel>, Status> {
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
         let batch = match waiting.as_slice() {
@@ -203,18 +204,19 @@ impl Encoder {
     }
 
     /// Encodes a batch, in halves while its message is too large: sizes before encoding are estimates.
-    fn encode(&mut self, batch: RecordBatch, messages: &mut Vec<FlightData>) -> Result<(), Status> {
+    fn encode(&mut self, batch: RecordBatch, messages: &mut Vec<Parcel>) -> Result<(), Status> {
         let fault = |fault| Status::from(Error::internal("Cannot encode a batch", arrow_fault(fault)));
         let sent = as_announced(&batch, &self.schema).map_err(fault)?;
-        // A tracker for each message: one that is too large is given up, and what it noted must be sent again.
-        let mut tracker = DictionaryTracker::new(false);
-        if self.schema != self.plain {
-            let _ = self.generator.schema_to_bytes_with_dictionary_tracker(&self.schema, &mut tracker, &self.options);
+        // Dictionaries go with every batch: it may be read without those before it.
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => StreamEncoder::try_new_with_options(&self.schema, self.options.clone()).map_err(fault)?,
+        };
+        let pieces = Parcel::of_stream(stream.encode(&sent).map_err(fault)?)?;
+        if self.schema == self.plain {
+            self.stream = Some(stream);
         }
-        let (dictionaries, data) =
-            self.generator.encode(&sent, &mut tracker, &self.options, &mut self.context).map_err(fault)?;
-        let pieces: Vec<FlightData> = dictionaries.into_iter().chain([data]).map(FlightData::from).collect();
-        let lengths = || pieces.iter().map(|message| message.data_header.len() + message.data_body.len());
+        let lengths = || pieces.iter().map(Parcel::size);
         let length = lengths().max().unwrap_or(0);
         if length > SPLIT + SPLIT / 16 && batch.num_rows() > 1 {
             let half = batch.num_rows() / 2;
@@ -237,7 +239,7 @@ impl std::fmt::Debug for Encoder {
 }
 
 fn too_large(batch: &RecordBatch, rows: u64) -> Status {
-    let sizes = batch.columns().iter().map(|column| column_size(column.as_ref()));
+    let sizes = batch.columns().iter().map(|column| bytes_of_column(column.as_ref()));
     let widest = sizes.enumerate().max_by_key(|(_, size)| *size).map_or(0, |(index, _)| index);
     status::refuse(
         tonic::Code::ResourceExhausted,
@@ -275,7 +277,7 @@ fn split(batch: RecordBatch, limit: usize) -> Vec<RecordBatch> {
     let mut open = vec![batch];
     while let Some(batch) = open.pop() {
         let rows = batch.num_rows();
-        if rows <= 1 || size(&batch) <= limit {
+        if rows <= 1 || bytes_of(&batch) <= limit {
             pieces.push(batch);
         } else {
             let half = rows / 2;
@@ -284,30 +286,6 @@ fn split(batch: RecordBatch, limit: usize) -> Vec<RecordBatch> {
         }
     }
     pieces
-}
-
-/// Bytes of the rows that the batch shows, not of the buffers behind it.
-fn size(batch: &RecordBatch) -> usize {
-    batch.columns().iter().map(|column| column_size(column.as_ref())).sum()
-}
-
-fn column_size(column: &dyn Array) -> usize {
-    // The size that arrow gives for a slice of a list is that of all its values.
-    let nested = |values: &dyn Array, offsets: &[i32]| {
-        let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
-        let (first, last) = (usize::try_from(first).unwrap_or(0), usize::try_from(last).unwrap_or(0));
-        size_of_val(offsets) + column_size(values.slice(first, last.saturating_sub(first)).as_ref())
-    };
-    match column.data_type() {
-        DataType::List(_) => nested(column.as_list::<i32>().values(), column.as_list::<i32>().value_offsets()),
-        DataType::Map(_, _) => nested(column.as_map().entries(), column.as_map().value_offsets()),
-        DataType::FixedSizeList(_, _) => column_size(column.as_fixed_size_list().values()),
-        DataType::Struct(_) => column.as_struct().columns().iter().map(|column| column_size(column)).sum(),
-        _ => {
-            let data = column.to_data();
-            data.get_slice_memory_size().unwrap_or_else(|_| data.get_array_memory_size())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UnionArray};
-use arrow::compute::{CastOptions, cast_with_options, concat};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::encode::sql_type;
 use crate::error::{Code, Error, Result};
+use crate::query::{Misfit, exact};
 
 /// Rows that one statement may be bound to; it runs once for each.
 pub(super) const MAX_ROWS: usize = 1_000;
@@ -194,19 +195,24 @@ pub(super) fn fit(rows: &RecordBatch, parameters: &SchemaRef) -> Result<RecordBa
         .map_err(|fault| Error::internal("Cannot take the bound parameters", fault))
 }
 
-/// A bound column in the parameter's type. Dense unions are how some clients send values of any type.
+/// A bound column in the parameter's type, each value exactly. Dense unions are how some clients send values of any type.
 fn plain(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    let bad = |fault| {
-        let (name, ..) = sql_type(field.data_type());
-        Error::new(Code::BadRequest, format!("A value of the parameter `${}` is not a {name}", bare(field.name())))
-            .caused_by(fault)
+    let take = |array: &ArrayRef| {
+        let refuse = |misfit: Misfit| misfit.error(bare(field.name()), &type_name(field.data_type()));
+        exact(array, field.data_type()).map_err(refuse)
     };
-    let exact = CastOptions { safe: false, ..CastOptions::default() };
-    let cast = |array: &ArrayRef| cast_with_options(array, field.data_type(), &exact);
-    let Some(union) = column.as_any().downcast_ref::<UnionArray>() else { return cast(column).map_err(bad) };
-    let values: Vec<ArrayRef> =
-        (0..union.len()).map(|row| cast(&union.value(row))).collect::<Result<_, _>>().map_err(bad)?;
-    concat(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>()).map_err(bad)
+    let Some(union) = column.as_any().downcast_ref::<UnionArray>() else { return take(column) };
+    let values: Vec<ArrayRef> = (0..union.len()).map(|row| take(&union.value(row))).collect::<Result<_>>()?;
+    concat(&values.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        .map_err(|fault| Error::internal("Cannot join the bound parameters", fault))
+}
+
+/// A wire type as it is written in SQL, `DECIMAL(18, 2)`.
+fn type_name(kind: &DataType) -> String {
+    match (sql_type(kind), kind) {
+        ((name, Some(precision), Some(scale)), DataType::Decimal128(..)) => format!("{name}({precision}, {scale})"),
+        ((name, ..), _) => name.to_owned(),
+    }
 }
 
 /// Bound rows as they travel in a handle.

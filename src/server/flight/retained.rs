@@ -18,8 +18,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::MessageHeader;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
 use arrow_flight::{FlightData, FlightDescriptor, FlightInfo, PollInfo};
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt, future};
+use futures::stream;
+use futures::{Stream, StreamExt, TryStreamExt, future};
 use prost::Message;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
+use super::parcel::{Parcel, Parcels};
 use super::session::Caller;
 use super::statement::{Ask, Messages};
 use super::ticket::{Kind, Sealed};
@@ -162,11 +163,11 @@ impl Retained {
     }
 
     /// Takes in what a reader would receive, and keeps it until it expires.
-    async fn fill(&self, kept: &Arc<Kept>, mut messages: BoxStream<'static, Result<FlightData, Status>>) {
+    async fn fill(&self, kept: &Arc<Kept>, mut messages: Parcels) {
         let end = loop {
             match messages.next().await {
                 Some(Ok(message)) => {
-                    if let Err(status) = self.push(kept, message).await {
+                    if let Err(status) = self.push(kept, message.into()).await {
                         break State::Failed(status);
                     }
                 }
@@ -318,7 +319,8 @@ impl Kept {
                 Ok(Some((load(stored).await?, (rows, looked, holds))))
             }
         });
-        let all = stream::iter(head.map(Ok)).chain(rows).chain(stream::once(future::ready(Err(end))));
+        let all =
+            stream::iter(head.map(Ok)).chain(rows).map_ok(Parcel::from).chain(stream::once(future::ready(Err(end))));
         Ok(Response::new(ended_once(all).boxed()))
     }
 
@@ -330,9 +332,7 @@ impl Kept {
 }
 
 /// The messages up to the first error, which ends them: the end of a stream is one, see [`Messages`].
-fn ended_once(
-    messages: impl Stream<Item = Result<FlightData, Status>>,
-) -> impl Stream<Item = Result<FlightData, Status>> {
+fn ended_once(messages: impl Stream<Item = Result<Parcel, Status>>) -> impl Stream<Item = Result<Parcel, Status>> {
     messages.scan(false, |ended, message| {
         let now = std::mem::replace(ended, message.is_err());
         future::ready((!now).then_some(message))

@@ -7,12 +7,9 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::{ActionCancelQueryRequest, Any, Command, ProstMessageExt, TicketStatementQuery};
-use arrow_flight::{
-    CancelStatus, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, RenewFlightEndpointRequest, Ticket,
-};
+use arrow_flight::{CancelStatus, FlightDescriptor, FlightEndpoint, FlightInfo, RenewFlightEndpointRequest, Ticket};
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -22,6 +19,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
 use super::encode::{Encoder, wire_schema, with_dictionaries};
+use super::parcel::{Parcel, Parcels};
 use super::session::{Caller, Options};
 use super::sql_info::MAX_STATEMENT;
 use super::status::{QUERY_ID, SNAPSHOT_ID};
@@ -373,7 +371,7 @@ impl Plan {
 }
 
 /// A stream of messages, as DoGet answers.
-pub(super) type Messages = Response<BoxStream<'static, Result<FlightData, Status>>>;
+pub(super) type Messages = Response<Parcels>;
 
 /// Messages that are all there: the answer to a metadata call.
 pub(super) fn at_once(batch: &RecordBatch) -> Result<Messages, Status> {
@@ -386,11 +384,7 @@ pub(super) fn at_once(batch: &RecordBatch) -> Result<Messages, Status> {
 
 /// The receiving end. The delivery always ends with a status; when it does not, it has failed, and an end without an error
 /// would pass for a complete result.
-fn messages(
-    receiver: mpsc::Receiver<Result<FlightData, Status>>,
-    tasks: JoinSet<()>,
-    watch: Watch,
-) -> BoxStream<'static, Result<FlightData, Status>> {
+fn messages(receiver: mpsc::Receiver<Result<Parcel, Status>>, tasks: JoinSet<()>, watch: Watch) -> Parcels {
     futures::stream::unfold((receiver, tasks, watch), |(mut receiver, mut tasks, watch)| async move {
         let message = match receiver.recv().await {
             Some(message) => message,
@@ -410,7 +404,7 @@ struct Delivery {
     principal: Principal,
     rest: VecDeque<Statement>,
     encoder: Encoder,
-    sender: mpsc::Sender<Result<FlightData, Status>>,
+    sender: mpsc::Sender<Result<Parcel, Status>>,
     cancelled: CancellationToken,
     query_id: String,
 }
@@ -501,7 +495,7 @@ impl Delivery {
         }
     }
 
-    async fn send(&self, messages: Vec<FlightData>) -> Result<(), End> {
+    async fn send(&self, messages: Vec<Parcel>) -> Result<(), End> {
         for message in messages {
             let sent = tokio::time::timeout(STALLED, self.sender.send(Ok(message))).await;
             if !matches!(sent, Ok(Ok(()))) {

@@ -1,5 +1,6 @@
 """Q and T: statements, prepared ones, what is refused, transactions."""
 
+import datetime
 import decimal
 import itertools
 
@@ -128,8 +129,27 @@ def bind(server):
             equal("rows of 1,000", wire.execute(bound, 120).table["a"].to_pylist(), thousand)
             more = pa.record_batch([pa.array([*thousand, "more"])], ["1"])
             refuses(lambda: wire.bind(short, more), grpc.StatusCode.RESOURCE_EXHAUSTED, what="1,001 rows")
+            exactly(server, wire)
             unbound = command("CommandPreparedStatementQuery", field(1, prepared.handle))
             refuses(lambda: wire.info(unbound), INVALID, what="a statement without its parameters")
+
+
+def exactly(server, wire):
+    """A value is taken as it is, or refused: never rounded to the column's digits or cut to its precision."""
+    row = ROWS[-1]
+    day = datetime.datetime.combine(row["launched_on"], datetime.time())
+    counts = f"SELECT COUNT(*) AS n FROM {server.source} AS p WHERE product_id = '{row['product_id']}' AND "
+    rate, since = counts + "margin_rate = ?", counts + "launched_on = ?"
+    margin, wide, nanos = row["margin_rate"], pa.decimal128(30, 12), pa.timestamp("ns")
+    for sql, fits, other in [
+        (rate, pa.array([margin], wide), pa.array([margin + decimal.Decimal("1e-9")], wide)),
+        (rate, pa.array([float(margin)]), pa.array([float(margin) + 1e-9])),
+        (since, pa.array([day], nanos), pa.array([day + datetime.timedelta(hours=12)], nanos)),
+    ]:
+        equal(f"rows of {fits.type} for `{sql}`", wire.bound(sql, fits), [{"n": 1}])
+        handle = wire.prepare(sql).handle
+        error = refuses(lambda: wire.bind(handle, pa.record_batch([other], ["1"])), INVALID, what=f"an inexact {other.type}")
+        holds("`$1`" in error.details(), f"the refusal names no parameter: {error.details()}")
 
 
 @check("Q6")

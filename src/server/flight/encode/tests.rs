@@ -1,4 +1,4 @@
-use arrow::array::{Int64Array, LargeStringArray, ListArray, StringArray};
+use arrow::array::{Array, Int64Array, LargeStringArray, ListArray, StringArray};
 use arrow::datatypes::Int64Type;
 use arrow_flight::utils::flight_data_to_arrow_batch;
 use prost::Message;
@@ -32,8 +32,9 @@ fn sent(batches: &[RecordBatch]) -> Vec<RecordBatch> {
     assert_eq!(encoder.totals().0, rows as u64);
     messages
         .iter()
-        .map(|message| {
-            let batch = flight_data_to_arrow_batch(message, Arc::clone(&schema), &Default::default()).unwrap();
+        .map(|parcel| {
+            let message = FlightData::from(parcel.clone());
+            let batch = flight_data_to_arrow_batch(&message, Arc::clone(&schema), &Default::default()).unwrap();
             let size = message.encoded_len();
             assert!(size <= MAX_MESSAGE && (batch.num_rows() == 1 || size <= SPLIT + SPLIT / 8), "{size}");
             batch
@@ -76,7 +77,7 @@ fn no_rows_give_no_messages_but_the_head() {
     assert!(encoder.push(&batch).unwrap().is_empty());
     assert!(encoder.flush().unwrap().is_empty());
     let head = encoder.head([("countinghouse.snapshot".to_owned(), "7".to_owned())]);
-    let schema = Schema::try_from(&head).unwrap();
+    let schema = Schema::try_from(&FlightData::from(head)).unwrap();
     assert_eq!(schema.fields(), batch.schema().fields());
     assert_eq!(schema.metadata()["countinghouse.snapshot"], "7");
 }

@@ -1,5 +1,5 @@
-use arrow::array::{Array, Date32Array, Decimal128Array, Int64Array, StringArray};
-use arrow::datatypes::{UnionFields, UnionMode};
+use arrow::array::{Array, Date32Array, Decimal128Array, Int64Array, StringArray, TimestampNanosecondArray};
+use arrow::datatypes::{TimeUnit, UnionFields, UnionMode};
 
 use super::*;
 
@@ -101,10 +101,37 @@ fn wrong_values_and_counts_are_the_callers_fault() {
     let bad = RecordBatch::try_from_iter([("0", text(vec!["no date"]))]).unwrap();
     let error = fit(&bad, &schema).unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::BadRequest, "A value of the parameter `$1` is not a DATE"));
+    let noon = RecordBatch::try_from_iter([("0", text(vec!["2026-03-01 12:00:00"]))]).unwrap();
+    let error = fit(&noon, &schema).unwrap_err();
+    assert!(
+        error.message().starts_with("A value of the parameter `$1` would be rounded or cut to be a DATE"),
+        "{error}"
+    );
     let many = RecordBatch::try_from_iter([("0", text(vec!["a"])), ("1", text(vec!["b"]))]).unwrap();
     assert_eq!(fit(&many, &schema).unwrap_err().message(), "The statement has 1 parameters, and 2 are bound");
     let long = RecordBatch::try_from_iter([("0", text(vec![&"x".repeat(MAX_BYTES)]))]).unwrap();
     assert_eq!(to_bytes(&long).unwrap_err().code(), Code::Limit);
+}
+
+#[test]
+fn no_value_of_a_column_is_rounded_or_cut() {
+    let schema =
+        wanted(&[("$1", DataType::Decimal128(18, 2)), ("$2", DataType::Timestamp(TimeUnit::Microsecond, None))]);
+    let bound = |thousandths: Vec<i128>, nanos: Vec<i64>| {
+        let decimals = Decimal128Array::from(thousandths).with_precision_and_scale(20, 3).unwrap();
+        let rows = RecordBatch::try_from_iter([
+            ("0", Arc::new(decimals) as ArrayRef),
+            ("1", Arc::new(TimestampNanosecondArray::from(nanos)) as ArrayRef),
+        ]);
+        fit(&rows.unwrap(), &schema)
+    };
+    let exact = bound(vec![1_500, -20], vec![1_000, 0]).unwrap();
+    assert_eq!(exact.column(0).as_any().downcast_ref::<Decimal128Array>().unwrap().values(), &[150, -2]);
+    let error = bound(vec![1_500, 1_505], vec![0, 0]).unwrap_err();
+    assert_eq!(error.code(), Code::BadRequest);
+    assert!(error.message().contains("`$1`") && error.message().contains("DECIMAL(18, 2)"), "{error}");
+    let error = bound(vec![0, 0], vec![1_000, 1_001]).unwrap_err();
+    assert!(error.message().contains("`$2`") && error.message().contains("TIMESTAMP"), "{error}");
 }
 
 #[test]

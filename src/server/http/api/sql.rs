@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::datatypes::{Schema, SchemaRef};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,7 @@ use super::rows::{Encoder, Format};
 use crate::auth::hex;
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};
-use crate::query::{Face, History, ResultCache, Rollups, Statement};
+use crate::query::{Face, History, ResultCache, Rollups, Statement, exact};
 use crate::server::http::error::Failure;
 use crate::server::http::session::Caller;
 use crate::server::http::{App, Correlation};
@@ -34,9 +34,9 @@ struct Request {
     sql: String,
     #[serde(default)]
     format: Format,
-    /// Values of `$1`, `$2` ...
+    /// Values of `$1`, `$2` ..., numbers as they are written.
     #[serde(default)]
-    parameters: Vec<Value>,
+    parameters: Vec<Box<RawValue>>,
     /// Schema of unqualified tables; the caller's own unless stated.
     schema: Option<String>,
     /// The head unless stated.
@@ -136,7 +136,7 @@ fn reading(text: &str) -> Result<History> {
 }
 
 /// The values in the types that the statement expects; none when it takes none.
-fn bind(expected: &SchemaRef, values: &[Value]) -> Result<Option<RecordBatch>> {
+fn bind(expected: &SchemaRef, values: &[Box<RawValue>]) -> Result<Option<RecordBatch>> {
     let bad = |message: String| Error::new(Code::BadRequest, message);
     if expected.fields().len() != values.len() {
         return Err(bad(format!(
@@ -151,14 +151,15 @@ fn bind(expected: &SchemaRef, values: &[Value]) -> Result<Option<RecordBatch>> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(values.len());
     for field in expected.fields() {
         // By its number, because `$10` stands before `$2` in some orders.
-        let number = field.name().trim_start_matches('$').parse::<usize>().ok();
+        let name = field.name().trim_start_matches('$');
+        let number = name.parse::<usize>().ok();
         let value = number.and_then(|n| values.get(n.checked_sub(1)?)).ok_or_else(|| {
             bad(format!("Parameters are written `$1` to `${}`; the statement has `{}`.", values.len(), field.name()))
         })?;
-        columns.push(array(value, field.data_type()).ok_or_else(|| {
-            let kind = super::rows::type_name(field.data_type());
-            bad(format!("Parameter `${}` is not of type {kind}.", field.name().trim_start_matches('$')))
-        })?);
+        let kind = super::rows::type_name(field.data_type());
+        let text = text(value).ok_or_else(|| bad(format!("A value of the parameter `${name}` is not a {kind}")))?;
+        let text: ArrayRef = Arc::new(StringArray::from(vec![text]));
+        columns.push(exact(&text, field.data_type()).map_err(|misfit| misfit.error(name, kind))?);
     }
     // Nullable whatever the plan says: a null is a value that the caller may send.
     let fields: Vec<_> = expected.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
@@ -171,16 +172,15 @@ fn bind(expected: &SchemaRef, values: &[Value]) -> Result<Option<RecordBatch>> {
     .map_err(|e| Error::internal("Parameters cannot be bound.", e))
 }
 
-/// One value as an array of one. Through text, so that a decimal keeps its digits and a date its form.
-fn array(value: &Value, to: &DataType) -> Option<ArrayRef> {
-    let text = match value {
-        Value::Null => return Some(new_null_array(to, 1)),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(_) | Value::Object(_) => return None,
-    };
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(&StringArray::from(vec![text]), to, &strict).ok()
+/// A value as text, of a number all digits that were sent; `Some(None)` for null, and none for a list or an object.
+fn text(value: &RawValue) -> Option<Option<String>> {
+    let written = value.get();
+    match written.as_bytes().first()? {
+        b'[' | b'{' => None,
+        b'"' => serde_json::from_str(written).ok().map(Some),
+        b'n' => Some(None),
+        _ => Some(Some(written.to_owned())),
+    }
 }
 
 /// What leaves as a file: its hash is in the audit log before its last byte leaves, so that a copy that turns up somewhere can
@@ -270,7 +270,11 @@ fn header(text: &str) -> Result<HeaderValue> {
 mod tests {
     use super::*;
     use arrow::array::{Array, Date32Array, Decimal128Array, Int64Array};
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{DataType, Field};
+
+    fn sent(list: &str) -> Vec<Box<RawValue>> {
+        serde_json::from_str(list).unwrap()
+    }
 
     fn expected(types: &[(&str, DataType)]) -> SchemaRef {
         Arc::new(Schema::new(types.iter().map(|(name, t)| Field::new(*name, t.clone(), false)).collect::<Vec<_>>()))
@@ -284,21 +288,44 @@ mod tests {
             ("$1", DataType::Date32),
             ("$3", DataType::Int64),
         ]);
-        let bad = bind(&schema, &[json!("2025-11-30"), json!(1)]).unwrap_err();
+        let bad = bind(&schema, &sent(r#"["2025-11-30", 1]"#)).unwrap_err();
         assert_eq!(bad.code(), Code::BadRequest);
         let schema =
             expected(&[("$2", DataType::Decimal128(18, 2)), ("$1", DataType::Date32), ("$3", DataType::Int64)]);
-        let row = bind(&schema, &[json!("2025-11-30"), json!("12345678901234.56"), json!(null)]).unwrap().unwrap();
+        let row = bind(&schema, &sent(r#"["2025-11-30", "12345678901234.56", null]"#)).unwrap().unwrap();
         let decimal = row.column(0).as_any().downcast_ref::<Decimal128Array>().unwrap();
         assert_eq!(decimal.value(0), 1_234_567_890_123_456);
         assert_eq!(row.column(1).as_any().downcast_ref::<Date32Array>().unwrap().value(0), 20_422);
         assert!(row.column(2).as_any().downcast_ref::<Int64Array>().unwrap().is_null(0));
-        for wrong in [json!("yesterday"), json!([1]), json!({})] {
-            let bad = bind(&expected(&[("$1", DataType::Date32)]), &[wrong]).unwrap_err();
-            assert!(bad.message().contains("`$1` is not of type date"), "{bad}");
+        for wrong in [r#"["yesterday"]"#, "[[1]]", "[{}]", "[true]"] {
+            let bad = bind(&expected(&[("$1", DataType::Date32)]), &sent(wrong)).unwrap_err();
+            assert!(bad.message().contains("`$1` is not a date"), "{bad}");
         }
-        assert!(bind(&expected(&[("$name", DataType::Utf8)]), &[json!("x")]).is_err());
+        assert!(bind(&expected(&[("$name", DataType::Utf8)]), &sent(r#"["x"]"#)).is_err());
         assert!(bind(&expected(&[]), &[]).unwrap().is_none());
+    }
+
+    /// A number that was read as a float would have lost digits before anybody could look at them.
+    #[test]
+    fn numbers_keep_the_digits_that_were_sent() {
+        let one = |kind: DataType, value: &str| bind(&expected(&[("$1", kind)]), &sent(&format!("[{value}]")));
+        let decimal = |row: RecordBatch| row.column(0).as_any().downcast_ref::<Decimal128Array>().unwrap().value(0);
+        let wide = DataType::Decimal128(38, 4);
+        for (value, expected) in [
+            ("1234567890123456789012.3456", 12_345_678_901_234_567_890_123_456_i128),
+            ("1.5e3", 15_000_000),
+            ("-0.10", -1_000),
+        ] {
+            assert_eq!(decimal(one(wide.clone(), value).unwrap().unwrap()), expected, "{value}");
+        }
+        for (kind, value) in [(wide, "1.00001"), (DataType::Date32, r#""2025-11-30T12:00:00""#)] {
+            let bad = one(kind, value).unwrap_err();
+            assert_eq!(bad.code(), Code::BadRequest);
+            assert!(bad.message().contains("`$1` would be rounded or cut"), "{bad}");
+        }
+        assert!(one(DataType::Int64, "7.5").is_err());
+        let text = one(DataType::Utf8, r#""\u4f59\n""#).unwrap().unwrap();
+        assert_eq!(text.column(0).as_any().downcast_ref::<StringArray>().unwrap().value(0), "余\n");
     }
 
     #[test]
