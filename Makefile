@@ -49,7 +49,7 @@ JAR_NAMES := arrow failureaccess flatbuffers flight grpc guava jackson netty per
 # Seconds of each fuzz target.
 FUZZ_SECONDS ?= 15
 
-.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions quick-clients clients java superset peers dependencies fuzz oracle crash bench ssb flight clean-state
+.PHONY: help demo test check setup packages fmt architecture clippy unit it slt definitions quick-clients clients java superset peers dependencies fuzz oracle crash bench ssb flight publication look clean-state
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
@@ -219,6 +219,14 @@ $(SSB)/flight/.installed: benches/flight-requirements.txt
 	"$(PYTHON)" -m venv "$(SSB)/flight"
 	"$(SSB)/flight/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+publication: ## A burst of head office and every branch: seconds, memory, query sets; live page and edition against their goals
+	$(CARGO) build --locked --release
+	"$(PYTHON)" benches/publish.py --binary "$(TARGET)/release/countinghouse" $(ARGS)
+
+look: setup ## Pictures of every report: both languages, screen and telephone, light and dark, PDF pages; an index of them
+	$(CARGO) build --locked --profile $(PROFILE)
+	$(VENV)/bin/python tests/clients/look.py --binary "$(FOLDER)/countinghouse" --out "$(TARGET)/look" $(ARGS)
 
 clean-state: ## Remove what the demo wrote
 	rm -rf "$(STATE)"

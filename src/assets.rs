@@ -18,6 +18,8 @@ pub const TEXT: &[(&str, &str, &str)] = &[
     ("en", "publish.ftl", include_str!("assets/text/en/publish.ftl")),
     ("zh-CN", "schedule.ftl", include_str!("assets/text/zh-CN/schedule.ftl")),
     ("en", "schedule.ftl", include_str!("assets/text/en/schedule.ftl")),
+    ("zh-CN", "alert.ftl", include_str!("assets/text/zh-CN/alert.ftl")),
+    ("en", "alert.ftl", include_str!("assets/text/en/alert.ftl")),
     ("zh-CN", "workbook.ftl", include_str!("assets/text/zh-CN/workbook.ftl")),
     ("en", "workbook.ftl", include_str!("assets/text/en/workbook.ftl")),
     ("zh-CN", "evaluation.ftl", include_str!("assets/text/zh-CN/evaluation.ftl")),

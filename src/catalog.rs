@@ -6,11 +6,14 @@
 //!
 //! Several processes may open one catalog (a server and a command line); they are told apart by [`process`].
 
+mod alerts;
 mod audit;
 mod batches;
 mod deliveries;
 mod editions;
+mod favourites;
 mod leases;
+mod notices;
 mod principals;
 mod process;
 mod publications;
@@ -35,16 +38,18 @@ use sqlx::{Row, Sqlite, Transaction};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 
+pub use alerts::{AlertEventRow, AlertFilter, AlertRow, AlertVerdict};
 pub use audit::{AuditEvent, AuditFilter, AuditRow, Link, Verified, verify_audit_file};
 pub use batches::{BatchKey, BatchRow};
 pub use deliveries::{AttemptRow, DeliveryRow};
 pub use editions::{EditionFilter, EditionRow};
 pub use leases::Lease;
+pub use notices::{NoticeRow, NoticeText};
 pub use principals::{TokenRow, UserRow};
 pub use publications::{NewSnapshot, PublicationRow};
 pub use queries::QueryRow;
 pub use records::{NewRecord, RecordRow, Recorded};
-pub use runs::{Claim, Ending, NewRun, RunRow, ScheduleRow};
+pub use runs::{Claim, Ending, FailedGate, Held, NewRun, Release, RunRow, ScheduleRow};
 pub use sessions::SessionRow;
 pub use snapshots::SnapshotRow;
 
@@ -59,6 +64,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("catalog/migrations/0004_rights.sql"),
     include_str!("catalog/migrations/0005_editions.sql"),
     include_str!("catalog/migrations/0006_records.sql"),
+    include_str!("catalog/migrations/0007_alerts.sql"),
+    include_str!("catalog/migrations/0008_favourites.sql"),
+    include_str!("catalog/migrations/0009_release.sql"),
+    include_str!("catalog/migrations/0010_statement_queue.sql"),
 ];
 
 /// How long a connection waits for another process's write before it gives up.
@@ -257,10 +266,20 @@ fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> sqlx::
     serde_json::from_str(row.try_get(column)?).map_err(decode)
 }
 
+fn optional_json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> sqlx::Result<Option<T>> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(decode)).transpose()
+}
+
 /// Who works on this machine: the operating system's name for the user that this process runs as.
 pub(crate) fn operator() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     format!("{}@host", named.filter(|name| !name.is_empty()).as_deref().unwrap_or("unknown"))
+}
+
+/// Whether a name is one that [`operator`] gives.
+fn is_operator(name: &str) -> bool {
+    name.ends_with("@host")
 }
 
 /// Random text of `bytes` bytes from the operating system, in hexadecimal.

@@ -19,7 +19,7 @@ pub mod theme;
 use crate::locale::{Decimal, Lang, MISSING, NumberUnit, Quantity, format_number, format_signed};
 
 pub use canvas::{Area, Mark};
-pub use kinds::{KINDS, Kind};
+pub use kinds::{KINDS, Kind, Linked};
 pub use sparkline::sparkline;
 pub use theme::stylesheet;
 
@@ -64,8 +64,7 @@ pub struct ChartSpec {
     pub zero: Option<f64>,
     /// Upper limits of the bands of `bullet`, ascending; one value per category each.
     pub bands: Vec<Series>,
-    /// Where each category leads (for `multiples`: each panel, in the order of first appearance; for `heatmap`: each row).
-    /// Empty: nowhere.
+    /// Where each category or series leads, as [`Kind::linked`] says of the kind. Empty: nowhere.
     pub links: Vec<Option<String>>,
     /// In px, 240 to 2,000.
     pub width: u32,

@@ -3,6 +3,7 @@
 //! One file per command. A command reads its arguments, opens an [`App`](crate::app::App) where it needs one, and prints;
 //! what it does stands elsewhere. Exit codes: 0 good, 1 the user's data or definitions are wrong, 2 usage, 3 internal.
 
+mod alert;
 mod audit;
 mod check;
 mod delivery;
@@ -77,6 +78,8 @@ enum Command {
     Verify(edition::Verify),
     /// What was sent to whom.
     Delivery(delivery::Arguments),
+    /// Figures that crossed a threshold: list, check now.
+    Alert(alert::Arguments),
     /// Draw one document; the server starts this.
     #[command(hide = true)]
     Render,
@@ -132,6 +135,7 @@ pub fn run() -> ExitCode {
             Command::Evaluation(arguments) => Box::pin(evaluation::run(&place, arguments)).await,
             Command::Verify(arguments) => Box::pin(edition::verify(&place, arguments)).await,
             Command::Delivery(arguments) => Box::pin(delivery::run(&place, arguments)).await,
+            Command::Alert(arguments) => Box::pin(alert::run(&place, arguments)).await,
             Command::Render => render::run(),
             Command::User(arguments) => Box::pin(user::run(&place, arguments)).await,
             Command::Token(arguments) => Box::pin(token::run(&place, arguments)).await,

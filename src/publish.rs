@@ -6,11 +6,14 @@
 //! where their rows are those of the version before, there is no new version. Nothing leaves from here: `delivery` sends what is
 //! frozen.
 
+mod alert;
 mod changes;
 pub mod channel;
 mod delivery;
 mod edition;
 mod gate;
+mod release;
+mod retry;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,21 +22,27 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use self::edition::Left;
 use crate::auth::{Auth, Principal, Scope, sha256_hex};
-use crate::catalog::{Catalog, Claim, DeliveryRow, EditionFilter, EditionRow, Ending, RunRow};
+use crate::catalog::{Catalog, Claim, DeliveryRow, EditionFilter, EditionRow, Ending, Held, RunRow};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::model::report::{Gate, Publication, Report};
+use crate::locale::Lang;
+use crate::model::report::{Publication, Report};
 use crate::model::role::BUILT_IN;
 use crate::model::{Diagnostic, Located};
-use crate::query::{Door, HEAD_OFFICE, HeadInfo, Reading};
+use crate::query::{Branch, Door, HEAD_OFFICE, HeadInfo, Reading};
+use crate::report::document::Block;
 use crate::report::format::{self, Tools};
-use crate::report::{self, Ask, Document, Imprint};
+use crate::report::{self, Ask, Document, Imprint, Release};
 use crate::storage;
 
+pub use alert::{State as AlertState, Watch, report_address};
 pub use changes::{CellChange, Changes, DatasetChanges};
-pub use edition::{Completeness, Entry, File, MANIFEST, Manifest, Shelf, Texts};
+pub use delivery::notice_id;
+pub use edition::{Completeness, Entry, File, MANIFEST, Manifest, Shelf, Swept, Texts};
+pub use release::{RELEASER, may_release, sentence as release_sentence};
 
 /// Publishes; clones share it.
 #[derive(Debug, Clone)]
@@ -182,6 +191,9 @@ impl Publisher {
     /// # Errors
     /// `BUSY` when the claim was lost; the catalog's own faults. A run that fails is recorded, not returned.
     pub async fn run(&self, claim: &Claim) -> Result<Published> {
+        if let Some(watch) = self.watch_of(&claim.run.schedule) {
+            return Box::pin(self.evaluate(claim, watch)).await;
+        }
         let made = tokio::select! {
             made = self.publish(claim) => made,
             () = claim.lost.cancelled() => return Err(Error::new(Code::Busy, "The run was taken over by another process.")),
@@ -196,18 +208,16 @@ impl Publisher {
                 catalog.end_run(claim, Ending::Succeeded, &message, &json!({"unchanged": count})).await?;
                 Ok(Published { unchanged: count, ..nothing(&message) })
             }
-            Ok(Made::Held(why)) => {
-                catalog.end_run(claim, Ending::Held, &why, &json!({})).await?;
+            Ok(Made::Held(why, held)) => {
+                catalog
+                    .end_run(claim, Ending::Held, &why, &held.map_or(json!({}), |held| json!({"held": held})))
+                    .await?;
                 Ok(nothing(&why))
             }
             Err(error) if error.code() == Code::Busy && claim.lost.is_cancelled() => Err(error),
             Err(error) => {
                 let message = error.message().to_owned();
-                let ending = match (is_transient(error.code()), again_at(self.0.clock.now(), claim.run.tries)) {
-                    (false, _) => Ending::Failed,
-                    (true, None) => Ending::Dead,
-                    (true, Some(at)) => Ending::Again(at),
-                };
+                let ending = ending(&error, self.0.clock.now(), &claim.run);
                 tracing::warn!(?error, schedule = claim.run.schedule, "a run failed");
                 catalog.end_run(claim, ending, &message, &json!({"code": error.code().as_str()})).await?;
                 Ok(nothing(&message))
@@ -219,10 +229,19 @@ impl Publisher {
         let run = &claim.run;
         let schedule = self.schedule(&run.schedule)?;
         let Schedule { report, publication } = schedule;
-        let head = self.0.door.head().await?;
+        // What is released is what was looked at.
+        let head = match &run.release {
+            Some(release) => {
+                if let Some(why) = self.overtaken(schedule, &release.held).await? {
+                    return Ok(Made::Held(why, None));
+                }
+                self.0.door.head_at(release.held.snapshot).await?
+            }
+            None => self.0.door.head().await?,
+        };
         let parts = self.parts(schedule).await?;
         if parts.is_empty() {
-            return Ok(Made::Held("the schedule has no readers: nobody has its roles".into()));
+            return Ok(Made::Held("the schedule has no readers: nobody has its roles".into(), None));
         }
 
         // Everything is read before anything is drawn: a gate looks at all of it.
@@ -240,18 +259,46 @@ impl Publisher {
                 Err(error) => return Err(error),
             }
         }
-        let remarks = match gates(publication, &read, report, run.partial, &self.0.tools) {
-            Ok(remarks) => remarks,
-            Err(why) => return Ok(Made::Held(why)),
+        let verdict = gate::judge(publication, &read, report, run.partial, &self.0.tools.fonts);
+        let mut remarks = verdict.remarks;
+        // Head office as the schedule reads it stands first.
+        let everything = read.first().map(|(part, _)| part.reading.clone());
+        let first = read.first().and_then(|(_, documents)| documents.first());
+        let of_period = first.map(|document| period(report, document.as_of)).unwrap_or_default();
+        let release = if verdict.failed.is_empty() {
+            None
+        } else {
+            let why = verdict.failed.iter().map(|gate| gate.why.as_str()).collect::<Vec<_>>().join("; ");
+            let readings = read.iter().map(|(part, documents)| (part.scope.clone(), edition::rows_hash(documents)));
+            let held = Held {
+                snapshot: head.snapshot_id,
+                report: report.digest.clone(),
+                period: of_period,
+                readings: readings.collect(),
+                gates: verdict.failed,
+            };
+            match &run.release {
+                None => return Ok(Made::Held(why, Some(held))),
+                Some(release) if !release::covers(release, &held) => {
+                    let why = format!("{why}; what was released is not what is read now");
+                    return Ok(Made::Held(why, Some(held)));
+                }
+                Some(release) => {
+                    remarks.push(format!("released by {} ({}): {why}", release.by, release.role));
+                    Some(release)
+                }
+            }
         };
         let at = run.published_at.unwrap_or(run.created_at);
         let mut rows = Vec::new();
         let mut deliveries = Vec::new();
         let mut unchanged = 0;
         for (part, documents) in read {
-            // A branch is told of its own close only.
-            let said: &[String] = if part.schema == HEAD_OFFICE { &remarks } else { &[] };
-            match self.edition(schedule, &part, documents, said, at).await? {
+            // A branch is told of its own close only, and who is shown less of no figure.
+            let sees_all = everything.as_ref().is_some_and(|everything| part.reading.covers(everything));
+            let said: &[String] = if sees_all { &remarks } else { &[] };
+            let release = release.map(|release| release::told(release, sees_all));
+            match self.edition(schedule, &part, documents, said, release, at).await? {
                 None => unchanged += 1,
                 Some(row) => {
                     deliveries.extend(self.deliveries(schedule, &part, &row, run));
@@ -274,12 +321,29 @@ impl Publisher {
         });
         self.0.catalog.freeze(claim, &rows, &deliveries, &message, &result).await?;
         fail_point("publish.after_freeze");
-        let detail = json!({
-            "schedule": run.schedule, "run": run.id, "snapshot": head.snapshot_id,
-            "editions": rows.iter().map(|row| json!({"id": row.id, "scope": row.scope, "version": row.version})).collect::<Vec<_>>(),
-        });
-        self.0.catalog.audit("publish", &format!("schedule:{}", run.schedule), detail).await?;
         Ok(Made::Frozen(Published { editions: rows.len(), unchanged, deliveries: deliveries.len(), message }))
+    }
+
+    /// All branches of the bank, in the order of their keys.
+    ///
+    /// # Errors
+    /// The door's; `NO_SNAPSHOT` before the first load.
+    pub async fn branches(&self, schedule: Schedule<'_>) -> Result<Vec<Branch>> {
+        let roles = std::iter::once(schedule.publication.role.value.clone()).collect();
+        let everything = Principal::new(format!("schedule:{}", schedule.name()), roles, Scope::HeadOffice);
+        self.0.door.branches_of(&everything).await
+    }
+
+    /// The language of what is sent for a publication.
+    pub fn language(&self, publication: &Publication) -> Lang {
+        let first = self.languages(publication).into_iter().next().unwrap_or_default();
+        Lang::parse(&first).unwrap_or_default()
+    }
+
+    /// Where a schedule is looked at: a URL.
+    pub fn schedule_link(&self, schedule: Schedule<'_>) -> String {
+        let base = self.0.config.publish.base_url.trim_end_matches('/');
+        format!("{base}/schedules/{}/{}", *schedule.report.name, *schedule.publication.id)
     }
 
     /// The readings of a schedule: its own for each scope, and those of readers who see something else.
@@ -291,7 +355,7 @@ impl Publisher {
             Principal::new(format!("schedule:{}", schedule.name()), roles, scope)
         };
         let everything = own(Scope::HeadOffice);
-        let branches: Vec<String> = door.branches_of(&everything).await?.into_iter().map(|branch| branch.key).collect();
+        let branches: Vec<String> = self.branches(schedule).await?.into_iter().map(|branch| branch.key).collect();
         let branch_scope = |key: &String| Scope::Branches(std::iter::once(key.clone()).collect());
         let mut parts: Vec<Part> = Vec::new();
         let mut standard = |principal: Principal, schema: &str| {
@@ -315,7 +379,7 @@ impl Publisher {
             if !user.roles.iter().any(|role| roles.contains(&role.as_str())) {
                 continue;
             }
-            let principal = self.0.auth.principal(&user.name).await?;
+            let Some(principal) = self.usable(&user.name).await? else { continue };
             if !report::may_open(door, report, &principal) {
                 continue;
             }
@@ -383,6 +447,8 @@ impl Publisher {
                 scope: Some(&part.schema),
                 lang: &lang,
                 head: Some(head),
+                reports: &self.0.reports,
+                is_shared: true,
                 at: self.0.clock.now(),
             };
             documents.push(report::run(&self.0.door, schedule.report, &ask).await?);
@@ -404,6 +470,7 @@ impl Publisher {
         part: &Part,
         mut documents: Vec<Document>,
         remarks: &[String],
+        release: Option<Release>,
         at: Timestamp,
     ) -> Result<Option<EditionRow>> {
         let Schedule { report, publication } = schedule;
@@ -414,6 +481,7 @@ impl Publisher {
             scope: Some(part.scope.clone()),
             period: Some(period.clone()),
             limit: Some(1),
+            ..EditionFilter::default()
         };
         let before = self.0.catalog.editions(&filter).await?.into_iter().next();
         let datasets = edition::dataset_hashes(&documents);
@@ -437,7 +505,16 @@ impl Publisher {
         for document in &mut documents {
             // Of the reading, not of whichever login happened to come first with it.
             document.evidence.fingerprint = part.reading.digest();
-            document.imprint = Imprint::Edition { version, run_key: run_key.clone(), at, link: link.clone() };
+            document.imprint = Imprint::Edition {
+                version,
+                run_key: run_key.clone(),
+                at,
+                link: link.clone(),
+                release: release.clone().map(Box::new),
+            };
+            if let Some(release) = &release {
+                document.blocks.insert(0, Block::Message(release::sentence(document.lang, release)));
+            }
         }
         let first = documents.first().expect("looked at above");
         let texts = |document: &Document| {
@@ -464,6 +541,7 @@ impl Publisher {
             completeness: Completeness { closed: evidence.closed, of: evidence.branches, open: evidence.open.clone() },
             datasets,
             remarks: remarks.to_vec(),
+            release,
             files: Vec::new(),
         };
         let changes = match &before {
@@ -537,6 +615,39 @@ impl Publisher {
         }
     }
 
+    /// Removes what runs wrote that did not come to their end: folders without a manifest that no edition names and in which nothing
+    /// was written since `before`; each removal is recorded. A folder with its manifest may be the edition of another catalog over
+    /// the same place, or of this one after a newer backup: it is counted and left. While a run has begun and is not done nothing is
+    /// removed: what it finds of its last try it keeps.
+    ///
+    /// # Errors
+    /// The catalog's and the store's.
+    pub async fn sweep(&self, before: Timestamp) -> Result<Swept> {
+        let mut swept = Swept::default();
+        if self.0.catalog.has_begun_run().await? {
+            return Ok(swept);
+        }
+        // Listed first: an edition that is frozen meanwhile is known then.
+        let folders = self.0.shelf.folders().await?;
+        let known = self.0.catalog.edition_ids().await?;
+        for id in folders.into_iter().filter(|id| !known.contains(id)) {
+            let files = match self.0.shelf.sweep(&id, before).await? {
+                Left::Whole => {
+                    swept.left += 1;
+                    continue;
+                }
+                Left::Young => continue,
+                Left::Removed(files) => files,
+            };
+            swept.removed += 1;
+            self.0.catalog.audit("edition_swept", "server", json!({"folder": id, "files": files})).await?;
+        }
+        if swept.left > 0 {
+            tracing::warn!(left = swept.left, "editions lie there that this catalog does not know");
+        }
+        Ok(swept)
+    }
+
     /// Removes the files of editions whose time is over; how many.
     ///
     /// # Errors
@@ -590,6 +701,10 @@ impl Publisher {
         for parameter in &evidence.parameters {
             let _ = writeln!(text, "parameter {} {}", parameter.name, parameter.text());
         }
+        // Which of its links stand is theirs to say.
+        for other in schedule.report.leads_to(&self.0.reports) {
+            let _ = writeln!(text, "leads to {} {}", *other.name, other.digest);
+        }
         sha256_hex(text.as_bytes())
     }
 
@@ -601,24 +716,15 @@ impl Publisher {
 
     fn deliveries(&self, schedule: Schedule<'_>, part: &Part, row: &EditionRow, run: &RunRow) -> Vec<DeliveryRow> {
         let lang = self.languages(schedule.publication).into_iter().next().unwrap_or_default();
-        let one = |channel: &str, recipient: &str, address: Option<&str>| DeliveryRow {
-            key: sha256_hex(
-                format!("{}\n{}\n{}\n{}\n{recipient}\n{channel}", row.schedule, row.scope, row.period, row.version)
-                    .as_bytes(),
-            ),
-            run_id: run.id,
-            edition: row.id.clone(),
-            channel: channel.to_owned(),
-            recipient: recipient.to_owned(),
-            address: address.map(str::to_owned),
-            lang: lang.clone(),
-            state: "rendered".into(),
-            tries: 0,
-            bytes: None,
-            answer: String::new(),
-            planned_at: row.published_at,
-            changed_at: row.published_at,
-            next_at: None,
+        let one = |channel: &str, recipient: &str, address: Option<&str>| {
+            let EditionRow { schedule, scope, period, version, .. } = row;
+            let key = format!("{schedule}\n{scope}\n{period}\n{version}\n{recipient}\n{channel}");
+            let key = sha256_hex(key.as_bytes());
+            DeliveryRow {
+                run_id: Some(run.id),
+                edition: Some(row.id.clone()),
+                ..delivery::planned(key, channel, recipient, address, &lang, row.published_at)
+            }
         };
         let mut found = Vec::new();
         for to in &schedule.publication.to {
@@ -639,70 +745,14 @@ impl Publisher {
 enum Made {
     Frozen(Published),
     Unchanged(usize),
-    Held(String),
-}
-
-/// What must hold of all that was read; remarks that are to be printed, or why nothing is published.
-fn gates(
-    publication: &Publication,
-    read: &[(Part, Vec<Document>)],
-    report: &Report,
-    partial: bool,
-    tools: &Tools,
-) -> std::result::Result<Vec<String>, String> {
-    let mut remarks = Vec::new();
-    let has = |gate: Gate| publication.gates.contains(&gate);
-    let firsts = || read.iter().filter_map(|(part, documents)| Some((part, documents.first()?)));
-    if has(Gate::Complete)
-        && let Some((_, document)) = firsts().next()
-    {
-        let missing = gate::complete(document);
-        if !missing.is_empty() {
-            let evidence = &document.evidence;
-            let words = format!(
-                "{} of {} branches closed; missing: {}",
-                evidence.closed,
-                evidence.branches,
-                missing.join(", ")
-            );
-            match partial {
-                true => remarks.push(format!("partial: {words}")),
-                false => return Err(words),
-            }
-        }
-    }
-    let drawn = publication.formats.iter().any(|format| ["pdf", "png"].contains(&format.as_str()));
-    if has(Gate::Glyphs) && drawn {
-        let wrong: Vec<String> = read
-            .iter()
-            .flat_map(|(_, documents)| documents.iter().flat_map(|document| gate::glyphs(document, &tools.fonts)))
-            .take(10)
-            .collect();
-        if !wrong.is_empty() {
-            return Err(format!("characters that no font of the server has: {}", wrong.join("; ")));
-        }
-    }
-    if has(Gate::Foots) && publication.burst {
-        let columns: Vec<(String, String)> = report
-            .datasets
-            .iter()
-            .flat_map(|dataset| dataset.foots.iter().map(|column| (dataset.name.value.clone(), column.value.clone())))
-            .collect();
-        let own = |(part, _): &(&Part, &Document)| part.scope == part.schema;
-        let sums: Vec<gate::Sums> = firsts().filter(own).map(|(_, document)| gate::sums(document, &columns)).collect();
-        if let Some((whole, parts)) = sums.split_first() {
-            let wrong = gate::foots(whole, parts);
-            if !wrong.is_empty() {
-                return Err(format!("head office is not the sum of its branches: {}", wrong.join("; ")));
-            }
-        }
-    }
-    Ok(remarks)
+    /// Why, and what a release would let go; none where no gate holds it.
+    Held(String, Option<Held>),
 }
 
 /// Every fault of a report's publications that shows only beside the settings: formats, languages, roles, channels.
 pub fn check(report: &Report, config: &Config) -> Vec<Diagnostic> {
-    let mut faults = Vec::new();
+    let mut faults = alert::check(report, config);
+    let mut unsaid = Vec::new();
     let roles: Vec<&str> =
         BUILT_IN.iter().map(|(name, _)| *name).chain(config.roles.iter().map(|role| role.name.as_str())).collect();
     let mut known = |word: &Located<String>, what: &str, all: &[&str]| {
@@ -723,6 +773,17 @@ pub fn check(report: &Report, config: &Config) -> Vec<Diagnostic> {
             known(&to.channel, "channel in the settings", &channels);
             to.roles.iter().for_each(|word| known(word, "role", &roles));
         }
+        let tell: &[Located<String>] = publication.deadline.as_ref().map_or(&[], |deadline| &deadline.tell);
+        tell.iter().for_each(|word| known(word, "role", &roles));
+        if let Some(word) = tell.first()
+            && !publication.to.iter().any(|to| channel::tells(&to.channel))
+        {
+            unsaid.push(word.place.clone());
+        }
+    }
+    for place in unsaid {
+        let message = "`tell` needs a channel that writes messages: `to` has neither `email` nor `webhook`";
+        faults.push(Diagnostic::new(&place, message));
     }
     let columns = report.datasets.iter().flat_map(|dataset| dataset.foots.iter().map(move |column| (dataset, column)));
     for (dataset, column) in columns {
@@ -755,15 +816,18 @@ fn cubes(report: &Report) -> Vec<&str> {
     report.cubes.iter().map(|cube| cube.as_str()).collect()
 }
 
+/// How a run ends that failed: for good, or until its next try.
+fn ending(error: &Error, now: Timestamp, run: &RunRow) -> Ending<'static> {
+    match (is_transient(error.code()), retry::again_at(now, run.tries, &format!("run {}", run.id))) {
+        (false, _) => Ending::Failed,
+        (true, None) => Ending::Dead,
+        (true, Some(at)) => Ending::Again(at),
+    }
+}
+
 /// Whether trying again may help: a fault of the moment, not of a definition, a right or a figure.
 fn is_transient(code: Code) -> bool {
     matches!(code, Code::Busy | Code::Deadline | Code::Internal)
-}
-
-/// Five tries, half a minute and then twice as long each time.
-fn again_at(now: Timestamp, tries: i64) -> Option<Timestamp> {
-    let doubled = u32::try_from(tries.max(1) - 1).ok().filter(|steps| *steps < 4)?;
-    Some(now + SignedDuration::from_secs(30 << doubled))
 }
 
 #[cfg(feature = "failpoints")]

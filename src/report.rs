@@ -16,7 +16,8 @@ mod run;
 pub mod value;
 pub mod worker;
 
-pub use document::{Document, Imprint};
+pub use document::{Document, Imprint, Release};
+pub use figure::figure;
 pub use run::{Ask, may_open, run};
 
 use tokio::task::JoinSet;

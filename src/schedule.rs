@@ -6,6 +6,7 @@
 
 pub mod calendar;
 pub mod explain;
+mod late;
 pub mod when;
 
 use std::collections::BTreeMap;
@@ -21,16 +22,17 @@ use tokio_util::sync::CancellationToken;
 
 use self::calendar::Calendar;
 use self::explain::{Audience, Missing, Outlook, Readiness};
+use self::late::Late;
 use self::when::{Cron, Cutoff, Deadline, Every, GRACE, Missed, OnHoliday, Overlap, Period, Rule, Then, Trigger};
-use crate::catalog::{Catalog, Claim, NewRun, RunRow};
+use crate::catalog::{Catalog, Claim, NewRun, NoticeRow, NoticeText, RunRow};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::locale::Lang;
-use crate::model::report::{Publication, Report};
+use crate::model::report::{Publication, Report, To};
 use crate::model::time;
 use crate::model::{self, Diagnostic, Located};
-use crate::publish::{Published, Publisher};
-use crate::query::{Door, HeadInfo};
+use crate::publish::{Published, Publisher, Schedule, notice_id};
+use crate::query::{Branch, Completeness, Door, HEAD_OFFICE, HeadInfo};
 
 /// How often the clock and the catalog are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -97,7 +99,7 @@ pub fn trigger(publication: &Publication, calendars: &[Arc<Calendar>]) -> Result
                 at,
                 then: if deadline.partial { Then::Partial } else { Then::Hold },
                 at_least: deadline.at_least,
-                tell: Vec::new(),
+                tell: deadline.tell.iter().map(|role| role.value.clone()).collect(),
             }),
             Err(_) => {
                 fault(&deadline.at, format!("`at` must be a time of day, as `09:00`, not `{}`", *deadline.at));
@@ -208,9 +210,13 @@ impl Scheduler {
     pub async fn serve(&self, stop: CancellationToken) {
         let mut tasks = JoinSet::new();
         let planner = self.clone();
-        tasks.spawn(
-            async move { planner.repeat("planning", async |one: &Self| one.plan().await.map(|()| false)).await },
-        );
+        tasks.spawn(async move {
+            planner.repeat("planning", async |one: &Self| one.plan_schedules().await.map(|()| false)).await
+        });
+        let planner = self.clone();
+        tasks.spawn(async move {
+            planner.repeat("planning alerts", async |one: &Self| one.plan_alerts().await.map(|()| false)).await
+        });
         let worker = self.clone();
         tasks.spawn(async move {
             worker.repeat("a run", async |one: &Self| one.run_next().await.map(|ran| ran.is_some())).await
@@ -239,23 +245,50 @@ impl Scheduler {
         }
     }
 
-    /// Plans what is due now.
+    /// Plans what is due now: schedules, then alerts.
     ///
     /// # Errors
-    /// The catalog's and the door's; `NO_SNAPSHOT` before the first load.
+    /// As [`Scheduler::plan_schedules`] and [`Scheduler::plan_alerts`].
     pub async fn plan(&self) -> Result<()> {
+        self.plan_schedules().await?;
+        self.plan_alerts().await
+    }
+
+    /// Plans what schedules ask for. One that cannot be planned is logged and keeps no other back.
+    ///
+    /// # Errors
+    /// The door's; `NO_SNAPSHOT` before the first load.
+    pub async fn plan_schedules(&self) -> Result<()> {
         let head = self.0.door.head().await?;
         for (name, armed) in &self.0.armed {
-            let row = self.0.catalog.schedule(name).await?;
-            if row.paused_at.is_some() {
-                continue;
-            }
-            match armed.trigger.rule() {
-                Rule::Clock { .. } => self.plan_by_clock(name, armed, row.planned_until).await?,
-                Rule::Closed { every, .. } => self.plan_by_close(name, armed, *every, &head).await?,
+            match self.plan_schedule(name, armed, &head).await {
+                Err(error) if error.code() != Code::Busy => {
+                    tracing::error!(?error, schedule = name, "a schedule was not planned");
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    async fn plan_schedule(&self, name: &str, armed: &Armed, head: &HeadInfo) -> Result<()> {
+        let row = self.0.catalog.schedule(name).await?;
+        if row.paused_at.is_some() {
+            return Ok(());
+        }
+        match armed.trigger.rule() {
+            Rule::Clock { .. } => self.plan_by_clock(name, armed, row.planned_until).await,
+            Rule::Closed { every, .. } => self.plan_by_close(name, armed, *every, head, row.planned_until).await,
+        }
+    }
+
+    /// Plans what alerts ask for: each is judged once at the newest snapshot.
+    ///
+    /// # Errors
+    /// The catalog's and the door's; `NO_SNAPSHOT` before the first load.
+    pub async fn plan_alerts(&self) -> Result<()> {
+        let head = self.0.door.head().await?;
+        self.0.publisher.plan_evaluations(head.snapshot_id).await
     }
 
     async fn plan_by_clock(&self, name: &str, armed: &Armed, planned: Timestamp) -> Result<()> {
@@ -274,8 +307,16 @@ impl Scheduler {
     }
 
     /// The last period that ended in the data. A run for each snapshot: where a later load changed nothing of it, the run finds
-    /// so and makes nothing.
-    async fn plan_by_close(&self, name: &str, armed: &Armed, every: Every, head: &HeadInfo) -> Result<()> {
+    /// so and makes nothing. Besides every period whose deadline passed since the last look and that is still open, however far
+    /// the data have gone on.
+    async fn plan_by_close(
+        &self,
+        name: &str,
+        armed: &Armed,
+        every: Every,
+        head: &HeadInfo,
+        since: Timestamp,
+    ) -> Result<()> {
         // Branches load one by one: the day before may close after somebody has begun the next.
         let days = match every {
             Every::Day => vec![head.as_of - 1, head.as_of],
@@ -284,6 +325,77 @@ impl Scheduler {
         for period in days.into_iter().filter_map(|day| last_period(every, day)) {
             self.plan_period(name, armed, period, head).await?;
         }
+        let passed = armed.trigger.passed(since, self.0.clock.now());
+        for period in &passed {
+            let as_of = time::days(period.last_day());
+            if as_of > head.as_of {
+                // Nobody has delivered a day of it: the data do not know of it, only the clock does.
+                let all = head.completeness_at(i32::MIN);
+                let open = self.0.publisher.branches(self.0.publisher.schedule(name)?).await?;
+                let open = open.into_iter().map(|branch| branch.key).collect();
+                self.tell_late(name, armed, *period, &Completeness { closed: 0, of: all.of, open }).await?;
+            } else if !head.completeness_at(as_of).open.is_empty() {
+                self.plan_period(name, armed, *period, head).await?;
+            }
+        }
+        if let Some(Cutoff::At { local, .. }) = passed.last().and_then(|period| armed.trigger.cutoff_of(*period)) {
+            self.0.catalog.planned_until(name, local.timestamp()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the roles of a deadline that it has passed with branches missing; once, whichever process finds it out first.
+    async fn tell_late(&self, name: &str, armed: &Armed, period: Period, completeness: &Completeness) -> Result<()> {
+        let Rule::Closed { deadline: Some(deadline), .. } = armed.trigger.rule() else { return Ok(()) };
+        let Some(Cutoff::At { local, .. }) = armed.trigger.cutoff_of(period) else { return Ok(()) };
+        let (publisher, catalog, now) = (&self.0.publisher, &self.0.catalog, self.0.clock.now());
+        let id = |scope: &str| notice_id(&["deadline", name, &period.to_string(), scope]);
+        if deadline.tell.is_empty() || now < local.timestamp() || catalog.has_notice(&id(HEAD_OFFICE)).await? {
+            return Ok(());
+        }
+        let schedule = publisher.schedule(name)?;
+        let Schedule { report, publication } = schedule;
+        // To people by the deadline's own roles, to programs as the editions go.
+        let tell = publication.deadline.iter().flat_map(|deadline| deadline.tell.clone()).collect::<Vec<_>>();
+        let (programs, people): (Vec<To>, Vec<To>) = publication.to.iter().cloned().partition(|to| to.name.is_some());
+        let people: Vec<To> = people.into_iter().map(|to| To { roles: tell.clone(), ..to }).collect();
+        let missing: Vec<Branch> = publisher
+            .branches(schedule)
+            .await?
+            .into_iter()
+            .filter(|branch| completeness.open.contains(&branch.key))
+            .collect();
+        let late = Late { title: &report.title, report: &report.name, period, deadline, at: &local, completeness };
+        let notice = |scope: &str, text: &dyn Fn(Lang) -> NoticeText| NoticeRow {
+            id: id(scope),
+            kind: "deadline".to_owned(),
+            report: report.name.value.clone(),
+            scope: scope.to_owned(),
+            roles: deadline.tell.clone(),
+            reading: None,
+            texts: Lang::ALL.into_iter().map(|lang| (lang.tag().to_owned(), text(lang))).collect(),
+            link: publisher.schedule_link(schedule),
+            created_at: now,
+        };
+        let lang = publisher.language(publication).tag();
+        let whole = notice(HEAD_OFFICE, &|lang| late.to_head_office(lang, &missing));
+        let to_whole = publisher.sendings(&whole, &[programs, people.clone()].concat(), lang).await?;
+        let mut notices = Vec::with_capacity(missing.len() + 1);
+        for branch in &missing {
+            let one = notice(&branch.key, &|lang| late.to_branch(lang, branch));
+            let mut to_branch = publisher.sendings(&one, &people, lang).await?;
+            // Whoever is told all of it is not told each part.
+            to_branch.retain(|row| !to_whole.iter().any(|told| told.recipient == row.recipient));
+            if !to_branch.is_empty() {
+                notices.push((one, to_branch));
+            }
+        }
+        if to_whole.is_empty() {
+            tracing::warn!(schedule = name, %period, "a close is late, and nobody of head office has a role that is told");
+        }
+        notices.push((whole, to_whole));
+        let told = catalog.tell(&notices).await?;
+        tracing::info!(schedule = name, %period, notices = told, "a close is late");
         Ok(())
     }
 
@@ -301,11 +413,11 @@ impl Scheduler {
         let mut cause = "close";
         let mut partial = false;
         if !completeness.open.is_empty() {
+            self.tell_late(name, armed, period, &completeness).await?;
             let (Some(deadline), Some(Cutoff::At { local, .. })) = (deadline, armed.trigger.cutoff_of(period)) else {
                 return Ok(());
             };
-            let enough = deadline.at_least.is_none_or(|least| completeness.closed >= least as usize);
-            if self.0.clock.now() < local.timestamp() || deadline.then == Then::Hold || !enough {
+            if self.0.clock.now() < local.timestamp() || !deadline.publishes(completeness.closed) {
                 return Ok(());
             }
             (cause, partial) = ("deadline", true);
@@ -328,7 +440,7 @@ impl Scheduler {
             return Ok(());
         }
         let open = catalog.has_open_run(name).await?;
-        let mut new = NewRun { schedule: name, logical, cause, as_of, partial, state: "ready", message: "" };
+        let mut new = NewRun { schedule: name, logical, cause, by: None, as_of, partial, state: "ready", message: "" };
         // Only what the clock starts is passed over: data that changed are not said twice. Firings that are caught up wait.
         if open && armed.overlap == Overlap::Forbid && cause == "clock" && armed.missed != Missed::Each {
             (new.state, new.message) = ("skipped", "the run before it was not done");
@@ -340,11 +452,18 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Plans a run by hand or for a period of the past; its number.
+    /// Plans a run by hand or for a period of the past, which is then the run of whoever asked for it (`by`); its number.
     ///
     /// # Errors
     /// `NO_SUCH_OBJECT` for a schedule that is not there.
-    pub async fn plan_by_hand(&self, name: &str, as_of: Option<Date>, cause: &str, partial: bool) -> Result<i64> {
+    pub async fn plan_by_hand(
+        &self,
+        name: &str,
+        as_of: Option<Date>,
+        cause: &str,
+        by: &str,
+        partial: bool,
+    ) -> Result<i64> {
         self.0.publisher.schedule(name)?;
         let now = self.0.clock.now();
         let logical = match as_of {
@@ -355,6 +474,7 @@ impl Scheduler {
             schedule: name,
             logical: &logical,
             cause,
+            by: Some(by),
             as_of: as_of.map(time::days),
             partial,
             state: "ready",

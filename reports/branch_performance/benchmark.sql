@@ -4,6 +4,7 @@ WITH held AS (
   SELECT GROUPING(branch_code) = 0          AS is_branch,
          GROUPING(org_id) = 0               AS is_office,
          coalesce(branch_code, org_id)      AS unit,
+         branch_code,
          CASE WHEN $lang = 'en' THEN coalesce(branch_name_en, org_name_en) ELSE coalesce(branch, outlet) END AS name,
          MEASURE(balance_vs_prior_year_pct) AS growth,
          MEASURE(customers)                 AS customers
@@ -24,7 +25,7 @@ WITH held AS (
 ), level AS (
   SELECT COUNT(*) > 1 AS whole FROM held WHERE is_branch
 ), units AS (
-  SELECT h.unit, h.name, CAST(h.growth AS DOUBLE) AS growth,
+  SELECT h.unit, h.branch_code, h.name, CAST(h.growth AS DOUBLE) AS growth,
          CASE WHEN h.customers > 0 THEN CAST(e.contribution AS DOUBLE) / h.customers END AS per_customer,
          CAST(e.cost_income_ratio AS DOUBLE) AS cost_income_ratio,
          CASE WHEN h.customers > 0 THEN coalesce(s.complaints, 0) * 100.0 / h.customers END AS complaints
@@ -53,11 +54,11 @@ WITH held AS (
   SELECT *, NTILE(4) OVER (ORDER BY score DESC, unit) AS quarter, ROW_NUMBER() OVER (ORDER BY score DESC, unit) AS place
   FROM judged
 )
-SELECT FALSE AS is_median, place, name, quarter, score, better, growth, growth_gap, per_customer, per_customer_gap,
+SELECT FALSE AS is_median, place, name, branch_code, quarter, score, better, growth, growth_gap, per_customer, per_customer_gap,
        cost_income_ratio, cost_income_gap, complaints, complaints_gap
 FROM placed
 UNION ALL
-SELECT TRUE, NULL, CASE WHEN $lang = 'en' THEN 'Median' ELSE '中位数' END, NULL, NULL, NULL,
+SELECT TRUE, NULL, CASE WHEN $lang = 'en' THEN 'Median' ELSE '中位数' END, NULL, NULL, NULL, NULL,
        growth, NULL, per_customer, NULL, cost_income_ratio, NULL, complaints, NULL
 FROM middle
 ORDER BY is_median, place

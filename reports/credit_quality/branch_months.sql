@@ -15,7 +15,7 @@ WITH months AS (
   WHERE is_branch = whole
   GROUP BY unit
 )
-SELECT m.month, m.name, m.overdue_ratio
+SELECT m.month, m.name, CASE WHEN m.is_branch THEN m.unit END AS branch_code, m.overdue_ratio
 FROM months m
 CROSS JOIN level l
 JOIN units u ON u.unit = m.unit

@@ -6,7 +6,7 @@ WITH actions AS (
 )
 SELECT CASE WHEN o.organisation = 'head_office' THEN CASE WHEN $lang = 'en' THEN 'Head office' ELSE '总行' END
             WHEN $lang = 'en' THEN initcap(o.organisation) ELSE coalesce(o.name, o.organisation) END AS unit,
-       i.title, CASE WHEN $lang = 'en' THEN k.name_en ELSE k.name END AS kpi,
+       i.organisation, i.title, CASE WHEN $lang = 'en' THEN k.name_en ELSE k.name END AS kpi,
        CASE WHEN $lang = 'en' THEN i.cause_name_en ELSE i.cause_name END AS cause, i.path, i.explained_share AS explained,
        i.department, coalesce(a.actions, 0) AS actions, coalesce(a.verified, 0) AS verified,
        CASE WHEN i.status = 'open' THEN CASE WHEN $lang = 'en' THEN 'open'   ELSE '未关闭' END

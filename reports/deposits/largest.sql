@@ -11,12 +11,12 @@ WITH customers AS (
 ), level AS (
   SELECT COUNT(DISTINCT unit) > 1 AS whole FROM customers WHERE is_branch
 ), units AS (
-  SELECT c.unit, c.name, MAX(c.balance) AS largest, SUM(c.balance) AS balance
+  SELECT c.unit, c.name, l.whole, MAX(c.balance) AS largest, SUM(c.balance) AS balance
   FROM customers c CROSS JOIN level l
   WHERE c.is_branch = l.whole
-  GROUP BY c.unit, c.name
+  GROUP BY c.unit, c.name, l.whole
 )
-SELECT name, CAST(largest AS DOUBLE) / CAST(balance AS DOUBLE) AS share
+SELECT name, CASE WHEN whole THEN unit END AS branch_code, CAST(largest AS DOUBLE) / CAST(balance AS DOUBLE) AS share
 FROM units
 WHERE balance > 0
 ORDER BY share DESC, unit

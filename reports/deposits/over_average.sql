@@ -12,7 +12,7 @@ WITH cells AS (
 ), level AS (
   SELECT COUNT(*) > 1 AS whole FROM cells WHERE is_branch
 )
-SELECT c.name, c.balance, c.daily_average,
+SELECT c.name, CASE WHEN c.is_branch THEN c.unit END AS branch_code, c.balance, c.daily_average,
        CAST(c.balance AS DOUBLE) / CAST(NULLIF(c.daily_average, 0) AS DOUBLE) - 1 AS over_average
 FROM cells c CROSS JOIN level l
 WHERE c.is_branch = l.whole AND c.daily_average > 0

@@ -5,7 +5,7 @@ WITH ratios AS (
   WHERE month = $month
   GROUP BY branch_code, branch, branch_name_en
 )
-SELECT CASE WHEN $lang = 'en' THEN branch_name_en ELSE branch END AS branch, overdue_ratio
+SELECT CASE WHEN $lang = 'en' THEN branch_name_en ELSE branch END AS branch, branch_code, overdue_ratio
 FROM ratios
 WHERE overdue_ratio IS NOT NULL
 ORDER BY overdue_ratio DESC, branch_code

@@ -5,7 +5,7 @@ WITH rates AS (
   WHERE month BETWEEN $quarter_from AND $month
   GROUP BY branch_code, branch, branch_name_en
 )
-SELECT CASE WHEN $lang = 'en' THEN branch_name_en ELSE branch END AS branch, in_time_rate, complaints
+SELECT CASE WHEN $lang = 'en' THEN branch_name_en ELSE branch END AS branch, branch_code, in_time_rate, complaints
 FROM rates
 WHERE in_time_rate IS NOT NULL
 ORDER BY in_time_rate, complaints DESC, branch_code

@@ -14,8 +14,9 @@ WITH counts AS (
 ), units AS (
   SELECT unit, name, SUM(complaints) AS whole FROM counts CROSS JOIN level l WHERE is_branch = l.whole GROUP BY unit, name
 )
-SELECT m.month, u.name, coalesce(c.complaints, 0) AS complaints
+SELECT m.month, u.name, CASE WHEN l.whole THEN u.unit END AS branch_code, coalesce(c.complaints, 0) AS complaints
 FROM units u
+CROSS JOIN level l
 CROSS JOIN months m
 LEFT JOIN counts c ON c.unit = u.unit AND c.month = m.month
 ORDER BY u.whole DESC, u.unit, m.month

@@ -14,12 +14,13 @@ WITH cases AS (
 ), named AS (
   SELECT CASE WHEN l.whole THEN branch_code ELSE org_id END AS unit,
          CASE WHEN l.whole THEN branch_name ELSE office_name END AS name,
-         c.complaint_id, c.days
+         l.whole, c.complaint_id, c.days
   FROM cases c CROSS JOIN level l
 ), units AS (
   SELECT unit, COUNT(*) AS cases, ROW_NUMBER() OVER (ORDER BY COUNT(*) DESC, unit) AS place FROM named GROUP BY unit
 )
-SELECT CASE WHEN u.place <= 9 THEN n.name WHEN $lang = 'en' THEN 'All others' ELSE '其余机构' END AS name, n.days
+SELECT CASE WHEN u.place <= 9 THEN n.name WHEN $lang = 'en' THEN 'All others' ELSE '其余机构' END AS name,
+       CASE WHEN u.place <= 9 AND n.whole THEN n.unit END AS branch_code, n.days
 FROM named n
 JOIN units u ON u.unit = n.unit
 ORDER BY CASE WHEN u.place <= 9 THEN u.place ELSE 10 END, n.days, n.complaint_id

@@ -20,7 +20,8 @@ WITH calls AS (
 ), level AS (
   SELECT COUNT(*) > 1 AS whole FROM calls WHERE is_branch
 )
-SELECT c.name, c.wait, 100 * CAST(coalesce(k.complaints, 0) AS DOUBLE) / NULLIF(p.customers, 0) AS per_hundred
+SELECT c.name, CASE WHEN c.is_branch THEN c.unit END AS branch_code, c.wait,
+       100 * CAST(coalesce(k.complaints, 0) AS DOUBLE) / NULLIF(p.customers, 0) AS per_hundred
 FROM calls c
 CROSS JOIN level l
 LEFT JOIN cases k  ON k.unit = c.unit

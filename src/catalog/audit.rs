@@ -182,6 +182,15 @@ impl Chain {
     }
 }
 
+/// Appends a record within a change that it belongs to, so that both stand or neither does. The ledger then finds its next number
+/// taken, and reads the end anew.
+pub(super) async fn append(tx: &mut Transaction<'static, Sqlite>, event: AuditEvent) -> sqlx::Result<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new("");
+    Chain::default().append(&[event], &mut insert, tx).await?;
+    insert.build().execute(&mut **tx).await?;
+    Ok(())
+}
+
 impl FromRow<'_, SqliteRow> for AuditRow {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         let record: Value = serde_json::from_str(row.try_get("record")?).map_err(decode)?;
@@ -210,7 +219,7 @@ impl Catalog {
         self.inner.ledger.event(self.event(action, principal, detail)).await
     }
 
-    fn event(&self, action: &str, principal: &str, detail: Value) -> AuditEvent {
+    pub(super) fn event(&self, action: &str, principal: &str, detail: Value) -> AuditEvent {
         AuditEvent { at: self.now(), action: action.to_owned(), principal: principal.to_owned(), detail }
     }
 

@@ -17,11 +17,15 @@ const MOST_TRIES: i64 = 5;
 /// A delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRow {
-    /// Of schedule, period, version, scope, recipient and channel, hexadecimal: one sending for each.
+    /// Of what is sent (schedule, period, version and scope; or a notice), recipient and channel, hexadecimal: one sending for
+    /// each.
     pub key: String,
-    pub run_id: i64,
-    /// The edition's hash.
-    pub edition: String,
+    /// The run that made the edition.
+    pub run_id: Option<i64>,
+    /// The edition's hash; none where a notice is sent.
+    pub edition: Option<String>,
+    /// The notice's id; none where an edition is sent.
+    pub notice: Option<String>,
     /// A channel of the settings.
     pub channel: String,
     /// A login, or the channel's own name where it is not sent to a person.
@@ -46,6 +50,7 @@ impl FromRow<'_, SqliteRow> for DeliveryRow {
             key: row.try_get("key")?,
             run_id: row.try_get("run_id")?,
             edition: row.try_get("edition")?,
+            notice: row.try_get("notice")?,
             channel: row.try_get("channel")?,
             recipient: row.try_get("recipient")?,
             address: row.try_get("address")?,
@@ -273,12 +278,13 @@ async fn attempt(
 
 pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, row: &DeliveryRow) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO delivery (key, run_id, edition, channel, recipient, address, lang, state, tries, answer, planned_at, changed_at, \
-         next_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'rendered', 0, $8, $9, $9, $9) ON CONFLICT DO NOTHING",
+        "INSERT INTO delivery (key, run_id, edition, notice, channel, recipient, address, lang, state, tries, answer, planned_at, \
+         changed_at, next_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'rendered', 0, $9, $10, $10, $10) ON CONFLICT DO NOTHING",
     )
     .bind(&row.key)
     .bind(row.run_id)
     .bind(&row.edition)
+    .bind(&row.notice)
     .bind(&row.channel)
     .bind(&row.recipient)
     .bind(&row.address)

@@ -1,8 +1,10 @@
 //! Editions: frozen reports. A row is added with everything that belongs to it, and never changed but for the end of its files.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, QueryBuilder, Row, Sqlite, Transaction};
+use sqlx::{Executor, FromRow, QueryBuilder, Row, Sqlite, Transaction};
 
 use super::{Catalog, failed, json, micros, optional_time, time};
 use crate::error::Result;
@@ -69,6 +71,8 @@ pub struct EditionFilter {
     pub report: Option<String>,
     pub scope: Option<String>,
     pub period: Option<String>,
+    /// Of these schemas: the scope without what stands after `~`.
+    pub schemas: Option<BTreeSet<String>>,
     /// At most so many, the newest.
     pub limit: Option<u32>,
 }
@@ -92,9 +96,57 @@ impl Catalog {
                 query.push(format_args!(" AND {column} = ")).push_bind(value);
             }
         }
+        if let Some(schemas) = &filter.schemas {
+            query.push(" AND (FALSE");
+            for schema in schemas {
+                push_schema(query.push(" OR "), schema);
+            }
+            query.push(")");
+        }
         query.push(" ORDER BY as_of DESC, period DESC, version DESC, published_at DESC, scope, report");
         query.push(" LIMIT ").push_bind(filter.limit.map_or(-1, i64::from));
         query.build_query_as().fetch_all(self.readers()).await.map_err(failed("reading the editions"))
+    }
+
+    /// The newest editions of a schema that are kept: those of the last day that there are any for, `before` a day where stated.
+    /// The newest period and version first.
+    pub async fn newest_editions(
+        &self,
+        report: &str,
+        schema: &str,
+        period: Option<&str>,
+        before: Option<i32>,
+    ) -> Result<Vec<EditionRow>> {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM edition WHERE ");
+        let narrow = |query: &mut QueryBuilder<Sqlite>| {
+            query.push("removed_at IS NULL AND report = ").push_bind(report.to_owned()).push(" AND ");
+            push_schema(query, schema);
+            if let Some(period) = period {
+                query.push(" AND period = ").push_bind(period.to_owned());
+            }
+        };
+        narrow(&mut query);
+        query.push(" AND as_of = (SELECT max(as_of) FROM edition WHERE ");
+        narrow(&mut query);
+        if let Some(before) = before {
+            query.push(" AND as_of < ").push_bind(before);
+        }
+        query.push(") ORDER BY period DESC, version DESC, published_at DESC, scope");
+        query.build_query_as().fetch_all(self.readers()).await.map_err(failed("reading the newest editions"))
+    }
+
+    /// The newest snapshot that a period of a report was published from; none where it was not.
+    pub async fn newest_snapshot(&self, report: &str, period: &str) -> Result<Option<i64>> {
+        newest_snapshot(self.readers(), report, period).await.map_err(failed("reading the newest edition"))
+    }
+
+    /// The hashes of all editions that there ever were.
+    pub async fn edition_ids(&self) -> Result<BTreeSet<String>> {
+        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM edition")
+            .fetch_all(self.readers())
+            .await
+            .map_err(failed("reading the editions"))?;
+        Ok(ids.into_iter().collect())
     }
 
     /// Editions whose time is over and whose files still lie there.
@@ -117,6 +169,25 @@ impl Catalog {
             .map_err(failed("ending an edition"))?;
         Ok(())
     }
+}
+
+/// The scopes of a schema: its own, and those with `~` and digits after it. A range, so that an index finds them.
+fn push_schema(query: &mut QueryBuilder<Sqlite>, schema: &str) {
+    query.push("(scope = ").push_bind(schema.to_owned());
+    query.push(" OR scope >= ").push_bind(format!("{schema}~"));
+    query.push(" AND scope < ").push_bind(format!("{schema}\u{7f}")).push(")");
+}
+
+pub(super) async fn newest_snapshot(
+    from: impl Executor<'_, Database = Sqlite>,
+    report: &str,
+    period: &str,
+) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT max(snapshot_id) FROM edition WHERE report = $1 AND period = $2")
+        .bind(report)
+        .bind(period)
+        .fetch_one(from)
+        .await
 }
 
 pub(super) async fn insert(tx: &mut Transaction<'_, Sqlite>, row: &EditionRow) -> sqlx::Result<()> {

@@ -1,18 +1,21 @@
 //! Runs: scheduled work. A run is planned once for what it is for, claimed by one process at a time, and its effects are written
 //! in one transaction that compares its fence, so that a process that was paused past its lease changes nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::audit;
 use super::deliveries::{self, DeliveryRow};
 use super::editions::{self, EditionRow};
 use super::process::{Life, Process};
-use super::{Catalog, failed, is_duplicate, json, micros, optional_time, time};
+use super::{Catalog, decode, failed, is_duplicate, is_operator, json, micros, optional_time, time};
 use crate::error::{Code, Error, Result};
 
 /// How long a claim lasts without a heartbeat.
@@ -30,7 +33,7 @@ pub struct RunRow {
     pub schedule: String,
     /// What it is for, unique within its schedule.
     pub logical: String,
-    /// `clock`, `close`, `deadline`, `correction`, `hand` or `backfill`.
+    /// `clock`, `close`, `deadline`, `correction`, `hand` or `backfill`; `alert` for the evaluation of an alert.
     pub cause: String,
     /// As-of date, in days since 1970-01-01; none: the newest closed period when it starts.
     pub as_of: Option<i32>,
@@ -49,8 +52,48 @@ pub struct RunRow {
     pub finished_at: Option<Timestamp>,
     /// Why it stands as it does.
     pub message: String,
-    /// Figures of what it did.
+    /// Figures of what it did; of a held one, under `held`, a [`Held`].
     pub result: serde_json::Value,
+    /// Who started it, or tried it again: a login, or a person at the machine. None where the server planned it.
+    pub started_by: Option<String>,
+    /// Who let it go though a gate held it.
+    pub release: Option<Release>,
+}
+
+/// What a gate held: the readings as they were, so that what is released is what was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The snapshot that was read.
+    pub snapshot: i64,
+    /// The digest of the report's definition.
+    pub report: String,
+    /// The period that it is for, as in links.
+    pub period: String,
+    /// Never empty.
+    pub gates: Vec<FailedGate>,
+    /// SHA-256 of the rows of each reading, by its scope as in links.
+    pub readings: BTreeMap<String, String>,
+}
+
+/// A gate that did not pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedGate {
+    /// Its word in definitions.
+    pub gate: String,
+    /// Branch, measure and figures: for head office alone.
+    pub why: String,
+}
+
+/// Who let a held run go, and what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// A login.
+    pub by: String,
+    /// The role that gave the right.
+    pub role: String,
+    pub at: Timestamp,
+    pub reason: String,
+    pub held: Held,
 }
 
 impl FromRow<'_, SqliteRow> for RunRow {
@@ -72,7 +115,20 @@ impl FromRow<'_, SqliteRow> for RunRow {
             finished_at: optional_time(row, "finished_at")?,
             message: row.try_get("message")?,
             result: json(row, "result")?,
+            started_by: row.try_get("started_by")?,
+            release: match row.try_get::<Option<String>, _>("release")? {
+                Some(text) => Some(serde_json::from_str(&text).map_err(decode)?),
+                None => None,
+            },
         })
+    }
+}
+
+impl RunRow {
+    /// What a gate holds; none of a run that is not held, or that waits for something else than a release.
+    pub fn held(&self) -> Option<Held> {
+        let held = self.result.get("held").filter(|_| self.state == "held")?;
+        Held::deserialize(held).ok()
     }
 }
 
@@ -82,6 +138,8 @@ pub struct NewRun<'a> {
     pub schedule: &'a str,
     pub logical: &'a str,
     pub cause: &'a str,
+    /// Who starts it; none where the server does.
+    pub by: Option<&'a str>,
     pub as_of: Option<i32>,
     pub partial: bool,
     /// `ready`, or `skipped` with the reason.
@@ -146,7 +204,8 @@ impl Catalog {
         let finished = (new.state != "ready").then_some(now);
         let done = sqlx::query(
             "INSERT INTO run (schedule, logical, cause, as_of, partial, state, fence, tries, not_before, created_at, finished_at, \
-             message, result) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $7, $8, $9, '{}') ON CONFLICT DO NOTHING",
+             message, result, started_by) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $7, $8, $9, '{}', $10) \
+             ON CONFLICT DO NOTHING",
         )
         .bind(new.schedule)
         .bind(new.logical)
@@ -157,6 +216,7 @@ impl Catalog {
         .bind(now)
         .bind(finished)
         .bind(new.message)
+        .bind(new.by)
         .execute(&self.inner.writer)
         .await
         .map_err(failed("planning a run"))?;
@@ -259,9 +319,10 @@ impl Catalog {
         task
     }
 
-    /// Freezes a run's editions with the deliveries that follow from them, and ends the run: all of it, or nothing.
+    /// Freezes a run's editions with the deliveries that follow from them, ends the run, and records it in the audit log: all of
+    /// it, or nothing.
     ///
-    /// Errors: `BUSY` when the claim was lost, or when another run froze the same version meanwhile.
+    /// Errors: `BUSY` when the claim was lost, or when another run froze the same version, or one from a newer snapshot, meanwhile.
     pub async fn freeze(
         &self,
         claim: &Claim,
@@ -287,6 +348,16 @@ impl Catalog {
         if ended.rows_affected() == 0 {
             return Err(lost());
         }
+        // Older figures never become the newest version.
+        let periods: BTreeMap<(&str, &str), i64> =
+            editions.iter().map(|row| ((row.report.as_str(), row.period.as_str()), row.snapshot_id)).collect();
+        for ((report, period), snapshot) in periods {
+            let newest = editions::newest_snapshot(&mut *tx, report, period).await.map_err(&doing)?;
+            if newest.is_some_and(|newest| newest > snapshot) {
+                let message = "The period was published from a newer snapshot meanwhile; this run changed nothing.";
+                return Err(Error::new(Code::Busy, message));
+            }
+        }
         for row in editions {
             editions::insert(&mut tx, row).await.map_err(|error| match is_duplicate(&error) {
                 true => Error::new(
@@ -299,6 +370,17 @@ impl Catalog {
         for row in deliveries {
             deliveries::insert(&mut tx, row).await.map_err(failed("planning a delivery"))?;
         }
+        let run = &claim.run;
+        let named: Vec<_> = editions
+            .iter()
+            .map(|row| serde_json::json!({"id": row.id, "scope": row.scope, "version": row.version}))
+            .collect();
+        let detail = serde_json::json!({
+            "schedule": run.schedule, "run": run.id, "snapshot": result["snapshot"], "editions": named,
+            "released_by": run.release.as_ref().map(|release| &release.by),
+        });
+        let event = self.event("publish", &format!("schedule:{}", run.schedule), detail);
+        audit::append(&mut tx, event).await.map_err(&doing)?;
         tx.commit().await.map_err(&doing)
     }
 
@@ -323,7 +405,8 @@ impl Catalog {
         };
         let done = sqlx::query(
             "UPDATE run SET state = $3, process = NULL, lease_until = NULL, finished_at = $4, message = $5, result = $6, \
-             not_before = coalesce($7, not_before) WHERE id = $1 AND fence = $2 AND state = 'running'",
+             not_before = coalesce($7, not_before), release = CASE WHEN $3 = 'held' THEN NULL ELSE release END \
+             WHERE id = $1 AND fence = $2 AND state = 'running'",
         )
         .bind(claim.run.id)
         .bind(claim.run.fence)
@@ -338,20 +421,67 @@ impl Catalog {
         if done.rows_affected() == 0 { Err(lost()) } else { Ok(()) }
     }
 
-    /// Makes a run that ended without success ready again, or releases one that a gate holds (`partial`); whether there was one.
-    pub async fn retry_run(&self, id: i64, partial: bool, why: &str) -> Result<bool> {
+    /// Makes a run that ended without success ready again, with all its gates, and records it in the audit log with it; whether
+    /// there was one. It is then `by`'s run.
+    pub async fn retry_run(&self, id: i64, by: &str, why: &str) -> Result<bool> {
+        let doing = failed("starting a run again");
+        let mut tx = self.write().await?;
+        let was: Option<RunRow> = sqlx::query_as("SELECT * FROM run WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(&doing)?;
         let done = sqlx::query(
             "UPDATE run SET state = 'ready', tries = 0, not_before = $2, finished_at = NULL, published_at = NULL, message = $3, \
-             partial = max(partial, $4) WHERE id = $1 AND state IN ('held', 'failed', 'dead', 'skipped', 'cancelled')",
+             started_by = $4, release = NULL WHERE id = $1 AND state IN ('held', 'failed', 'dead', 'skipped', 'cancelled')",
         )
         .bind(id)
         .bind(micros(self.now()))
-        .bind(why)
-        .bind(partial)
-        .execute(&self.inner.writer)
+        .bind(format!("{by}: {why}"))
+        .bind(by)
+        .execute(&mut *tx)
         .await
-        .map_err(failed("starting a run again"))?;
-        Ok(done.rows_affected() == 1)
+        .map_err(&doing)?;
+        let Some(was) = was.filter(|_| done.rows_affected() == 1) else { return Ok(false) };
+        let detail = serde_json::json!({
+            "schedule": was.schedule, "do": "retry", "run": id, "was": was.state, "reason": why,
+            "started_by": was.started_by,
+        });
+        audit::append(&mut tx, self.event("schedule", by, detail)).await.map_err(&doing)?;
+        tx.commit().await.map_err(&doing)?;
+        Ok(true)
+    }
+
+    /// Lets a run go that a gate holds, and records it in the audit log with it; whether it still stood as `run` says.
+    pub async fn release_run(&self, run: &RunRow, release: &Release) -> Result<bool> {
+        let doing = failed("releasing a run");
+        let text = serde_json::to_string(release)
+            .map_err(|error| Error::internal("a release cannot be written as JSON", error))?;
+        let mut tx = self.write().await?;
+        let done = sqlx::query(
+            "UPDATE run SET state = 'ready', tries = 0, not_before = $3, finished_at = NULL, published_at = NULL, message = $4, \
+             release = $5 WHERE id = $1 AND fence = $2 AND state = 'held'",
+        )
+        .bind(run.id)
+        .bind(run.fence)
+        .bind(micros(self.now()))
+        .bind(format!("released by {}: {}", release.by, release.reason))
+        .bind(text)
+        .execute(&mut *tx)
+        .await
+        .map_err(&doing)?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = serde_json::json!({
+            "schedule": run.schedule, "do": "release", "run": run.id, "reason": release.reason, "role": release.role,
+            "gates": release.held.gates, "snapshot": release.held.snapshot, "started_by": run.started_by,
+            // A name of the operating system, which nobody compared with a login.
+            "started_at_machine": run.started_by.as_deref().is_some_and(is_operator),
+        });
+        audit::append(&mut tx, self.event("schedule", &release.by, detail)).await.map_err(&doing)?;
+        tx.commit().await.map_err(&doing)?;
+        Ok(true)
     }
 
     /// Runs, the newest first; of one schedule where named.
@@ -383,6 +513,16 @@ impl Catalog {
         .fetch_one(self.readers())
         .await
         .map_err(failed("looking for due runs"))
+    }
+
+    /// Whether a run has begun and is not done: its editions may be half written.
+    pub async fn has_begun_run(&self) -> Result<bool> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM run WHERE state IN ('ready', 'running') AND published_at IS NOT NULL)",
+        )
+        .fetch_one(self.readers())
+        .await
+        .map_err(failed("looking for open runs"))
     }
 
     /// Whether a schedule has a run that is not done.
@@ -462,7 +602,7 @@ impl Catalog {
     }
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::new(Code::Busy, "The run was taken over by another process; this step changed nothing.")
 }
 

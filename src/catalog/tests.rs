@@ -217,6 +217,7 @@ fn statement(id: &str, status: &str) -> QueryRow {
         face: "http".into(),
         sql: "SELECT 1".into(),
         started_at: noon(),
+        queued_ms: Some(3),
         duration_ms: None,
         rows: None,
         bytes: None,
@@ -252,7 +253,8 @@ async fn statements_are_recorded_and_abandoned_ones_closed() {
     let mine = catalog.queries(Some("beijing"), 1000).await.unwrap();
     assert_eq!(mine.len(), 100, "an end does not change who asked");
     assert_eq!(mine[0].query_id, "q099", "newest first");
-    assert_eq!(mine.iter().find(|row| row.query_id == "q007").unwrap().rows, Some(1));
+    let ended = mine.iter().find(|row| row.query_id == "q007").unwrap();
+    assert_eq!((ended.rows, ended.queued_ms), (Some(1), Some(3)));
     assert_eq!(catalog.queries(Some("shanghai"), 10).await.unwrap(), vec![]);
     assert_eq!(catalog.queries(None, 10).await.unwrap().len(), 10);
     assert_eq!(catalog.query_outcomes(), BTreeMap::from([("ok".to_owned(), 1), ("running".to_owned(), 100)]));
@@ -297,6 +299,45 @@ async fn the_file_is_private_durable_and_ours() {
     sqlx::raw_sql("PRAGMA application_id = 1").execute(&catalog.inner.writer).await.unwrap();
     let foreign = Catalog::open(&state, Clock::system()).await.unwrap_err();
     assert!(foreign.message().contains("not a Countinghouse catalog"), "{foreign}");
+}
+
+#[tokio::test]
+async fn deliveries_of_an_older_version_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("catalog.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for (at, step) in super::MIGRATIONS.iter().enumerate().take(8) {
+        sqlx::raw_sql(*step).execute(&pool).await.unwrap();
+        let stamp = format!("PRAGMA application_id = {}; PRAGMA user_version = {}", super::APPLICATION_ID, at + 1);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(stamp)).execute(&pool).await.unwrap();
+    }
+    let rows = "INSERT INTO run (schedule, logical, cause, partial, state, fence, tries, not_before, created_at, message, result) \
+        VALUES ('a/x', '1', 'clock', 0, 'held', 1, 1, 0, 0, '2 of 3', '{}'); \
+        INSERT INTO edition (id, report, scope, period, version, schedule, run_key, snapshot_id, as_of, published_at, reading, \
+        manifest) VALUES ('e1', 'a', 'north', '2025-11', 1, 'a/x', 'k', 3, 20422, 0, '{}', '{}'); \
+        INSERT INTO delivery (key, run_id, edition, channel, recipient, address, lang, state, tries, bytes, answer, planned_at, \
+        changed_at, next_at) VALUES ('d1', 1, 'e1', 'email', 'ann', 'ann@bank.example', 'en', 'unknown', 2, 7, 'lost', 1, 2, NULL), \
+        ('d2', 1, 'e1', 'archive', 'archive', NULL, 'en', 'accepted', 1, 9, 'stored', 1, 3, NULL); \
+        INSERT INTO delivery_attempt (key, at, state, bytes, answer) VALUES ('d1', 2, 'unknown', 7, 'lost')";
+    sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+    pool.close().await;
+
+    let catalog = open(&dir).await;
+    let kept = catalog.deliveries(None, 10).await.unwrap();
+    let shown: Vec<_> = kept
+        .iter()
+        .map(|row| (row.key.as_str(), row.run_id, row.edition.as_deref(), row.notice.as_deref(), row.state.as_str()))
+        .collect();
+    let (run, edition) = (Some(1), Some("e1"));
+    assert_eq!(shown, [("d2", run, edition, None, "accepted"), ("d1", run, edition, None, "unknown")]);
+    assert_eq!((kept[1].address.as_deref(), kept[1].bytes, kept[1].tries), (Some("ann@bank.example"), Some(7), 2));
+    let attempts = catalog.attempts("d1").await.unwrap();
+    assert_eq!(attempts.iter().map(|row| row.answer.as_str()).collect::<Vec<_>>(), ["lost"]);
+    // A run that was held then is not released: what was read for it is not kept.
+    let run = catalog.run(1).await.unwrap().unwrap();
+    assert_eq!((run.state.as_str(), run.held(), run.started_by.as_deref()), ("held", None, None));
+    assert!(catalog.resend_delivery("d1", "ann: not there").await.unwrap());
 }
 
 #[tokio::test]

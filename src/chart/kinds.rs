@@ -71,6 +71,11 @@ pub trait Kind: Debug + Sync {
         spec.series.len() > 1
     }
 
+    /// What the links of a specification belong to.
+    fn linked(&self, _spec: &ChartSpec) -> Linked {
+        Linked::Categories
+    }
+
     /// Draws into `area`.
     fn draw(&self, spec: &ChartSpec, canvas: &mut Canvas, area: Area) -> Result<(), ChartError>;
 
@@ -88,6 +93,15 @@ pub trait Kind: Debug + Sync {
     fn table(&self, spec: &ChartSpec) -> DataTable {
         describe::table(spec)
     }
+}
+
+/// What each of [`ChartSpec::links`] belongs to, in whose order they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// A category.
+    Categories,
+    /// A series; those of one name are one.
+    Series,
 }
 
 /// The kind of a name.

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use jiff::SignedDuration;
 
 use super::{Place, say};
 use crate::app::App;
@@ -31,7 +32,7 @@ enum What {
         #[arg(long)]
         period: Option<String>,
     },
-    /// Remove the files of editions whose time is over; their hashes stay.
+    /// Remove the files of editions whose time is over, of which the hashes stay, and half editions that runs left behind a day ago.
     Expire,
 }
 
@@ -50,7 +51,7 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
     let catalog = &app.services.catalog;
     match arguments.what {
         What::List { report, scope, period } => {
-            for row in catalog.editions(&EditionFilter { report, scope, period, limit: None }).await? {
+            for row in catalog.editions(&EditionFilter { report, scope, period, ..EditionFilter::default() }).await? {
                 let gone = row.removal.as_deref().map(|why| format!("\tremoved: {why}")).unwrap_or_default();
                 say(&format!(
                     "{}\t/r/{}/{}/{}/v{}\tsnapshot {}\t{}{gone}",
@@ -58,7 +59,14 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
                 ));
             }
         }
-        What::Expire => say(&format!("removed {}", app.services.publisher.expire().await?)),
+        What::Expire => {
+            let publisher = &app.services.publisher;
+            say(&format!("removed {}", publisher.expire().await?));
+            // Longer than any run, with all its tries.
+            let before = catalog.now() - SignedDuration::from_hours(24);
+            let swept = publisher.sweep(before).await?;
+            say(&format!("swept {}, left {} that this catalog does not know", swept.removed, swept.left));
+        }
     }
     Ok(())
 }

@@ -64,6 +64,8 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
             scope: scope.as_deref(),
             lang: &lang,
             head: None,
+            reports: &app.services.reports,
+            is_shared: false,
             at: app.services.clock.now(),
         };
         let document = report::run(door, report, &ask).await;

@@ -72,13 +72,10 @@ enum What {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// Start a run again that failed, died or is held.
+    /// Start a run again that failed, died or is held; its gates are asked again. What a gate holds is released on its page.
     Retry {
         /// Number of the run.
         run: i64,
-        /// Also when branches are missing.
-        #[arg(long)]
-        partial: bool,
         /// Why; it stands in the run's record.
         #[arg(long)]
         reason: String,
@@ -101,13 +98,15 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
             say(scheduler.explain(&name, lang, next).await?.trim_end());
         }
         What::Run { name, as_of, partial } => {
-            scheduler.plan_by_hand(&name, as_of, "hand", partial).await?;
+            scheduler.plan_by_hand(&name, as_of, "hand", &operator(), partial).await?;
             record(&app, json!({"do": "run", "schedule": name, "partial": partial})).await?;
             work(&app).await?;
         }
         What::Backfill { name, days } => {
             for day in days {
-                scheduler.plan_by_hand(&name, Some(day), "backfill", false).await?;
+                let run = scheduler.plan_by_hand(&name, Some(day), "backfill", &operator(), false).await?;
+                let as_of = day.to_string();
+                record(&app, json!({"do": "backfill", "schedule": name, "as_of": as_of, "run": run})).await?;
             }
             work(&app).await?;
         }
@@ -131,12 +130,11 @@ pub(super) async fn run(place: &Place, arguments: Arguments) -> Result<()> {
                 ));
             }
         }
-        What::Retry { run, partial, reason } => {
-            if !catalog.retry_run(run, partial, &format!("{}: {reason}", operator())).await? {
+        What::Retry { run, reason } => {
+            if !catalog.retry_run(run, &operator(), &reason).await? {
                 let message = format!("there is no run {run} that failed, died or is held");
                 return Err(Error::new(Code::NoSuchObject, message));
             }
-            record(&app, json!({"do": "retry", "run": run, "partial": partial, "reason": reason})).await?;
             work(&app).await?;
         }
     }

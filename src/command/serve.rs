@@ -49,6 +49,10 @@ pub(super) async fn serve(app: &App, http: Option<String>, flight: Option<String
             if let Err(error) = publisher.expire().await {
                 tracing::error!(?error, "editions whose time is over were not removed");
             }
+            // Longer than any run, with all its tries.
+            if let Err(error) = publisher.sweep(catalog.now() - SignedDuration::from_hours(24)).await {
+                tracing::error!(?error, "what runs left behind was not removed");
+            }
             if keep_days == 0 {
                 continue;
             }

@@ -24,7 +24,7 @@ pub fn load_model(config: &Config) -> Result<Model> {
 /// The reports of `reports/*/report.yaml` that are without fault, by name, and the faults of the others: a faulty folder
 /// disables its own report only.
 pub fn load_reports(config: &Config, model: &Model) -> (Vec<Report>, Vec<Diagnostic>) {
-    let mut reports = Vec::new();
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
     let mut faults = Vec::new();
     for folder in entries(&config.project, "reports", &mut faults) {
         let path = format!("reports/{folder}/report.yaml");
@@ -33,16 +33,30 @@ pub fn load_reports(config: &Config, model: &Model) -> (Vec<Report>, Vec<Diagnos
         if !home.join("report.yaml").is_file() {
             continue;
         }
-        let Some(text) = text(&config.project, &path, &mut faults) else { continue };
+        let Some(text) = text(&config.project, &path, &mut faults) else {
+            unread.push(folder);
+            continue;
+        };
         match report::parse(&path, &text, &|file| std::fs::read_to_string(home.join(file)).ok()) {
-            Ok(report) => match report::check(&report, model) {
-                found if found.is_empty() => reports.push(report),
-                found => faults.extend(found),
-            },
-            Err(found) => faults.extend(found),
+            Ok(report) => read.push(report),
+            Err(found) => {
+                faults.extend(found);
+                unread.push(folder);
+            }
         }
     }
-    (reports, faults)
+    let found: Vec<Vec<Diagnostic>> = read
+        .iter()
+        .map(|report| {
+            let mut found = report::check(report, model);
+            found.extend(report::check_drills(report, &read, &unread));
+            found
+        })
+        .collect();
+    let mut each = found.iter();
+    read.retain(|_| each.next().is_some_and(Vec::is_empty));
+    faults.extend(found.into_iter().flatten());
+    (read, faults)
 }
 
 /// The calendars of `calendars/*.yaml` that are without fault, and the faults of the others.

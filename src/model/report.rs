@@ -1,5 +1,6 @@
 //! Reports: parameters, datasets, blocks. Design: `reports.md`.
 
+mod alert;
 mod decode;
 mod keys;
 #[cfg(test)]
@@ -9,10 +10,11 @@ mod validate;
 use super::cube::History;
 use super::{Label, Located, Place};
 
+pub use alert::{Alert, Clear, Condition};
 pub use decode::parse;
 pub(crate) use keys::REPORT;
 pub(crate) use validate::FUNCTIONS;
-pub use validate::check;
+pub use validate::{check, check_drills};
 
 /// `reports/<name>/report.yaml`.
 #[derive(Debug, Clone)]
@@ -32,8 +34,67 @@ pub struct Report {
     pub blocks: Vec<Block>,
     /// How it becomes editions.
     pub publish: Vec<Publication>,
+    /// Of what figures somebody is told.
+    pub alerts: Vec<Alert>,
+    /// `report.yaml` as it was written.
+    pub text: String,
     /// SHA-256 of its files, hexadecimal: another text is another report.
     pub digest: String,
+}
+
+impl Report {
+    /// The ways on from its charts and tables, in the order of the page.
+    pub fn drills(&self) -> Vec<&Drill> {
+        fn of(blocks: &[Block]) -> Vec<&Drill> {
+            blocks
+                .iter()
+                .flat_map(|block| match block {
+                    Block::Row { blocks } => of(blocks),
+                    Block::Chart(chart) => chart.drill.iter().collect(),
+                    Block::Table(table) => table.drill.iter().collect(),
+                    Block::Message { .. } | Block::Kpi(_) | Block::Text { .. } => Vec::new(),
+                })
+                .collect()
+        }
+        of(&self.blocks)
+    }
+
+    /// The other reports that those ways lead to, of the ones that are there.
+    pub fn leads_to<'a>(&self, reports: &'a [Report]) -> Vec<&'a Report> {
+        let drills = self.drills();
+        let named = |other: &&Report| {
+            let mut names = drills.iter().filter_map(|drill| drill.report.as_ref());
+            *other.name != *self.name && names.any(|name| **name == *other.name)
+        };
+        reports.iter().filter(named).collect()
+    }
+}
+
+/// Where a mark of a chart or a row of a table leads: an address, which can be mailed and audited. What it does not state is
+/// as on the page that it stands on.
+#[derive(Debug, Clone)]
+pub struct Drill {
+    /// Where it stands.
+    pub place: Place,
+    /// The report; this one unless stated.
+    pub report: Option<Located<String>>,
+    /// The schema that it is opened for.
+    pub scope: Option<Filling>,
+    /// Values of the report's parameters, by name.
+    pub set: Vec<(Located<String>, Filling)>,
+}
+
+/// A value in the address of a drill.
+#[derive(Debug, Clone)]
+pub enum Filling {
+    /// As it stands.
+    Fixed(Located<String>),
+    /// What a column of the dataset holds in the row that leads there.
+    Column {
+        name: Located<String>,
+        /// The last day of the month instead of the day that the column holds.
+        month_end: bool,
+    },
 }
 
 /// When editions are made of a report, and whom they reach.
@@ -81,6 +142,8 @@ pub struct Deadline {
     /// Publish without the missing branches.
     pub partial: bool,
     pub at_least: Option<u32>,
+    /// Roles that are told when it passes.
+    pub tell: Vec<Located<String>>,
 }
 
 /// What must hold before anything leaves.
@@ -94,6 +157,19 @@ pub enum Gate {
     Glyphs,
     /// Head office is the sum of its branches.
     Foots,
+}
+
+impl Gate {
+    /// Its word in definitions.
+    pub fn word(self) -> &'static str {
+        let [complete, untruncated, glyphs, foots] = keys::GATES;
+        match self {
+            Self::Complete => complete,
+            Self::Untruncated => untruncated,
+            Self::Glyphs => glyphs,
+            Self::Foots => foots,
+        }
+    }
 }
 
 /// Where editions are sent.
@@ -218,6 +294,8 @@ pub struct Chart {
     pub zero: Option<f64>,
     /// Columns with the upper limits of a bullet chart's bands, ascending.
     pub bands: Vec<Series>,
+    /// Where its marks lead.
+    pub drill: Option<Drill>,
     pub format: Format,
 }
 
@@ -243,8 +321,8 @@ pub struct TableBlock {
     pub columns: Vec<TableColumn>,
     /// Boolean column of the dataset: true marks a total row.
     pub total: Option<Located<String>>,
-    /// Column of the dataset that holds a scope (a branch's schema): the first cell of a row links to this report there.
-    pub drill_scope: Option<Located<String>>,
+    /// Where the names of its rows lead.
+    pub drill: Option<Drill>,
 }
 
 /// A column of a table block.

@@ -17,7 +17,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("reader", "opens reports; no SQL"),
     ("publisher", "publishes editions"),
     ("assessor", "answers assessments and enters what is recorded of its organisation's evaluation; no cube"),
-    ("reviewer", "reviews, locks and approves what assessors record, and sets targets; no cube"),
+    ("reviewer", "reviews, locks and approves what assessors record, sets targets, and releases held runs; no cube"),
     ("auditor", "reads all statement records"),
 ];
 

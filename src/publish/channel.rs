@@ -1,7 +1,7 @@
 //! Channels: the ways out for published reports.
 //!
-//! In: a [`Parcel`], which holds all that any channel may say of one edition, and a [`Recipient`]. Out: an [`Outcome`], which
-//! tells the delivery ledger whether the parcel arrived. Every channel ends by its own deadline. Who gets what, when it is
+//! In: a [`Parcel`], which holds all that any channel may say of one edition, or a [`Notice`], and a [`Recipient`]. Out: an
+//! [`Outcome`], which tells the delivery ledger whether it arrived. Every channel ends by its own deadline. Who gets what, when it is
 //! tried again, and what was tried before, is the ledger's business; nothing here remembers anything.
 
 mod archive;
@@ -26,7 +26,8 @@ use crate::error::Result;
 use crate::locale::Lang;
 use crate::model::Label;
 
-/// Every channel: its name, as reports say it under `to`, and how it is opened. A new one is a file and a line.
+/// Every channel: its name, as reports say it under `to`, and how it is opened. A new one is a file and a line; one that tells
+/// notices stands in [`tells`] as well.
 pub static CHANNELS: &[(&str, Open)] =
     &[(archive::NAME, archive::open), (email::NAME, email::open), (webhook::NAME, webhook::open)];
 
@@ -64,6 +65,11 @@ pub fn names(config: &ChannelsConfig) -> Vec<&'static str> {
     there.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
 }
 
+/// Whether a channel tells notices: to people, or, where it has targets by name, to programs.
+pub fn tells(channel: &str) -> bool {
+    [email::NAME, webhook::NAME].contains(&channel)
+}
+
 /// A way out.
 #[async_trait]
 pub trait Channel: Debug + Send + Sync {
@@ -77,6 +83,37 @@ pub trait Channel: Debug + Send + Sync {
     /// Sends a parcel once, within the channel's deadline. What fails is said in the outcome, in words for operators that hold
     /// neither secrets nor figures.
     async fn send(&self, parcel: &Parcel, to: &Recipient) -> Outcome;
+
+    /// Tells a notice once, as [`Self::send`] sends a parcel. A channel that keeps files has nothing to tell.
+    async fn tell(&self, _: &Notice, _: &Recipient) -> Outcome {
+        Outcome::refused("this channel carries editions, not notices")
+    }
+}
+
+/// What somebody is told besides editions: that a close is late, that a figure crossed its threshold. Texts are finished, in the
+/// recipient's language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Key of the ledger's row: hexadecimal, the same for every try.
+    pub key: String,
+    /// What it is about: `deadline`, `alert`.
+    pub kind: String,
+    /// Name of the report's folder.
+    pub report: String,
+    /// Part of the bank: `head_office`, `beijing`.
+    pub scope: String,
+    /// One line.
+    pub subject: String,
+    /// Sentences, a paragraph each.
+    pub paragraphs: Vec<String>,
+    /// A list below them.
+    pub items: Vec<String>,
+    /// Absolute URL: where to look.
+    pub link: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Language of the texts.
+    pub lang: Lang,
 }
 
 /// Everything that a channel may say of one edition to one recipient. Texts are finished: in one language, figures with units.
@@ -118,6 +155,8 @@ pub struct Parcel {
     pub table: Option<Table>,
     /// For a version after the first: what changed, and where to read more.
     pub correction: Option<String>,
+    /// That it was published though a gate held it, who said so and why.
+    pub release: Option<String>,
     /// Files of the edition.
     pub files: Vec<File>,
     /// Its manifest, byte for byte: the list of its files, whose SHA-256 is `edition`.

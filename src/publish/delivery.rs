@@ -3,24 +3,26 @@
 //! In: rows of the ledger that are due. Out: each with the state that is known of it. The row says "handed over" before anything
 //! leaves; rights are looked at again then, since they may have ended after the edition was made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::channel::{self, Channel, Column, Outcome, Parcel, Picture, Recipient, Verdict};
+use super::channel::{self, Channel, Column, Notice, Outcome, Parcel, Picture, Recipient, Verdict};
 use super::edition::{File, Manifest};
+use super::retry::again_at;
 use super::{Changes, Publisher};
-use crate::catalog::{DeliveryRow, EditionRow};
+use crate::auth::{Principal, sha256_hex};
+use crate::catalog::{DeliveryRow, EditionRow, NoticeRow};
 use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang};
-use crate::query::Face;
-use crate::report::Document;
-use crate::report::document::{Block, Chart, Kpi, Table};
+use crate::model::report::To;
+use crate::query::{Face, HEAD_OFFICE, Reading};
+use crate::report::document::{Block, Change, Chart, Kpi, Table, TableColumn, TableRow};
 use crate::report::format::{Tools, png};
+use crate::report::{self, Document};
 
-/// Tries of one delivery that fails for the moment.
-const TRIES: i64 = 5;
 /// Rows and columns of a table that a message carries.
 const TABLE_ROWS: usize = 12;
 const TABLE_COLUMNS: usize = 5;
@@ -115,7 +117,7 @@ fn kpi(block: &Block) -> Option<SummaryKpi> {
         true => figure.to_owned(),
         false => format!("{figure}\u{a0}{unit}"),
     };
-    let change = |change: &crate::report::document::Change| {
+    let change = |change: &Change| {
         let amount = with(&change.amount, if change.unit.is_empty() { unit } else { &change.unit });
         match &change.percent {
             Some(percent) => format!("{} {amount} ({percent})", change.against),
@@ -130,11 +132,11 @@ fn table(block: &Block) -> Option<SummaryTable> {
     if rows.is_empty() {
         return None;
     }
-    let head = |column: &crate::report::document::TableColumn| match column.unit.is_empty() {
+    let head = |column: &TableColumn| match column.unit.is_empty() {
         true => column.label.clone(),
         false => format!("{} ({})", column.label, column.unit),
     };
-    let cells = |row: &crate::report::document::TableRow| -> Vec<String> {
+    let cells = |row: &TableRow| -> Vec<String> {
         row.cells.iter().take(TABLE_COLUMNS).map(|cell| cell.text.clone()).collect()
     };
     Some(SummaryTable {
@@ -156,7 +158,7 @@ impl Publisher {
         super::fail_point("deliver.handed_over");
         let outcome = match channel(&delivery.channel) {
             None => refused(format!("the settings have no channel `{}`", delivery.channel)),
-            Some(channel) => match self.send(channel.as_ref(), &delivery).await {
+            Some(channel) => match self.hand_over(channel.as_ref(), &delivery).await {
                 Ok(outcome) => outcome,
                 Err(error) if error.code() == Code::Denied => refused(error.message().to_owned()),
                 Err(error) => {
@@ -171,7 +173,7 @@ impl Publisher {
         let now = self.0.clock.now();
         let again = |retry_after: Option<Duration>| {
             let asked = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
-            again_at(now, delivery.tries).map(|at| asked.map_or(at, |asked| at.max(now + asked)))
+            again_at(now, delivery.tries, &delivery.key).map(|at| asked.map_or(at, |asked| at.max(now + asked)))
         };
         let (state, answer, next) = match outcome.verdict {
             Verdict::Accepted { answer } => ("accepted", answer, None),
@@ -191,23 +193,123 @@ impl Publisher {
         Ok(true)
     }
 
-    async fn send(&self, channel: &dyn Channel, delivery: &DeliveryRow) -> Result<Outcome> {
+    async fn hand_over(&self, channel: &dyn Channel, delivery: &DeliveryRow) -> Result<Outcome> {
+        match (&delivery.edition, &delivery.notice) {
+            (Some(edition), _) => self.send(channel, delivery, edition).await,
+            (None, Some(notice)) => self.tell(channel, delivery, notice).await,
+            (None, None) => Err(Error::new(Code::Internal, "a delivery of nothing")),
+        }
+    }
+
+    /// The login that something is addressed to.
+    async fn login(&self, delivery: &DeliveryRow) -> Result<Principal> {
+        let gone = |error: Error| match error.code() {
+            Code::NoSuchObject | Code::Denied => {
+                Error::new(Code::Denied, "the recipient has no login any more").caused_by(error)
+            }
+            _ => error,
+        };
+        self.0.auth.principal(&delivery.recipient).await.map_err(gone)
+    }
+
+    /// The login of this name, if it can be used today.
+    pub(super) async fn usable(&self, name: &str) -> Result<Option<Principal>> {
+        match self.0.auth.principal(name).await {
+            Ok(principal) => Ok(Some(principal)),
+            // Disabled or removed since the list of logins was read.
+            Err(error) if [Code::NoSuchObject, Code::Denied].contains(&error.code()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn tell(&self, channel: &dyn Channel, delivery: &DeliveryRow, id: &str) -> Result<Outcome> {
+        let none = || Error::new(Code::Denied, "the notice is not kept any more");
+        let notice = self.0.catalog.notice(id).await?.ok_or_else(none)?;
+        if delivery.address.is_some() && !self.may_be_told(&self.login(delivery).await?, &notice) {
+            return Err(Error::new(Code::Denied, "the recipient may not be told this any more"));
+        }
+        let lang = Lang::parse(&delivery.lang).unwrap_or_default();
+        let texts = notice
+            .texts
+            .get(lang.tag())
+            .or_else(|| notice.texts.values().next())
+            .cloned()
+            .ok_or_else(|| Error::new(Code::Internal, "the notice has no texts"))?;
+        let told = Notice {
+            key: delivery.key.clone(),
+            kind: notice.kind,
+            report: notice.report,
+            scope: notice.scope,
+            subject: texts.subject,
+            paragraphs: texts.paragraphs,
+            items: texts.items,
+            link: notice.link,
+            at: notice.created_at,
+            lang,
+        };
+        Ok(channel.tell(&told, &recipient(delivery, lang)).await)
+    }
+
+    /// The ledger's rows of a notice, in a language: by each channel that tells notices, to the logins with its roles that may be
+    /// told this one, or to its target. Channels that keep files are passed over.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub async fn sendings(&self, notice: &NoticeRow, to: &[To], lang: &str) -> Result<Vec<DeliveryRow>> {
+        let users = self.0.catalog.users().await?;
+        let mut found: BTreeMap<String, DeliveryRow> = BTreeMap::new();
+        let mut add = |channel: &str, recipient: &str, address: Option<&str>| {
+            let key = sha256_hex(format!("{}\n{recipient}\n{channel}", notice.id).as_bytes());
+            let row = DeliveryRow {
+                notice: Some(notice.id.clone()),
+                ..planned(key.clone(), channel, recipient, address, lang, notice.created_at)
+            };
+            found.insert(key, row);
+        };
+        for to in to.iter().filter(|to| channel::tells(&to.channel)) {
+            if to.roles.is_empty() {
+                add(&to.channel, to.name.as_ref().unwrap_or(&to.channel), None);
+                continue;
+            }
+            let named = |roles: &[String]| to.roles.iter().any(|role| roles.contains(role));
+            for user in users.iter().filter(|user| !user.disabled && named(&user.roles)) {
+                if self.usable(&user.name).await?.is_some_and(|login| self.may_be_told(&login, notice)) {
+                    add(&to.channel, &user.name, Some(user.email.as_deref().unwrap_or_default()));
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// Whether somebody may be told a notice today: by its roles, and over all of the bank that it speaks of.
+    pub fn may_be_told(&self, principal: &Principal, notice: &NoticeRow) -> bool {
+        let scope = principal.scope.branches().is_none()
+            || notice.scope != HEAD_OFFICE && !principal.scope.is_part() && principal.scope.holds(&notice.scope);
+        let named = |role: &String| principal.has_role(role);
+        let opens = || {
+            let report = self.0.reports.iter().find(|report| *report.name == notice.report);
+            report.is_some_and(|report| report::may_open(&self.0.door, report, principal))
+        };
+        // What it says was read with somebody's rights: no figure goes to who is shown less.
+        let reading = notice.reading.as_ref();
+        let sees = reading.is_none_or(|reading| {
+            serde_json::from_value::<Reading>(reading.clone())
+                .is_ok_and(|reading| self.0.door.sees(principal, &reading))
+        });
+        scope && sees && if notice.roles.is_empty() { opens() } else { notice.roles.iter().any(named) }
+    }
+
+    async fn send(&self, channel: &dyn Channel, delivery: &DeliveryRow, edition: &str) -> Result<Outcome> {
         let edition = self
             .0
             .catalog
-            .edition(&delivery.edition)
+            .edition(edition)
             .await?
             .filter(|edition| edition.removed_at.is_none())
             .ok_or_else(|| Error::new(Code::Denied, "the edition is not kept any more"))?;
         let mut reader = None;
         if delivery.address.is_some() {
-            let denied = |error: Error| match error.code() {
-                Code::NoSuchObject | Code::Denied => {
-                    Error::new(Code::Denied, "the recipient has no login any more").caused_by(error)
-                }
-                _ => error,
-            };
-            let login = self.0.auth.principal(&delivery.recipient).await.map_err(denied)?;
+            let login = self.login(delivery).await?;
             if !self.may_open(&login, &edition) {
                 return Err(Error::new(Code::Denied, "the recipient may not open the edition any more"));
             }
@@ -221,12 +323,7 @@ impl Publisher {
             let door = &self.0.door;
             parcel.files.retain(|file| door.may_export(reader, Face::Report, &format(&file.name)).is_ok());
         }
-        let to = Recipient {
-            name: delivery.recipient.clone(),
-            address: delivery.address.clone().filter(|address| !address.is_empty()),
-            lang,
-        };
-        Ok(channel.send(&parcel, &to).await)
+        Ok(channel.send(&parcel, &recipient(delivery, lang)).await)
     }
 
     async fn parcel(&self, delivery: &DeliveryRow, edition: &EditionRow, lang: Lang) -> Result<Parcel> {
@@ -315,18 +412,54 @@ impl Publisher {
                 rows: table.rows,
             }),
             correction,
+            release: manifest.release.as_ref().map(|release| super::release_sentence(lang, release)),
             files,
             manifest: edition.manifest.clone().into(),
         })
     }
 }
 
-fn refused(why: String) -> Outcome {
-    Outcome { verdict: Verdict::Refused { why }, bytes: 0 }
+/// The id of a notice by what it is about: kind, schedule or alert, period or state, scope. The same thing is told once.
+pub fn notice_id(about: &[&str]) -> String {
+    sha256_hex(about.join("\n").as_bytes())
 }
 
-/// When a delivery that failed for the moment is tried again: after half a minute, and then after twice as long each time.
-fn again_at(now: Timestamp, tries: i64) -> Option<Timestamp> {
-    let steps = u32::try_from(tries.max(1) - 1).ok().filter(|_| tries < TRIES)?;
-    Some(now + SignedDuration::from_secs(30 << steps))
+/// A row of the ledger that is to be sent; of what, its maker says.
+pub(super) fn planned(
+    key: String,
+    channel: &str,
+    recipient: &str,
+    address: Option<&str>,
+    lang: &str,
+    at: Timestamp,
+) -> DeliveryRow {
+    DeliveryRow {
+        key,
+        run_id: None,
+        edition: None,
+        notice: None,
+        channel: channel.to_owned(),
+        recipient: recipient.to_owned(),
+        address: address.map(str::to_owned),
+        lang: lang.to_owned(),
+        state: "rendered".into(),
+        tries: 0,
+        bytes: None,
+        answer: String::new(),
+        planned_at: at,
+        changed_at: at,
+        next_at: None,
+    }
+}
+
+fn recipient(delivery: &DeliveryRow, lang: Lang) -> Recipient {
+    Recipient {
+        name: delivery.recipient.clone(),
+        address: delivery.address.clone().filter(|address| !address.is_empty()),
+        lang,
+    }
+}
+
+fn refused(why: String) -> Outcome {
+    Outcome { verdict: Verdict::Refused { why }, bytes: 0 }
 }

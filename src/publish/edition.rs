@@ -5,8 +5,10 @@
 //! did not come to its end lies there unseen, since only the catalog's row makes an edition.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
@@ -14,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::sha256_hex;
 use crate::error::{Code, Error, Result};
-use crate::report::Document;
 use crate::report::format::{self, Tools, csv, json};
+use crate::report::{Document, Release};
 
 /// The name of the list of an edition's files.
 pub const MANIFEST: &str = "manifest.json";
@@ -42,6 +44,9 @@ pub struct Manifest {
     /// What is said of the publication itself: that branches were missing, who released it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// That it was published though a gate held it, and who said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
     pub files: Vec<Entry>,
 }
 
@@ -126,6 +131,17 @@ pub(super) fn dataset_hashes(documents: &[Document]) -> BTreeMap<String, BTreeMa
     documents.iter().map(|document| (document.lang.tag().to_owned(), of(document))).collect()
 }
 
+/// One hash over all of them: whether what is read is what was read before.
+pub(super) fn rows_hash(documents: &[Document]) -> String {
+    let mut text = String::new();
+    for (lang, datasets) in dataset_hashes(documents) {
+        for (name, hash) in datasets {
+            let _ = writeln!(text, "{lang} {name} {hash}");
+        }
+    }
+    sha256_hex(text.as_bytes())
+}
+
 impl Manifest {
     /// Its text and the hash of that, which is the edition's name.
     pub fn seal(mut self, files: &[File]) -> Result<(String, String)> {
@@ -148,6 +164,26 @@ impl Manifest {
     pub fn file(&self, name: &str) -> Option<&Entry> {
         self.files.iter().find(|entry| entry.name == name)
     }
+}
+
+/// What a sweep found of folders that no edition names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Folders that were removed: half an edition.
+    pub removed: usize,
+    /// Folders that were left: a whole edition each.
+    pub left: usize,
+}
+
+/// What became of one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It has its manifest and stays.
+    Whole,
+    /// Somebody may still write there.
+    Young,
+    /// So many files are gone.
+    Removed(usize),
 }
 
 /// Where editions lie.
@@ -217,6 +253,34 @@ impl Shelf {
             }
         }
         Ok(())
+    }
+
+    /// The names of all folders that an edition could have: hashes.
+    pub async fn folders(&self) -> Result<Vec<String>> {
+        let failed = |cause| Error::internal("the place of editions cannot be listed", cause);
+        let found = self.store.list_with_delimiter(None).await.map_err(failed)?;
+        let is_hash = |name: &String| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Ok(found.common_prefixes.iter().map(ToString::to_string).filter(is_hash).collect())
+    }
+
+    /// Removes the files of a folder that has no manifest, unless one of them was written at `before` or later.
+    pub(super) async fn sweep(&self, id: &str, before: Timestamp) -> Result<Left> {
+        let failed = |cause| Error::internal(format!("the folder `{id}` of the editions cannot be swept"), cause);
+        let files: Vec<_> = self.store.list(Some(&Path::from(id))).try_collect().await.map_err(failed)?;
+        // It is written last: with it the folder is an edition, be it one that this catalog does not know.
+        if files.iter().any(|file| file.location == place(id, MANIFEST)) {
+            return Ok(Left::Whole);
+        }
+        if files.is_empty() || files.iter().any(|file| file.last_modified.timestamp() >= before.as_second()) {
+            return Ok(Left::Young);
+        }
+        for file in &files {
+            match self.store.delete(&file.location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(cause) => return Err(failed(cause)),
+            }
+        }
+        Ok(Left::Removed(files.len()))
     }
 }
 

@@ -1,20 +1,86 @@
 //! Gates: what must hold before anything leaves. A gate that fails holds the whole run, and says branch, measure and figures.
 
+use super::Part;
+use crate::catalog::FailedGate;
+use crate::model::report::{Gate, Publication, Report};
 use crate::report::Document;
 use crate::report::font::Fonts;
 use crate::report::value::{Number, Value};
 
+/// What the gates say of all that was read.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// What is to be said though it holds nothing.
+    pub(super) remarks: Vec<String>,
+    /// Every gate that did not pass, so that who releases a run knows all of it.
+    pub(super) failed: Vec<FailedGate>,
+}
+
+/// Asks every gate of a publication. `partial`: branches may be missing.
+pub(super) fn judge(
+    publication: &Publication,
+    read: &[(Part, Vec<Document>)],
+    report: &Report,
+    partial: bool,
+    fonts: &Fonts,
+) -> Verdict {
+    let mut verdict = Verdict::default();
+    let has = |gate: Gate| publication.gates.contains(&gate);
+    let mut fail = |gate: Gate, why: String| verdict.failed.push(FailedGate { gate: gate.word().to_owned(), why });
+    let firsts = || read.iter().filter_map(|(part, documents)| Some((part, documents.first()?)));
+    if has(Gate::Complete)
+        && let Some((_, document)) = firsts().next()
+    {
+        let evidence = &document.evidence;
+        if !evidence.open.is_empty() {
+            let (closed, of) = (evidence.closed, evidence.branches);
+            let words = format!("{closed} of {of} branches closed; missing: {}", evidence.open.join(", "));
+            match partial {
+                true => verdict.remarks.push(format!("partial: {words}")),
+                false => fail(Gate::Complete, words),
+            }
+        }
+    }
+    let drawn = publication.formats.iter().any(|format| ["pdf", "png"].contains(&format.as_str()));
+    if has(Gate::Glyphs) && drawn {
+        let wrong: Vec<String> = read
+            .iter()
+            .flat_map(|(_, documents)| documents.iter().flat_map(|document| glyphs(document, fonts)))
+            .take(10)
+            .collect();
+        if !wrong.is_empty() {
+            fail(Gate::Glyphs, format!("characters that no font of the server has: {}", wrong.join("; ")));
+        }
+    }
+    if has(Gate::Foots) && publication.burst {
+        let columns: Vec<(String, String)> = report
+            .datasets
+            .iter()
+            .flat_map(|dataset| dataset.foots.iter().map(|column| (dataset.name.value.clone(), column.value.clone())))
+            .collect();
+        let own = |(part, _): &(&Part, &Document)| part.scope == part.schema;
+        let all: Vec<Sums> = firsts().filter(own).map(|(_, document)| sums(document, &columns)).collect();
+        if let Some((whole, parts)) = all.split_first() {
+            let wrong = foots(whole, parts);
+            if !wrong.is_empty() {
+                fail(Gate::Foots, format!("head office is not the sum of its branches: {}", wrong.join("; ")));
+            }
+        }
+    }
+    verdict
+}
+
 /// Sums of one reading, for the comparison of head office with its branches.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sums {
+struct Sums {
     /// The schema it was run for.
-    pub(super) scope: String,
+    scope: String,
     /// Dataset, column and sum; none where a value is missing or no number, or the sum does not fit.
-    pub(super) columns: Vec<(String, String, Option<Number>)>,
+    columns: Vec<(String, String, Option<Number>)>,
 }
 
 /// The sums of a document's columns that must foot.
-pub(super) fn sums(document: &Document, foots: &[(String, String)]) -> Sums {
+fn sums(document: &Document, foots: &[(String, String)]) -> Sums {
     let sum = |dataset: &str, column: &str| -> Option<Number> {
         let dataset = document.dataset(dataset)?;
         let at = dataset.column(column)?;
@@ -31,7 +97,7 @@ pub(super) fn sums(document: &Document, foots: &[(String, String)]) -> Sums {
 }
 
 /// Compares head office with the sum of its branches, column by column; what differs, in words.
-pub(super) fn foots(head_office: &Sums, branches: &[Sums]) -> Vec<String> {
+fn foots(head_office: &Sums, branches: &[Sums]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (at, (dataset, column, whole)) in head_office.columns.iter().enumerate() {
         let mut parts = branches.iter().map(|branch| branch.columns.get(at).and_then(|(_, _, sum)| *sum));
@@ -50,7 +116,7 @@ pub(super) fn foots(head_office: &Sums, branches: &[Sums]) -> Vec<String> {
 }
 
 /// Characters of a document that no face can draw, each with where it stands.
-pub(super) fn glyphs(document: &Document, fonts: &Fonts) -> Vec<String> {
+fn glyphs(document: &Document, fonts: &Fonts) -> Vec<String> {
     let codes = |missing: Vec<char>| {
         missing.iter().map(|one| format!("U+{:04X}", u32::from(*one))).collect::<Vec<_>>().join(", ")
     };
@@ -69,11 +135,6 @@ pub(super) fn glyphs(document: &Document, fonts: &Fonts) -> Vec<String> {
         }
     }
     wrong
-}
-
-/// Whether every branch in the document's scope has closed; the missing ones otherwise.
-pub(super) fn complete(document: &Document) -> Vec<String> {
-    document.evidence.open.clone()
 }
 
 #[cfg(test)]

@@ -132,6 +132,22 @@ impl Reading {
         scope && other.cubes.iter().all(|(name, shown)| self.cubes.get(name).is_some_and(|own| own.covers(shown)))
     }
 
+    /// What shows all that both show, for the same part of the bank; none where they are of different ones.
+    pub fn and(&self, other: &Self) -> Option<Self> {
+        if self.scope != other.scope {
+            return None;
+        }
+        let mut cubes = self.cubes.clone();
+        for (name, shown) in &other.cubes {
+            let both = match cubes.get(name) {
+                Some(own) => own.and(shown),
+                None => shown.clone(),
+            };
+            cubes.insert(name.clone(), both);
+        }
+        Some(Self { scope: self.scope.clone(), cubes })
+    }
+
     /// SHA-256 of all of it, hexadecimal.
     pub fn digest(&self) -> String {
         sha256_hex(serde_json::json!(self).to_string().as_bytes())
@@ -144,15 +160,27 @@ impl Reading {
 }
 
 impl Shows {
+    fn of(shown: &BTreeMap<String, Shown>, kind: &str) -> Shown {
+        shown.get(kind).or_else(|| shown.get(OTHER)).copied().unwrap_or(Shown::Deny)
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        let columns = match (&self.columns, &other.columns) {
+            (Some(own), Some(others)) => {
+                let widest = |kind: &String| (kind.clone(), Self::of(own, kind).max(Self::of(others, kind)));
+                Some(own.keys().chain(others.keys()).map(widest).collect())
+            }
+            _ => None,
+        };
+        Self { columns, details: self.details || other.details }
+    }
+
     fn covers(&self, other: &Self) -> bool {
         let columns = match (&self.columns, &other.columns) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(own), Some(others)) => {
-                let of = |shown: &BTreeMap<String, Shown>, kind: &String| {
-                    shown.get(kind).or_else(|| shown.get(OTHER)).copied().unwrap_or(Shown::Deny)
-                };
-                others.keys().chain(own.keys()).all(|kind| of(own, kind) >= of(others, kind))
+                others.keys().chain(own.keys()).all(|kind| Self::of(own, kind) >= Self::of(others, kind))
             }
         };
         columns && (self.details || !other.details)
@@ -164,6 +192,16 @@ impl Door {
     pub fn sees(&self, principal: &Principal, reading: &Reading) -> bool {
         let cubes: Vec<&str> = reading.cubes.keys().map(String::as_str).collect();
         self.reading(principal, &cubes).covers(reading)
+    }
+
+    /// Whether a principal may see what was recorded of a report: with the reading that it was read with, under `audience` the
+    /// roles that opened the report.
+    pub fn sees_record(&self, principal: &Principal, report: &str, reading: &serde_json::Value) -> bool {
+        let audience = reading["audience"].as_array();
+        let named = |role: &serde_json::Value| role.as_str().is_some_and(|role| principal.has_role(role));
+        principal.only.reports.as_ref().is_none_or(|only| only.contains(report))
+            && audience.is_none_or(|roles| roles.is_empty() || roles.iter().any(named))
+            && Reading::deserialize(reading).is_ok_and(|reading| self.sees(principal, &reading))
     }
 
     /// What a principal is shown of cubes in reports. Two principals of the same reading get the same figures.

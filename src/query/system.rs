@@ -2,6 +2,7 @@
 //!
 //! A further table is one file and one line of [`SYSTEM_TABLES`].
 
+mod alerts;
 mod audit;
 mod certificates;
 mod closes;
@@ -48,6 +49,7 @@ pub(super) trait SystemTable: Sync {
 
 /// All of them.
 pub(super) const SYSTEM_TABLES: &[&dyn SystemTable] = &[
+    &alerts::Alerts,
     &audit::Audit,
     &certificates::Certificates,
     &closes::Closes,

@@ -2,18 +2,18 @@
 //!
 //! Pure: the same rows give the same document.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::calendar::Period;
+use super::calendar::{self, Period};
 use super::document::{
-    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Imprint, Kpi, Prose, Table,
-    TableColumn, TableRow, Tone,
+    Bar, Block, Cell, Change, Chart, Choice, Control, Dataset, Document, Evidence, Imprint, Kpi, Prose, SNAPSHOT,
+    Table, TableColumn, TableRow, Tone, address,
 };
 use super::figure::{self, Meaning, Sign};
 use super::message;
 use super::parameter::{self, Resolved};
 use super::value::{Number, Value};
-use crate::chart::{self, COMPACT_WIDTH, ChartSpec, Grain, Scenario, TimeAxis};
+use crate::chart::{self, COMPACT_WIDTH, ChartSpec, Grain, Linked, Scenario, TimeAxis};
 use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang, MISSING, NumberUnit, Quantity};
 use crate::model::cube::{Good, Model};
@@ -34,9 +34,13 @@ pub(super) struct Input<'a> {
     /// What else the reader may choose.
     pub(super) scopes: Vec<Choice>,
     pub(super) values: Vec<Resolved>,
+    /// Names that the address says; what it does not say has its default.
+    pub(super) given: BTreeSet<String>,
     pub(super) datasets: Vec<Dataset>,
     pub(super) evidence: Evidence,
     pub(super) imprint: Imprint,
+    /// The other reports that drills lead to for this reader, each with the period whose last days it is there for.
+    pub(super) open: BTreeMap<String, Option<Period>>,
 }
 
 /// The document of a run.
@@ -72,7 +76,7 @@ pub(super) fn compose(input: &Input<'_>) -> Result<Document> {
             report::Block::Message { text } if document.message.is_empty() => {
                 document.message = input.fill(text, "message")?;
             }
-            block => blocks.push(input.block(block, CHART_WIDTH, &document)?),
+            block => blocks.push(input.block(block, CHART_WIDTH)?),
         }
     }
     if document.message.is_empty() {
@@ -135,20 +139,20 @@ impl Input<'_> {
     /// The position of a column of numbers.
     fn numbers(&self, dataset: &Dataset, name: &Located<String>, block: &str) -> Result<usize> {
         let column = self.column(dataset, name, block)?;
-        match dataset.rows.iter().map(|row| &row[column]).find(|value| !is_number(value)) {
+        match dataset.rows.iter().map(|row| &row[column]).find(|value| !value.is_figure()) {
             Some(value) => Err(self.wrong(block, &format!("column `{}` is not a number: `{}`", **name, value.plain()))),
             None => Ok(column),
         }
     }
 
-    fn block(&self, block: &report::Block, width: u32, document: &Document) -> Result<Block> {
+    fn block(&self, block: &report::Block, width: u32) -> Result<Block> {
         Ok(match block {
             report::Block::Message { text } => Block::Message(self.fill(text, "message")?),
             report::Block::Row { blocks } => {
                 let width = if blocks.len() > 1 { CHART_WIDTH_HALF } else { width };
                 let mut row = Vec::with_capacity(blocks.len());
                 for block in blocks {
-                    match self.block(block, width, document)? {
+                    match self.block(block, width)? {
                         Block::Row(inner) => row.extend(inner),
                         block => row.push(block),
                     }
@@ -157,7 +161,7 @@ impl Input<'_> {
             }
             report::Block::Kpi(kpi) => Block::Kpi(self.kpi(kpi)?),
             report::Block::Chart(chart) => Block::Chart(Box::new(self.chart(chart, width)?)),
-            report::Block::Table(table) => Block::Table(self.table(table, document)?),
+            report::Block::Table(table) => Block::Table(self.table(table)?),
             report::Block::Text { text } => Block::Text(prose(&self.fill(text, "text")?)),
         })
     }
@@ -169,25 +173,28 @@ impl Input<'_> {
         let cell = |name: &Located<String>| -> Result<Option<Number>> {
             let column = self.column(dataset, name, &block)?;
             match dataset.rows.first().map(|row| &row[column]) {
-                None | Some(Value::Null) => Ok(None),
-                Some(Value::Number(number)) => Ok(Some(*number)),
+                None => Ok(None),
+                Some(value) if value.is_figure() => Ok(value.number()),
                 Some(_) => Err(self.wrong(&block, &format!("column `{}` is not a number", **name))),
             }
         };
         let meaning = Meaning::of(&kpi.format, self.model);
         let value = cell(&kpi.value)?;
-        let unit = value.map_or_else(|| meaning.unit(&[], lang), |value| meaning.unit_alone(value, lang));
+        let scale = value.map_or_else(|| meaning.unit(&[], lang), |value| meaning.unit_alone(value, lang));
         let digits = |value: Option<Number>| {
-            value.map_or_else(|| MISSING.to_owned(), |value| figure::digits(value, unit, Sign::Minus, lang))
+            value.map_or_else(|| MISSING.to_owned(), |value| figure::digits(value, scale, Sign::Minus, lang))
         };
-        let beside = match &kpi.beside {
-            Some(beside) => Some((lang.pick(&beside.title).to_owned(), digits(cell(&beside.value)?))),
-            None => None,
+        let (beside, second) = match &kpi.beside {
+            Some(beside) => {
+                let second = cell(&beside.value)?;
+                (Some((lang.pick(&beside.title).to_owned(), digits(second))), second)
+            }
+            None => (None, None),
         };
         let mut changes = Vec::with_capacity(kpi.compare.len());
         for (column, against) in &kpi.compare {
             let words = locale::message(lang, &format!("report-against-{}", against.replace('_', "-")), &[]);
-            changes.push(change(words, value, cell(column)?, unit, meaning.good, lang));
+            changes.push(change(words, value, cell(column)?, scale, meaning.good, lang));
         }
         let title = self.label(&kpi.title, &kpi.format, &kpi.value);
         let spark = match &kpi.spark {
@@ -199,8 +206,8 @@ impl Input<'_> {
             None => None,
         };
         // The percent sign stays with its digits; other units are set apart.
-        let unit = if unit.quantity == Quantity::Percent { String::new() } else { unit.label(lang) };
-        Ok(Kpi { title, value: digits(value), unit, beside, changes, spark })
+        let unit = if scale.quantity == Quantity::Percent { String::new() } else { scale.label(lang) };
+        Ok(Kpi { title, value: digits(value), unit, beside, changes, spark, scale, exact: [value, second] })
     }
 
     fn chart(&self, chart: &report::Chart, width: u32) -> Result<Chart> {
@@ -282,6 +289,7 @@ impl Input<'_> {
         }
         spec.good = drawn_good(meaning.good);
         spec.width = width;
+        spec.links = self.links(chart, dataset, &grid, &spec, &block)?;
         let draw = |spec: &ChartSpec| chart::draw(spec).map_err(|why| self.wrong(&block, &why.to_string()));
         let drawing = draw(&spec)?;
         // Labels that are legible across a page are not when the drawing shrinks to a telephone: that gets its own layout.
@@ -292,7 +300,7 @@ impl Input<'_> {
         Ok(Chart { id: chart.id.value.clone(), title, message, dataset, drawing, compact })
     }
 
-    fn table(&self, table: &report::TableBlock, document: &Document) -> Result<Table> {
+    fn table(&self, table: &report::TableBlock) -> Result<Table> {
         let lang = self.lang;
         let block = format!("table `{}`", *table.id);
         let dataset = self.dataset(&table.dataset, &block)?;
@@ -301,7 +309,7 @@ impl Input<'_> {
             None => Ok(None),
         };
         let total = position(&table.total)?;
-        let drill = position(&table.drill_scope)?;
+        let ways = self.ways(table.drill.as_ref(), dataset, &block)?;
         let is_total = |row: &[Value]| total.is_some_and(|at| row[at] == Value::Boolean(true));
 
         let mut shapes = Vec::with_capacity(table.columns.len());
@@ -346,10 +354,7 @@ impl Input<'_> {
                 let mut cells: Vec<Cell> = shapes.iter().map(|shape| shape.cell(&row[shape.at], total, lang)).collect();
                 // The name of the row carries the link: the first cell that holds text.
                 let name = shapes.iter().position(|shape| !shape.numeric).unwrap_or(0);
-                cells[name].link = match drill.map(|at| &row[at]) {
-                    Some(Value::Text(scope)) if self.may_drill(scope) => Some(document.url(&[("scope", scope)])),
-                    _ => None,
-                };
+                cells[name].link = ways.as_ref().and_then(|ways| self.way(ways, row));
                 TableRow { total, cells }
             })
             .collect();
@@ -363,9 +368,154 @@ impl Input<'_> {
         })
     }
 
-    /// A link that the reader may follow, and that leads somewhere else.
-    fn may_drill(&self, scope: &str) -> bool {
-        scope != self.scope.value && self.scopes.iter().any(|choice| choice.value == scope)
+    /// Where the rows of a dataset lead; `None` where there is no such way for this reader.
+    fn ways<'b>(
+        &'b self,
+        drill: Option<&'b report::Drill>,
+        dataset: &Dataset,
+        block: &str,
+    ) -> Result<Option<Ways<'b>>> {
+        let Some(drill) = drill else { return Ok(None) };
+        let own = self.report.name.as_str();
+        let report = drill.report.as_ref().map_or(own, |name| name.as_str());
+        let is_own = report == own;
+        let closes = match self.open.get(report) {
+            Some(period) => *period,
+            None if is_own => parameter::closes(self.report),
+            None => return Ok(None),
+        };
+        let source = |filling: &'b report::Filling| -> Result<Source<'b>> {
+            Ok(match filling {
+                report::Filling::Fixed(text) => Source::Fixed(text),
+                report::Filling::Column { name, month_end } => {
+                    let at = self.column(dataset, name, block)?;
+                    let is_day = |row: &Vec<Value>| matches!(row[at], Value::Date(_) | Value::Null);
+                    if *month_end && !dataset.rows.iter().all(is_day) {
+                        return Err(self.wrong(block, &format!("`{{{}:end}}` needs a column of days", **name)));
+                    }
+                    Source::Column { at, month_end: *month_end }
+                }
+            })
+        };
+        let scope = drill.scope.as_ref().map(source).transpose()?;
+        let mut set = Vec::with_capacity(drill.set.len());
+        for (name, filling) in &drill.set {
+            set.push((name.as_str(), source(filling)?));
+        }
+        Ok(Some(Ways { report, is_own, closes, scope, set }))
+    }
+
+    /// The address that a row leads to, with everything that its figure depends on: scope, as-of date, parameters, snapshot.
+    /// `None` where it leads back to this page, to a scope that the reader may not see, or to a day that has no data yet or
+    /// closes no period of the other report.
+    fn way(&self, ways: &Ways<'_>, row: &[Value]) -> Option<String> {
+        let is_carried = |one: &&report::Parameter| *one.name == "as_of" || (ways.is_own && self.is_said(one));
+        let carried = self.report.parameters.iter().filter(is_carried);
+        let mut pairs: Vec<(&str, String)> = carried
+            .filter_map(|one| self.values.iter().find(|value| value.name == *one.name))
+            .map(|value| (value.name.as_str(), value.text()))
+            .collect();
+        let here = pairs.clone();
+        for (name, source) in &ways.set {
+            let text = source.text(row)?;
+            match pairs.iter_mut().find(|(known, _)| known == name) {
+                Some(pair) => pair.1 = text,
+                None => pairs.push((name, text)),
+            }
+        }
+        let scope = match &ways.scope {
+            Some(source) => source.text(row)?,
+            None => self.scope.value.clone(),
+        };
+        let leads_back = ways.is_own && scope == self.scope.value && pairs == here;
+        let is_there =
+            |day: i32| day <= self.evidence.newest && ways.closes.is_none_or(|period| period.end(day) == day);
+        let has_data = |(name, text): &(&str, String)| *name != "as_of" || calendar::parse(text).is_none_or(is_there);
+        if leads_back || !pairs.iter().all(has_data) || self.scopes.iter().all(|choice| choice.value != scope) {
+            return None;
+        }
+        pairs.push(("scope", scope));
+        pairs.push((SNAPSHOT, self.evidence.snapshot.to_string()));
+        Some(address(ways.report, &pairs))
+    }
+
+    /// Whether a parameter stands in the addresses of this page: what can be chosen, and what was given though it cannot.
+    fn is_said(&self, parameter: &report::Parameter) -> bool {
+        !parameter.hidden || self.given.contains(parameter.name.as_str())
+    }
+
+    /// Where the marks of a chart lead, in the order that its kind says.
+    fn links(
+        &self,
+        chart: &report::Chart,
+        dataset: &Dataset,
+        grid: &Grid,
+        spec: &ChartSpec,
+        block: &str,
+    ) -> Result<Vec<Option<String>>> {
+        let ways = self.ways(chart.drill.as_ref(), dataset, block)?;
+        let (Some(ways), Some(kind)) = (ways, chart::kinds::find(&spec.kind)) else { return Ok(Vec::new()) };
+        let rows_of_marks: Vec<Vec<usize>> = match kind.linked(spec) {
+            Linked::Categories => {
+                let rows = |at: usize| grid.groups.iter().filter_map(|group| group.rows[at]).collect();
+                (0..grid.heads.len()).map(rows).collect()
+            }
+            Linked::Series if chart.by.is_some() => {
+                grid.groups.iter().map(|group| group.rows.iter().flatten().copied().collect()).collect()
+            }
+            Linked::Series => {
+                return Err(
+                    self.wrong(block, "its marks are series, so a drill needs a row for each: name them in `by`")
+                );
+            }
+        };
+        let link = |rows: &Vec<usize>| {
+            let mut found: Vec<String> = rows.iter().filter_map(|row| self.way(&ways, &dataset.rows[*row])).collect();
+            found.sort_unstable();
+            found.dedup();
+            let last = found.pop();
+            match (&last, found.first()) {
+                (Some(one), Some(other)) => {
+                    Err(self.wrong(block, &format!("one mark leads to two places, `{other}` and `{one}`")))
+                }
+                _ => Ok(last),
+            }
+        };
+        rows_of_marks.iter().map(link).collect()
+    }
+}
+
+/// Where the rows of a dataset lead.
+#[derive(Debug)]
+struct Ways<'a> {
+    report: &'a str,
+    /// It is the page's own report.
+    is_own: bool,
+    /// The period whose last days it is there for.
+    closes: Option<Period>,
+    scope: Option<Source<'a>>,
+    set: Vec<(&'a str, Source<'a>)>,
+}
+
+/// What a value of an address is taken from.
+#[derive(Debug)]
+enum Source<'a> {
+    Fixed(&'a str),
+    Column { at: usize, month_end: bool },
+}
+
+impl Source<'_> {
+    /// The value for a row; `None` where the row holds none.
+    fn text(&self, row: &[Value]) -> Option<String> {
+        let text = match self {
+            Self::Fixed(text) => (*text).to_owned(),
+            Self::Column { at, month_end } => match &row[*at] {
+                Value::Null => return None,
+                Value::Date(day) if *month_end => calendar::iso(Period::Month.end(*day)),
+                value => value.plain(),
+            },
+        };
+        Some(text).filter(|text| !text.is_empty())
     }
 }
 
@@ -382,8 +532,8 @@ fn change(
     let ratio = unit.quantity == Quantity::Percent;
     let difference = value.zip(base).and_then(|(value, base)| value.minus(base));
     let amount_unit = unit.difference();
+    let relative = value.zip(base).filter(|_| !ratio).and_then(|(value, base)| value.change_from(base));
     let percent = (!ratio).then(|| {
-        let relative = value.zip(base).and_then(|(value, base)| value.change_from(base));
         let unit = NumberUnit::plain(Quantity::Percent);
         relative.map_or_else(|| MISSING.to_owned(), |relative| figure::digits(relative, unit, Sign::Both, lang))
     });
@@ -398,6 +548,7 @@ fn change(
         tone: tone(shown, good),
         direction: shown.map_or(0, Number::sign),
         amount,
+        exact: [difference, relative],
     }
 }
 
@@ -499,15 +650,19 @@ fn controls(input: &Input<'_>) -> Vec<Control> {
     let lang = input.lang;
     let word = |key: &str| locale::message(lang, key, &[]);
     let mut controls = Vec::new();
-    for parameter in input.report.parameters.iter().filter(|parameter| !parameter.hidden) {
+    for parameter in input.report.parameters.iter().filter(|parameter| input.is_said(parameter)) {
         let Some(resolved) = input.values.iter().find(|value| value.name == *parameter.name) else { continue };
         let value = resolved.text();
+        if parameter.hidden {
+            controls.push(kept(&parameter.name, value));
+            continue;
+        }
         let label = Some(lang.pick(&parameter.label)).filter(|label| !label.is_empty()).unwrap_or(&parameter.name);
         let choice = |value: String, label: String| Choice { value, label };
         let mut choices: Vec<Choice> = match parameter.kind.as_str() {
             "as_of_date" => parameter::as_of_choices(parameter, input.evidence.newest)
                 .into_iter()
-                .map(|day| choice(super::calendar::iso(day), locale::format_date(lang, day)))
+                .map(|day| choice(calendar::iso(day), locale::format_date(lang, day)))
                 .collect(),
             "choice" => parameter
                 .choices
@@ -553,7 +708,15 @@ fn controls(input: &Input<'_>) -> Vec<Control> {
             .collect(),
         input: "text",
     });
+    if input.given.contains(SNAPSHOT) {
+        controls.push(kept(SNAPSHOT, input.evidence.snapshot.to_string()));
+    }
     controls
+}
+
+/// What every address of the page keeps and its form does not show.
+fn kept(name: &str, value: String) -> Control {
+    Control { name: name.to_owned(), label: name.to_owned(), value, choices: Vec::new(), input: "hidden" }
 }
 
 fn category(value: &Value, lang: Lang) -> String {
@@ -656,10 +819,6 @@ fn drawn_good(good: Good) -> chart::Good {
         Good::Down => chart::Good::Down,
         Good::None => chart::Good::None,
     }
-}
-
-fn is_number(value: &Value) -> bool {
-    matches!(value, Value::Null | Value::Number(_))
 }
 
 fn floats(dataset: &Dataset, column: usize) -> Vec<Option<f64>> {

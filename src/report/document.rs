@@ -3,12 +3,13 @@
 
 use arrow::datatypes::DataType;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::parameter::Resolved;
-use super::value::Value;
+use super::value::{Number, Value};
 use crate::chart::Drawing;
 use crate::error::{Code, Error, Result};
-use crate::locale::{Lang, Quantity};
+use crate::locale::{Lang, NumberUnit, Quantity};
 
 /// One run of one report for one reader.
 #[derive(Debug, Clone)]
@@ -59,7 +60,27 @@ pub enum Imprint {
         at: Timestamp,
         /// Where it can be opened: a URL.
         link: String,
+        /// That it was published though a gate held it.
+        release: Option<Box<Release>>,
     },
+}
+
+/// Who let an edition go that a gate had held. Its sentence stands among the blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// A login.
+    pub by: String,
+    /// The role that gave it the right.
+    pub role: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in its own words.
+    pub reason: String,
+    /// The gates that had failed, by their words in definitions.
+    pub gates: Vec<String>,
+    /// What they had found, for head office alone: it names branches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
 }
 
 impl Imprint {
@@ -114,6 +135,10 @@ pub struct Kpi {
     pub changes: Vec<Change>,
     /// Sparkline as SVG.
     pub spark: Option<String>,
+    /// How the value, the second figure and (as differences) the changes are printed.
+    pub scale: NumberUnit,
+    /// The value and the second figure themselves, for formats whose cells are numbers; `None` where a dash stands.
+    pub exact: [Option<Number>; 2],
 }
 
 /// A change of a figure.
@@ -131,6 +156,8 @@ pub struct Change {
     pub tone: Tone,
     /// -1, 0 or 1.
     pub direction: i8,
+    /// The amount and, as a ratio, the percentage themselves; `None` where a dash stands.
+    pub exact: [Option<Number>; 2],
 }
 
 /// A drawn chart.
@@ -246,7 +273,7 @@ pub struct Control {
     pub value: String,
     /// What may be chosen; empty: typed.
     pub choices: Vec<Choice>,
-    /// HTML input type of a typed control: `date`, `number` or `text`.
+    /// HTML input type of a typed control: `date`, `number` or `text`; `hidden` for what every address keeps and nobody chooses.
     pub input: &'static str,
 }
 
@@ -323,7 +350,9 @@ pub struct DatasetEvidence {
     pub rows: usize,
     /// SHA-256 of the rows as CSV with full precision, hexadecimal.
     pub rows_sha256: String,
-    /// The statement.
+    /// It holds records of the server, which are of the moment of the run and of no snapshot.
+    pub records: bool,
+    /// The statement; empty where its reader is not shown how reports are made.
     pub sql: String,
     /// Its SHA-256, hexadecimal.
     pub sql_sha256: String,
@@ -340,8 +369,14 @@ pub struct DatasetEvidence {
 }
 
 impl Document {
-    /// URL of this report with this run's choices, some of them replaced or added. Relative to the server's root.
+    /// URL of this report with this run's choices, some of them replaced, added or (empty) left out. Relative to the server's
+    /// root.
     pub fn url(&self, changes: &[(&str, &str)]) -> String {
+        self.part_url("", changes)
+    }
+
+    /// URL of a part of this report, as `/blocks/trend`, the same way.
+    pub fn part_url(&self, part: &str, changes: &[(&str, &str)]) -> String {
         let mut pairs: Vec<(&str, &str)> =
             self.controls.iter().map(|control| (control.name.as_str(), control.value.as_str())).collect();
         for (name, value) in changes {
@@ -350,8 +385,50 @@ impl Document {
                 None => pairs.push((name, value)),
             }
         }
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        format!("/reports/{}?{query}", self.report)
+        pairs.retain(|(_, value)| !value.is_empty());
+        address(&format!("{}{part}", self.report), &pairs)
+    }
+
+    /// The document for a reader who is not shown how reports are made: hashes of its statements and no statements.
+    pub fn without_statements(mut self) -> Self {
+        self.evidence.datasets.iter_mut().for_each(|dataset| dataset.sql.clear());
+        self
+    }
+
+    /// Whether any of it is records of the server, which are of the moment of the run and of no snapshot.
+    pub fn holds_records(&self) -> bool {
+        self.evidence.datasets.iter().any(|dataset| dataset.records)
+    }
+
+    /// Whether the address that it was asked by says which snapshot.
+    pub fn is_pinned(&self) -> bool {
+        self.controls.iter().any(|control| control.name == SNAPSHOT)
+    }
+
+    /// The document with one block alone, a chart or a table, and the rows behind it. `None` where none has this id.
+    pub fn into_block(mut self, id: &str) -> Option<Self> {
+        let block = block(&self.blocks, id)?.clone();
+        let dataset = match &block {
+            Block::Chart(chart) => chart.dataset.clone(),
+            Block::Table(table) => table.dataset.clone(),
+            Block::Message(_) | Block::Row(_) | Block::Kpi(_) | Block::Text(_) => return None,
+        };
+        self.blocks = vec![block];
+        self.keep_dataset(&dataset);
+        Some(self)
+    }
+
+    /// The document with the rows of one dataset and nothing else. `None` where none has this name.
+    pub fn into_dataset(mut self, name: &str) -> Option<Self> {
+        self.dataset(name)?;
+        self.blocks.clear();
+        self.keep_dataset(name);
+        Some(self)
+    }
+
+    fn keep_dataset(&mut self, name: &str) {
+        self.datasets.retain(|dataset| dataset.name == name);
+        self.evidence.datasets.retain(|dataset| dataset.name == name);
     }
 
     /// The dataset for the formats that hold one: that of the first table, of a report without tables the first one.
@@ -370,6 +447,24 @@ impl Document {
     pub fn dataset(&self, name: &str) -> Option<&Dataset> {
         self.datasets.iter().find(|dataset| dataset.name == name)
     }
+}
+
+/// Name of the parameter that pins a snapshot.
+pub(super) const SNAPSHOT: &str = "snapshot";
+
+/// An address below `/reports/`, relative to the server's root.
+pub(super) fn address<K: AsRef<str>, V: AsRef<str>>(part: &str, pairs: &[(K, V)]) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("/reports/{part}?{query}")
+}
+
+fn block<'a>(blocks: &'a [Block], id: &str) -> Option<&'a Block> {
+    blocks.iter().find_map(|one| match one {
+        Block::Row(inner) => block(inner, id),
+        Block::Chart(chart) => (chart.id == id).then_some(one),
+        Block::Table(table) => (table.id == id).then_some(one),
+        Block::Message(_) | Block::Kpi(_) | Block::Text(_) => None,
+    })
 }
 
 fn first_table(blocks: &[Block]) -> Option<&str> {

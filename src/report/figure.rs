@@ -110,6 +110,12 @@ pub(super) fn alone(number: Number, quantity: Quantity, decimals: Option<u8>, si
     amount(number, unit, sign, lang)
 }
 
+/// A figure with its unit, as a definition's `measure`, `unit` and `decimals` say, for sentences outside reports.
+pub fn figure(number: Number, format: &Format, model: &Model, lang: Lang) -> String {
+    let meaning = Meaning::of(format, model);
+    amount(number, meaning.unit_alone(number, lang), Sign::Minus, lang)
+}
+
 /// The larger units of amounts: power of ten, largest first.
 const fn steps(lang: Lang) -> &'static [u8] {
     match lang {

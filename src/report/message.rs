@@ -129,6 +129,7 @@ fn print(value: &Value, format: &str, lang: Lang) -> Result<String, String> {
             });
             Ok(figure::alone(*number, kind, decimals, sign, lang))
         }
+        (value, Some(_)) if value.is_figure() => Ok(value.plain()),
         (_, Some(_)) => Err("the value is not a number".to_owned()),
         (Value::Date(days), None) => Ok(locale::format_date(lang, *days)),
         (Value::Boolean(value), None) => Ok(value.to_string()),
@@ -141,6 +142,7 @@ fn words(value: &Value, choices: &str, lang: Lang) -> Result<String, String> {
     let number = match value {
         Value::Null => return Ok(MISSING.to_owned()),
         Value::Number(number) => number,
+        value if value.is_figure() => return Ok(MISSING.to_owned()),
         _ => return Err("the value is not a number".to_owned()),
     };
     let at = match number.sign() {

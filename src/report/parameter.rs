@@ -242,6 +242,12 @@ fn period_name(period: Period) -> &'static str {
     }
 }
 
+/// The period whose last day a report's as-of date is; `None` where it is any day.
+pub(super) fn closes(report: &Report) -> Option<Period> {
+    let as_of = report.parameters.iter().find(|parameter| *parameter.kind == "as_of_date")?;
+    Period::parse(as_of.every.as_ref()?)
+}
+
 /// The days that a form offers for an as-of date: newest first, at most 24 periods back. Without `every`: month ends, after
 /// the newest day itself.
 pub fn as_of_choices(parameter: &Parameter, newest: i32) -> Vec<i32> {

@@ -34,8 +34,12 @@ pub struct Ask<'a> {
     pub scope: Option<&'a str>,
     /// A language tag.
     pub lang: &'a str,
-    /// The snapshot; the newest when not stated.
+    /// The snapshot; the one of the parameter `snapshot`, else the newest, when not stated.
     pub head: Option<&'a HeadInfo>,
+    /// All reports: where drills may lead.
+    pub reports: &'a [Report],
+    /// Others read the document too: then nothing in it hangs on who asks, and a link is judged where it leads.
+    pub is_shared: bool,
     /// The moment that the document names.
     pub at: Timestamp,
 }
@@ -51,10 +55,10 @@ pub fn may_open(door: &Door, report: &Report, principal: &Principal) -> bool {
 ///
 /// # Errors
 /// `NO_SUCH_OBJECT` for a report or scope that the principal may not see, in the same words as for one that does not exist;
-/// `BAD_REQUEST` for a parameter; `NO_SNAPSHOT` before the first load; `LIMIT` for a dataset above its promise; `DEFINITION`
+/// `BAD_REQUEST` for a parameter; `NO_SNAPSHOT` before the first load and for one that is not there; `LIMIT` for a dataset above its promise; `DEFINITION`
 /// for a block that asks for what the datasets do not hold; and what the query door says of a dataset, with its name.
 pub async fn run(door: &Door, report: &Report, ask: &Ask<'_>) -> Result<Document> {
-    let Ask { parameters, principal, scope, head, at, .. } = *ask;
+    let Ask { parameters, principal, scope, head, reports, is_shared, at, .. } = *ask;
     let started = Instant::now();
     let lang = Lang::parse(ask.lang).unwrap_or_default();
     if !may_open(door, report, principal) {
@@ -67,13 +71,11 @@ pub async fn run(door: &Door, report: &Report, ask: &Ask<'_>) -> Result<Document
     };
     let scope = scopes.iter().find(|choice| choice.value == scope).cloned().ok_or_else(|| no_such(report))?;
     // Taken once: every dataset reads this snapshot, also when a load publishes the next one meanwhile.
-    let head = match head {
-        Some(head) => head.clone(),
-        None => {
-            let head = door.head().await?;
-            check_snapshot(parameters, &head)?;
-            head
-        }
+    let pinned = pinned(parameters)?;
+    let head = match (head, pinned) {
+        (Some(head), _) => head.clone(),
+        (None, Some(snapshot)) => door.head_at(snapshot).await?,
+        (None, None) => door.head().await?,
     };
     let values = parameter::resolve(report, parameters, head.as_of)?;
 
@@ -98,7 +100,12 @@ pub async fn run(door: &Door, report: &Report, ask: &Ask<'_>) -> Result<Document
     let evidence = evidence(principal, &head, &completeness, &scope, &scopes, &values, of_datasets, started);
     let imprint = Imprint::Live { reader: principal.name.clone(), at };
     let model = door.model();
-    compose::compose(&compose::Input { report, model, lang, scope, scopes, values, datasets, evidence, imprint })
+    let targets = report.leads_to(reports).into_iter().filter(|other| is_shared || may_open(door, other, principal));
+    let open = targets.map(|other| (other.name.value.clone(), parameter::closes(other))).collect();
+    let given = parameters.iter().filter(|(_, values)| values.iter().any(|value| !value.trim().is_empty()));
+    let given = given.map(|(name, _)| name.clone()).collect();
+    let input = compose::Input { report, model, lang, scope, scopes, values, given, datasets, evidence, imprint, open };
+    compose::compose(&input)
 }
 
 /// The same principal with the report's own cubes alone: what a report shows is what it declares, so that whoever looks at that
@@ -109,18 +116,19 @@ fn narrowed(report: &Report, principal: &Principal) -> Principal {
     Principal { only: Only { cubes: Some(cubes), ..principal.only.clone() }, ..principal.clone() }
 }
 
-/// Only the newest snapshot can be asked for; a stated one must be it, so that a link never shows other figures silently.
-fn check_snapshot(parameters: &BTreeMap<String, Vec<String>>, head: &HeadInfo) -> Result<()> {
-    match parameters.get("snapshot").and_then(|values| values.first()) {
-        Some(asked) if *asked != head.snapshot_id.to_string() => Err(Error::new(
+/// The snapshot that the address states: a link that was sent shows the figures that its sender saw, whatever was loaded since.
+fn pinned(parameters: &BTreeMap<String, Vec<String>>) -> Result<Option<i64>> {
+    let Some(asked) = parameters.get("snapshot").and_then(|values| values.first()).filter(|asked| !asked.is_empty())
+    else {
+        return Ok(None);
+    };
+    let number = asked.parse().ok().filter(|number: &i64| *number > 0);
+    number.map(Some).ok_or_else(|| {
+        Error::new(
             Code::BadRequest,
-            format!(
-                "parameter `snapshot`: `{asked}` is not allowed; live reports read snapshot `{}`",
-                head.snapshot_id
-            ),
-        )),
-        _ => Ok(()),
-    }
+            format!("parameter `snapshot`: `{asked}` is not allowed; write the number of a snapshot"),
+        )
+    })
 }
 
 /// The same words for what does not exist and what may not be seen.
@@ -191,6 +199,7 @@ async fn collect(
         query_id: collected.query_id,
         rows: read.rows.len(),
         rows_sha256: sha256(csv::text(&read).as_bytes()),
+        records: collected.provenance["records"] == true,
         sql: dataset.sql.clone(),
         sql_sha256: sha256(dataset.sql.as_bytes()),
         rollups: texts(&collected.provenance["rollups"]["used"]),

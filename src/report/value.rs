@@ -85,14 +85,25 @@ impl Value {
         })
     }
 
-    /// A number from a float: twelve digits after the point, which is more than any format shows. Not finite: missing.
-    fn float(value: f64) -> Self {
+    /// A number from a float: twelve digits after the point, which is more than any format shows; fewer where a number has no room
+    /// for them. What no number holds (1e300, NaN, inf) is its own word: it is there, and must not pass for missing.
+    pub(in crate::report) fn float(value: f64) -> Self {
         const DIGITS: usize = 12;
         if !value.is_finite() {
-            return Self::Null;
+            return Self::Text(value.to_string());
         }
         // Printing rounds to the nearest decimal; multiplying by 10^12 first would add an error of its own.
-        Number::parse(&format!("{value:.DIGITS$}")).map_or(Self::Null, Self::Number)
+        let number = (0..=DIGITS).rev().find_map(|digits| Number::parse(&format!("{value:.digits$}")));
+        number.map_or_else(|| Self::Text(format!("{value:e}")), Self::Number)
+    }
+
+    /// Whether it stands where a figure is expected: a number, nothing, or a float that no number holds.
+    pub fn is_figure(&self) -> bool {
+        match self {
+            Self::Null | Self::Number(_) => true,
+            Self::Text(text) => text.parse().is_ok_and(|float| Self::float(float) == *self),
+            Self::Date(_) | Self::Boolean(_) => false,
+        }
     }
 
     /// The number, if it is one.

@@ -220,10 +220,10 @@ pub(super) enum Output {
         /// Pixels for each point (1/72 inch).
         density: u16,
     },
-    /// The first file, an SVG, as PNG.
-    Picture {
-        /// Width in pixels.
-        width: u32,
+    /// Every file, an SVG each, as PNG; one after the other.
+    Pictures {
+        /// Width of each in pixels.
+        widths: Vec<u32>,
     },
 }
 

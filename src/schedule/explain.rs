@@ -155,6 +155,11 @@ fn waiting_lines(lang: Lang, trigger: &Trigger, now: Timestamp, readiness: &Read
             line += &message(lang, "schedule-list", &[]);
             line += &message(lang, "schedule-passed", &[]);
         }
+        if !deadline.tell.is_empty() {
+            let list = message(lang, "schedule-list", &[]);
+            line += &list;
+            line += &message(lang, "schedule-tells", &[("roles", (&deadline.tell.join(&list)).into())]);
+        }
     }
     lines.push(line);
 }
@@ -163,7 +168,7 @@ fn waiting_lines(lang: Lang, trigger: &Trigger, now: Timestamp, readiness: &Read
 fn then_text(lang: Lang, deadline: &Deadline, readiness: &Readiness<'_>) -> String {
     let (what, is_enough) = match (deadline.then, deadline.at_least) {
         (Then::Hold, _) => (message(lang, "schedule-then-hold", &[]), readiness.closed >= readiness.of),
-        (Then::Partial, None) => (message(lang, "schedule-then-partial", &[]), true),
+        (Then::Partial, None) => (message(lang, "schedule-then-partial", &[]), readiness.closed > 0),
         (Then::Partial, Some(least)) => {
             let least_text = [("least", Value::Count(i64::from(least)))];
             (message(lang, "schedule-then-partial-needs", &least_text), readiness.closed >= least.min(readiness.of))
@@ -196,7 +201,7 @@ fn firing_line(lang: Lang, trigger: &Trigger, firing: &Firing) -> String {
 }
 
 /// `Wed 2026-11-04 09:00`.
-fn instant(lang: Lang, local: &Zoned) -> String {
+pub(super) fn instant(lang: Lang, local: &Zoned) -> String {
     let weekday = message(lang, &format!("schedule-weekday-{}", local.weekday().to_monday_one_offset()), &[]);
     format!("{weekday} {}", local.strftime("%Y-%m-%d %H:%M"))
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::civil::date;
 
 use super::calendar::Calendar;
-use super::when::{Every, Period};
-use super::{check, last_period};
+use super::when::{Every, Period, Rule};
+use super::{check, last_period, trigger};
 use crate::model::report::Report;
 use crate::model::{calendar, report, time};
 
@@ -43,8 +43,13 @@ fn what_holds_together_has_no_fault() {
         assert_eq!(faults(&format!("  - {{id: p, when: {when}}}\n")), Vec::<String>::new(), "{when}");
     }
     let deadline = "  - id: p\n    when: {closed: month, calendar: bank, time_zone: Asia/Shanghai}\n    \
-                    deadline: {business_day: 3, at: \"09:00\", then: partial, at_least: 26}\n";
+                    deadline: {business_day: 3, at: \"09:00\", then: partial, at_least: 26, tell: [desk]}\n";
     assert_eq!(faults(deadline), Vec::<String>::new());
+    let probe = report(deadline);
+    let read = calendar::parse("calendars/bank.yaml", CALENDAR).unwrap();
+    let armed = trigger(&probe.publish[0], &[Arc::new(Calendar::from(&read))]).unwrap();
+    let Rule::Closed { deadline: Some(deadline), .. } = armed.rule() else { panic!("{armed:?}") };
+    assert_eq!((deadline.at_least, deadline.tell.as_slice()), (Some(26), ["desk".to_owned()].as_slice()));
 }
 
 #[test]

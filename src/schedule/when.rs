@@ -12,7 +12,6 @@
 
 mod cron;
 mod due;
-mod retry;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +27,7 @@ use crate::error::Error;
 use crate::model::Label;
 
 pub use cron::{Cron, Moment, Shift};
-pub use due::{Decision, Due, GRACE, MOST_AT_ONCE, Missed, Overlap, admit};
-pub use retry::{Policy, Retry};
+pub use due::{Due, GRACE, MOST_AT_ONCE, Missed, Overlap};
 
 /// What makes a schedule fire, and where.
 #[derive(Debug, Clone)]
@@ -105,6 +103,13 @@ pub struct Deadline {
     pub at_least: Option<u32>,
     /// Roles that are told.
     pub tell: Vec<String>,
+}
+
+impl Deadline {
+    /// Whether it publishes with so many branches closed: what no branch has closed is not published at all.
+    pub fn publishes(&self, closed: usize) -> bool {
+        self.then == Then::Partial && closed >= self.at_least.map_or(1, |least| least.max(1) as usize)
+    }
 }
 
 /// What follows a deadline that passes before the data are complete.
@@ -346,6 +351,44 @@ impl Trigger {
             Rule::Closed { deadline: Some(deadline), .. } => Some(self.cutoff(period.last_day(), deadline)),
             _ => None,
         }
+    }
+
+    /// The periods whose wait for data ended after `since`, up to and including `now`, the oldest first; none without a deadline,
+    /// and where the calendar does not say.
+    pub fn passed(&self, since: Timestamp, now: Timestamp) -> Vec<Period> {
+        // No deadline is later after its period: it is at most the 28th business day.
+        const LONGEST: i64 = 80;
+        let Rule::Closed { every, business_days_only, deadline: Some(_) } = &self.rule else { return Vec::new() };
+        let today = self.zone.to_datetime(now).date();
+        let oldest = days_from(self.zone.to_datetime(since).date(), -LONGEST);
+        let first = match every {
+            Every::Month => today.first_of_month().yesterday().ok(),
+            Every::Day => today.yesterday().ok(),
+        };
+        let before = |day: &Date| match every {
+            Every::Month => day.first_of_month().yesterday().ok(),
+            Every::Day => day.yesterday().ok(),
+        };
+        let is_period = |day: &Date| {
+            let calendar = self.calendar().filter(|_| *business_days_only && *every == Every::Day);
+            calendar.is_none_or(|calendar| calendar.is_business_day(*day).unwrap_or(false))
+        };
+        let period = |day: Date| match every {
+            Every::Month => Period::Month(day),
+            Every::Day => Period::Day(day),
+        };
+        let ends = std::iter::successors(first, before).take_while(|day| *day >= oldest).filter(is_period);
+        let mut found = Vec::new();
+        for period in ends.map(period) {
+            match self.cutoff_of(period) {
+                // An earlier period never waits longer than a later one.
+                Some(Cutoff::At { local, .. }) if local.timestamp() <= since => break,
+                Some(Cutoff::At { local, .. }) if local.timestamp() <= now => found.push(period),
+                _ => {}
+            }
+        }
+        found.reverse();
+        found
     }
 
     fn window(&self, from: Timestamp, to: Timestamp) -> Window {

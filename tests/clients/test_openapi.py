@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import tempfile
+import urllib.parse
 
 import hypothesis.configuration
 import jsonschema_rs
@@ -42,7 +43,7 @@ CHECKS = [
 ]
 EXAMPLES = 20  # for each operation, beside those of the coverage phase
 
-CUBE, REPORT = "deposits", "executive_overview"
+CUBE, REPORT, BLOCK, DATASET = "deposits", "executive_overview", "risk", "branches"
 # By their number of parameters.
 STATEMENTS = [
     [
@@ -118,8 +119,12 @@ def existing(case, turns):
     turn = next(turns)
     if turn % 2:
         return
-    if "name" in (case.path_parameters or {}):
-        case.path_parameters["name"] = CUBE if case.path.startswith("/api/cubes/") else REPORT
+    for name, value in {"name": REPORT, "id": BLOCK, "dataset": DATASET}.items():
+        if name in (case.path_parameters or {}):
+            case.path_parameters[name] = CUBE if case.path.startswith("/api/cubes/") else value
+    if case.path.startswith("/reports/{name}"):
+        # Of what a report is asked for almost everything that is made up does not exist.
+        case.query = {key: value for key, value in (case.query or {}).items() if key in ("format", "lang")}
     if case.path == "/api/sql" and isinstance(case.body, dict):
         parameters = case.body.get("parameters") or []
         kept = {key: case.body[key] for key in ("format", "cache") if key in case.body}
@@ -180,7 +185,13 @@ def test_answers_are_as_the_document_declares_them(server, login, subtests):
         return answer.status_code
 
     statuses = each_operation(server, subtests, test)
-    assert 200 in statuses["GET /reports/{name}"] and 200 in statuses["GET /api/cubes"]
+    pages = ["", "/blocks/{id}", "/data/{dataset}", "/evidence", "/editions"]
+    for operation in ["GET /api/cubes", "GET /", *(f"GET /reports/{{name}}{page}" for page in pages)]:
+        assert 200 in statuses[operation], operation
+    # Forms are for a browser's session, and how a report is made for who writes SQL.
+    favourite = statuses["POST /reports/{name}/favourite"]
+    assert 403 in favourite and not favourite & {200, 303}, favourite
+    assert (200 in statuses["GET /reports/{name}/definition"]) == (login == "beijing")
     # Whoever may not write SQL is told so, and sees no cube.
     analyst = login == "beijing"
     assert statuses["POST /api/sql"] == ({200, 400, 404, 405, 409, 415} if analyst else {403, 405})
@@ -202,7 +213,12 @@ def test_without_a_login_there_are_no_data(server, document, names, subtests):
             assert answer.status_code in {200, 405}
         elif answer.status_code == 303:
             assert not case.path.startswith("/api")
-            assert answer.headers["location"][0].startswith("/login?next=%2Freports") and answer.text == ""
+            page, _, query = answer.headers["location"][0].partition("?")
+            assert page == "/login" and answer.text == ""
+            # Back to what was asked for, where that is a page.
+            asked = answer.request.path_url
+            comes_back = case.method.upper() == "GET" and asked != "/"
+            assert urllib.parse.parse_qsl(query) == ([("next", asked)] if comes_back else [])
         elif answer.status_code != 405:
             assert answer.status_code == 401 and answer.headers["www-authenticate"] == ["Bearer"]
             assert answer.json()["code"] == "TOKEN"

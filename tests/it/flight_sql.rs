@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::Schema;
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, RecordBatch, StringArray};
+use arrow::datatypes::{Int64Type, Schema};
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{
@@ -145,6 +145,31 @@ async fn parameters_are_bound_and_the_rows_run_in_order() {
     let names: Vec<&str> =
         batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten()).collect();
     assert_eq!(names, ["shanghai", "beijing"]);
+    // Each row is a statement with a record of its own, which says how long it waited for its place.
+    let numbered = sql.replace('?', "$1");
+    let records = format!("SELECT COUNT(*) AS n, COUNT(queued_ms) AS q FROM system.queries WHERE sql = '{numbered}'");
+    let info = client.execute(records, None).await.unwrap();
+    let (_, batches) = read(&mut client, ticket(&info)).await.unwrap();
+    let counted: Vec<i64> = batches[0].columns().iter().map(|n| n.as_primitive::<Int64Type>().value(0)).collect();
+    assert_eq!(counted, [2, 2]);
+}
+
+#[tokio::test]
+async fn parameters_that_would_be_rounded_are_refused_on_the_wire() {
+    let face = Face::open().await;
+    let mut client = face.client().await;
+    let sql = "SELECT COUNT(*) AS n FROM warehouse.fact_balance_monthly WHERE end_balance > ?";
+    let mut bound = async |thousandths: i128| {
+        let mut prepared = client.prepare(sql.to_owned(), None).await.unwrap();
+        let value = Decimal128Array::from(vec![thousandths]).with_precision_and_scale(20, 3).unwrap();
+        let row = RecordBatch::try_from_iter([("0", std::sync::Arc::new(value) as ArrayRef)]).unwrap();
+        prepared.set_parameters(row).unwrap();
+        prepared.execute().await
+    };
+    assert!(bound(1_500).await.is_ok());
+    let refused = status(bound(1_505).await.unwrap_err());
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("`$1`") && refused.message().contains("rounded"), "{}", refused.message());
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! One binary for what needs the whole stack.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod addresses;
+mod alerts;
 mod audit;
 mod bank;
 mod cache;
 mod cubes;
 mod evaluation;
+mod expected;
 mod faces;
 mod faults;
 mod flight_sql;

@@ -1,6 +1,8 @@
 //! Publication, end to end: a load closes a month, editions are frozen and archived, a correction makes version 2, and nobody
 //! opens what it may not see. `kill -9` at any moment leaves every edition once and whole.
 
+mod release;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
@@ -18,26 +20,26 @@ use super::server::{command, run};
 const BRANCHES: [&str; 3] = ["north", "south", "quay"];
 
 /// A project in a folder of its own, over an empty state.
-struct Bank {
+pub(super) struct Bank {
     folder: tempfile::TempDir,
 }
 
 impl Bank {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&project().join("tests/projects/publish"), folder.path());
         Self { folder }
     }
 
-    fn place(&self) -> &Path {
+    pub(super) fn place(&self) -> &Path {
         self.folder.path()
     }
 
-    fn state(&self) -> PathBuf {
+    pub(super) fn state(&self) -> PathBuf {
         self.place().join("state")
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(super) fn run(&self, arguments: &[&str]) -> String {
         let done = run(self.place(), &self.state(), arguments);
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         assert!(done.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&done.stderr));
@@ -51,7 +53,7 @@ impl Bank {
     }
 
     /// Delivers and loads month ends; `rows` are branch, customer, balance.
-    fn load(&self, batch: u32, date: &str, rows: &[(&str, u32, &str)]) {
+    pub(super) fn load(&self, batch: u32, date: &str, rows: &[(&str, u32, &str)]) {
         let feed = self.place().join(format!("feed-{batch}"));
         std::fs::create_dir_all(&feed).unwrap();
         let mut files = String::new();
@@ -99,7 +101,7 @@ impl Bank {
         bank
     }
 
-    async fn open(&self) -> App {
+    pub(super) async fn open(&self) -> App {
         App::open(self.place(), &self.state()).await.unwrap()
     }
 }
@@ -203,6 +205,40 @@ async fn the_same_inputs_make_the_same_bytes() {
     }
 }
 
+/// Run key and page of head office's edition where the names of customers lead to another report.
+async fn leading(inner: &str) -> (String, String) {
+    let bank = Bank::new();
+    let folder = bank.place().join("reports/inner");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("report.yaml"), inner).unwrap();
+    std::fs::write(folder.join("all.sql"), "SELECT SUM(balance) AS balance FROM deposits").unwrap();
+    let path = bank.place().join("reports/balances/report.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let drilled = text.replacen("dataset: customers\n", "dataset: customers\n      drill: {report: inner}\n", 1);
+    assert_ne!(drilled, text);
+    std::fs::write(&path, drilled).unwrap();
+    bank.load(1, "2025-11-30", &[("north", 1, "10.00"), ("south", 3, "7.25"), ("quay", 4, "0.75")]);
+    bank.run(&["schedule", "run", "balances/monthly"]);
+    let app = bank.open().await;
+    let row = editions(&app).await.into_iter().find(|row| row.scope == "head_office").unwrap();
+    let manifest = Manifest::parse(&row.manifest).unwrap();
+    let page = app.services.publisher.shelf().get(&row.id, &manifest, "en.html").await.unwrap();
+    (row.run_key, String::from_utf8_lossy(&page).into_owned())
+}
+
+#[tokio::test]
+async fn the_links_of_an_edition_hang_on_nobody_who_asks() {
+    // Whoever publishes may not open it, and some reader may: where the link leads, its follower is judged.
+    let inner = "report: inner\ntitle: {en: Inner, zh-CN: 内部}\naudience: [auditor]\ncubes: [deposits]\nparameters:\n  \
+                 as_of: {type: as_of_date, default: latest, label: {en: As of, zh-CN: 数据截至}}\ndatasets:\n  \
+                 all: {sql: all.sql, rows: 1}\nblocks:\n  - message: {en: All, zh-CN: 全部}\n";
+    let (key, page) = leading(inner).await;
+    assert_eq!(page.matches("href=\"/reports/inner?as_of=2025-11-30").count(), 3, "{page}");
+    // What it leads to is part of what it was made of.
+    assert_eq!(leading(inner).await.0, key);
+    assert_ne!(leading(&inner.replace("Inner", "Another")).await.0, key);
+}
+
 #[tokio::test]
 async fn a_month_is_published_when_its_last_branch_has_closed() {
     let bank = Bank::new();
@@ -211,7 +247,7 @@ async fn a_month_is_published_when_its_last_branch_has_closed() {
     let app = bank.open().await;
     work(&app).await;
     assert_eq!(shape(&app).await, [], "27 of 28 are not all");
-    // By hand it is held, and says who is missing; a person may release it, with a reason that is kept.
+    // By hand it is held, and says who is missing.
     let why = bank.fails(&["schedule", "run", "balances/monthly"]);
     assert!(why.contains("2 of 3 branches closed; missing: quay"), "{why}");
     let explained = bank.run(&["schedule", "explain", "balances/monthly"]);
@@ -361,15 +397,15 @@ async fn kill_nine_leaves_every_edition_once_and_whole() {
 }
 
 /// A server over a bank, and what it answers to logins by name.
-struct Face {
+pub(super) struct Face {
     _server: Server,
-    http: String,
-    tokens: BTreeMap<&'static str, String>,
-    client: reqwest::Client,
+    pub(super) http: String,
+    pub(super) tokens: BTreeMap<&'static str, String>,
+    pub(super) client: reqwest::Client,
 }
 
 impl Face {
-    async fn start(bank: &Bank, logins: &[(&'static str, &str, &str)]) -> Self {
+    pub(super) async fn start(bank: &Bank, logins: &[(&'static str, &str, &str)]) -> Self {
         let mut tokens = BTreeMap::new();
         let app = bank.open().await;
         for (name, role, scope) in logins {
@@ -393,7 +429,12 @@ impl Face {
     }
 
     /// Status, headers and body.
-    async fn get(&self, login: &str, path: &str, etag: Option<&str>) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
+    pub(super) async fn get(
+        &self,
+        login: &str,
+        path: &str,
+        etag: Option<&str>,
+    ) -> (u16, reqwest::header::HeaderMap, Vec<u8>) {
         let mut request = self.client.get(format!("{}{path}", self.http)).bearer_auth(&self.tokens[login]);
         if let Some(etag) = etag {
             request = request.header("if-none-match", etag);

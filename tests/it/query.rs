@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampNanosecondArray,
+};
 use countinghouse::app::App;
 use countinghouse::error::Code;
 use countinghouse::query::{Face, Statement};
@@ -275,4 +278,162 @@ async fn a_parameter_may_be_a_limit_and_may_meet_two_columns() {
     let clash = "SELECT 1 FROM (VALUES (1, DATE '2025-01-01')) t (a, b) WHERE a = $x AND b = $x";
     let error = door.prepare(&who, Face::Http, Statement::new(clash)).await.unwrap_err();
     assert!(error.message().contains("is used as"), "{error}");
+}
+
+/// Rounded to what a column holds, a value would ask something else, and nobody would be told.
+#[tokio::test]
+async fn a_parameter_is_taken_exactly_or_refused() {
+    let (app, who) = (app().await, head_office());
+    let door = &app.services.door;
+    let count = async |condition: &str, value: ArrayRef| {
+        let mut statement = Statement::new(format!(
+            "SELECT COUNT(*) FROM (VALUES (CAST(1.50 AS DECIMAL(18,2)), 7, DATE '2025-12-31', \
+             TIMESTAMP '2025-12-31 00:00:00')) AS t (amount, number, opened, moment) WHERE {condition}"
+        ));
+        statement.parameters = Some(RecordBatch::try_from_iter([("1", value)]).unwrap());
+        door.collect(&who, Face::Http, statement, 10).await.map(|answer| text(&answer).concat())
+    };
+    let decimal = |value: i128, scale: i8| -> ArrayRef {
+        Arc::new(Decimal128Array::from(vec![value]).with_precision_and_scale(20, scale).unwrap())
+    };
+    let texts = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value])) };
+    let float = |value: f64| -> ArrayRef { Arc::new(Float64Array::from(vec![value])) };
+    let nanos = |value: i64| -> ArrayRef { Arc::new(TimestampNanosecondArray::from(vec![value])) };
+    let midnight = 20_453 * 86_400_000_000_000;
+    for (condition, value) in [
+        ("amount = $1", decimal(15_000, 4)),
+        ("amount = $1", float(1.5)),
+        ("amount = $1", texts("1.500")),
+        ("number = $1", float(7.0)),
+        ("number = $1", decimal(70, 1)),
+        ("opened = $1", nanos(midnight)),
+        ("moment = $1", nanos(midnight)),
+        // With a type that holds it a finer value is compared as it is.
+        ("amount < CAST($1 AS DECIMAL(20,4))", decimal(15_001, 4)),
+    ] {
+        assert_eq!(count(condition, value).await.unwrap(), "1", "{condition}");
+    }
+    for (condition, value) in [
+        ("amount = $1", decimal(15_001, 4)),
+        ("amount < $1", decimal(15_049, 4)),
+        ("amount = $1", float(1.501)),
+        ("amount = $1", texts("1.501")),
+        ("number = $1", float(7.5)),
+        ("number = $1", decimal(71, 1)),
+        ("opened = $1", nanos(midnight + 1)),
+        ("opened = $1", texts("2025-12-31T12:00:00")),
+    ] {
+        let error = count(condition, value).await.unwrap_err();
+        assert_eq!(error.code(), Code::BadRequest, "{condition}: {error:?}");
+        assert!(error.message().contains("`$1` would be rounded or cut"), "{condition}: {error}");
+    }
+}
+
+/// What no plan can be made of is told to its writer, before anything runs.
+#[tokio::test]
+async fn a_subquery_that_is_no_condition_is_refused() {
+    let (app, who) = (app().await, head_office());
+    let row_of = "(SELECT 1 FROM warehouse.dim_org o WHERE o.org_id = p.product_id)";
+    for sql in [
+        "SELECT EXISTS (SELECT 1 FROM warehouse.dim_org) AS a".to_owned(),
+        format!("SELECT p.product_id, EXISTS {row_of} AS a FROM warehouse.dim_product p"),
+        format!("SELECT CASE WHEN EXISTS {row_of} THEN 1 END AS a FROM warehouse.dim_product p"),
+        format!("SELECT COUNT(*) FROM warehouse.dim_product p GROUP BY EXISTS {row_of}"),
+        format!("SELECT SUM(1) OVER (PARTITION BY EXISTS {row_of}) FROM warehouse.dim_product p"),
+        "SELECT x, x IN (SELECT org_sk FROM warehouse.dim_org) AS a FROM (VALUES (1)) t (x)".to_owned(),
+        "SELECT CASE WHEN 1 = ANY (SELECT 1) THEN 2 END".to_owned(),
+        "SELECT (SELECT RANK() OVER (ORDER BY o.org_sk) FROM warehouse.dim_org o WHERE o.org_id = p.product_id LIMIT 1)
+         FROM warehouse.dim_product p"
+            .to_owned(),
+    ] {
+        let refused = app.services.door.prepare(&who, Face::Flight, Statement::new(&sql)).await;
+        let error = refused.err().unwrap_or_else(|| panic!("{sql} is planned"));
+        assert_eq!(error.code(), Code::SqlPlan, "{sql}: {error:?}");
+        assert!(!error.message().contains("DataFusion") && !error.message().contains("Subquery"), "{sql}: {error}");
+    }
+    for (sql, expected) in [
+        (
+            format!("SELECT COUNT(*) FROM warehouse.dim_product p WHERE NOT EXISTS {row_of} OR p.product_id = 'D1'"),
+            "13",
+        ),
+        (
+            "SELECT MAX(n) FROM (SELECT ROW_NUMBER() OVER (ORDER BY a.x, b.y) AS n FROM (VALUES (1), (2)) a (x)
+          CROSS JOIN (VALUES (1), (2), (3)) b (y)) t"
+                .to_owned(),
+            "6",
+        ),
+        (
+            "SELECT MAX(n) FROM (SELECT RANK() OVER (PARTITION BY a.product_id ORDER BY b.product_id) AS n
+          FROM warehouse.dim_product a CROSS JOIN warehouse.dim_product b) t"
+                .to_owned(),
+            "13",
+        ),
+    ] {
+        assert_eq!(rows(&app, &who, &sql).await, [expected], "{sql}");
+    }
+}
+
+/// A limit keeps its code through the layers that repartitioned groups put around it.
+#[tokio::test]
+async fn a_limit_within_groups_is_a_limit() {
+    let (app, _folder, _state) = app_with("target_partitions: 4").await;
+    let who = head_office();
+    for sql in [
+        "SELECT product_id, COUNT(repeat(product_id, 100000)) FROM warehouse.dim_product GROUP BY product_id",
+        "SELECT branch_code, MAX(repeat(transaction_id, 50000)) FROM warehouse.fact_transaction GROUP BY branch_code",
+        "SELECT DISTINCT repeat(product_id, 100000) FROM warehouse.dim_product",
+        "SELECT product_id FROM warehouse.dim_product ORDER BY repeat(product_id, 100000)",
+        "SELECT branch_code, string_agg(repeat(transaction_id, 1000), ',') FROM warehouse.fact_transaction
+         GROUP BY branch_code",
+    ] {
+        let error = refusal(&app, &who, sql).await;
+        assert_eq!(error.code(), Code::Limit, "{sql}: {error:?}");
+        assert!(error.message().contains("KiB") || error.message().contains("MiB"), "{sql}: {error}");
+    }
+    // Division and casts within groups, as well.
+    let divided =
+        "SELECT branch_code, SUM(1 / (account_sk - account_sk)) FROM warehouse.fact_balance_monthly GROUP BY 1";
+    assert_eq!(refusal(&app, &who, divided).await.code(), Code::Evaluation);
+}
+
+/// The rows behind a cube in an order by an expression, on several cores.
+#[tokio::test]
+async fn rows_behind_a_cube_come_in_any_order() {
+    let (app, _folder, _state) = app_with("target_partitions: 4").await;
+    let who = head_office();
+    let sql = "SELECT branch, product, end_balance FROM deposits_detail ORDER BY length(branch), product, end_balance";
+    let all = rows(&app, &who, sql).await;
+    assert_eq!([all.len().to_string()].as_slice(), rows(&app, &who, "SELECT COUNT(*) FROM deposits_detail").await);
+    let key = |row: &String| {
+        let mut values = row.split('|').map(str::to_owned);
+        (values.next().unwrap().chars().count(), values.next().unwrap())
+    };
+    assert!(all.is_sorted_by_key(key), "an order was lost");
+}
+
+/// How long a statement waited for its place is in its record; one that got none has a record too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_is_recorded() {
+    let (app, _folder, _state) = app_with("concurrent: 1, deadline_seconds: 2").await;
+    let (who, door) = (head_office(), &app.services.door);
+    let all = "SELECT a.* FROM warehouse.fact_transaction a CROSS JOIN warehouse.dim_org";
+    let running = door.query(&who, Face::Http, Statement::new(all)).await.unwrap();
+    assert_eq!(refusal(&app, &who, "SELECT 1 AS refused").await.code(), Code::Queue);
+    // Planned before, so that it only waits.
+    let waiting = door.prepare(&who, Face::Flight, Statement::new("SELECT 1 AS waited")).await.unwrap();
+    let mut waiting = Box::pin(door.run(waiting));
+    let still = tokio::time::timeout(Duration::from_millis(100), &mut waiting).await;
+    assert!(still.is_err(), "the only place is taken");
+    drop(running);
+    let answer = waiting.await.unwrap();
+    let batches: Vec<_> = answer.rows.collect().await;
+    assert!(batches.iter().all(Result::is_ok));
+    let record = async |sql: &str| {
+        let sql = format!(
+            "SELECT status, error_code, queued_ms >= 90, queued_ms < 60000 FROM system.queries WHERE sql = '{sql}'"
+        );
+        rows(&app, &who, &sql).await
+    };
+    assert_eq!(record("SELECT 1 AS refused").await, ["refused|QUEUE|true|true"]);
+    assert_eq!(record("SELECT 1 AS waited").await, ["ok||true|true"]);
 }

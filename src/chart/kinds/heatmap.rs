@@ -4,7 +4,7 @@
 //! Colours part around a zero that the author declares, and nowhere else: a middle of the data is no good or bad.
 
 use super::matrix::{Cell, Heads, Matrix, Row, Scale};
-use super::{Kind, limit, link};
+use super::{Kind, Linked, limit, link};
 use crate::chart::canvas::{Area, Canvas};
 use crate::chart::{ChartError, ChartSpec, DataTable, Scenario};
 use crate::locale::message;
@@ -34,6 +34,10 @@ impl Kind for Heatmap {
         limit("heatmap", "rows", rows, 40)?;
         limit("heatmap", "columns", columns, 40)?;
         only_actual("heatmap", spec)
+    }
+
+    fn linked(&self, spec: &ChartSpec) -> Linked {
+        if spec.time.is_some() { Linked::Series } else { Linked::Categories }
     }
 
     fn height(&self, spec: &ChartSpec, width: f64, _wish: f64) -> f64 {

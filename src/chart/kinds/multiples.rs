@@ -3,7 +3,7 @@
 //! Series of one name are one panel: its actual line and, behind it, prior or plan. Panels are sorted by the difference of
 //! their last values, the best first; without anything to compare they keep their order. Links belong to panels.
 
-use super::{Kind, limit, link};
+use super::{Kind, Linked, limit, link};
 use crate::chart::axis::Linear;
 use crate::chart::canvas::{Anchor, Area, Canvas, Text};
 use crate::chart::sparkline::runs;
@@ -38,6 +38,10 @@ impl Kind for Multiples {
             }
             None => Ok(()),
         }
+    }
+
+    fn linked(&self, _spec: &ChartSpec) -> Linked {
+        Linked::Series
     }
 
     fn height(&self, spec: &ChartSpec, width: f64, _wish: f64) -> f64 {

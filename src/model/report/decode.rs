@@ -2,8 +2,8 @@
 
 use super::keys::{BAND, BLOCK, CHART, COLUMN, GATES, KPI, REPORT, SERIES, TABLE};
 use super::{
-    Beside, Block, Chart, Dataset, Deadline, Format, Gate, Kpi, Parameter, Publication, Report, Series, TableBlock,
-    TableColumn, To, When, validate,
+    Beside, Block, Chart, Dataset, Deadline, Drill, Filling, Format, Gate, Kpi, Parameter, Publication, Report, Series,
+    TableBlock, TableColumn, To, When, alert, validate,
 };
 use sha2::{Digest, Sha256};
 
@@ -38,10 +38,13 @@ pub fn parse(path: &str, text: &str, sql: &dyn Fn(&str) -> Option<String>) -> Re
             .collect(),
         blocks: fields.items("blocks").iter().filter_map(block).collect(),
         publish: fields.maps("publish").iter().map(|fields| publication(fields, &mut faults)).collect(),
+        alerts: fields.maps("alerts").iter().map(|fields| alert::decode(fields, &mut faults)).collect(),
+        text: text.to_owned(),
         digest: String::new(),
     };
     let report = Report { digest: digest(text, &report.datasets), ..report };
     validate::validate(path, &report, &mut faults);
+    alert::validate(&report, &mut faults);
     validate::placeholders(&report, &node, &mut faults);
     validate::unused(&report, &node, &mut faults);
     if faults.is_empty() { Ok(report) } else { Err(shape::in_order(faults)) }
@@ -156,6 +159,7 @@ fn publication(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Publication
             at: fields.needed("at"),
             partial: fields.text("then").is_some_and(|then| *then == "partial"),
             at_least: fields.number("at_least").map(|least| least.value),
+            tell: fields.texts("tell"),
         }),
         burst: fields.boolean("burst"),
         role: fields.needed("role"),
@@ -165,16 +169,18 @@ fn publication(fields: &Fields<'_>, faults: &mut Vec<Diagnostic>) -> Publication
         keep_days,
         missed: fields.needed("missed"),
         overlap: fields.needed("overlap"),
-        to: fields
-            .maps("to")
-            .iter()
-            .map(|fields| To {
-                channel: fields.needed("channel"),
-                name: fields.text("name"),
-                roles: fields.texts("roles"),
-            })
-            .collect(),
+        to: to(fields),
     }
+}
+
+/// Where something is sent.
+pub(super) fn to(fields: &Fields<'_>) -> Vec<To> {
+    let one = |fields: &Fields<'_>| To {
+        channel: fields.needed("channel"),
+        name: fields.text("name"),
+        roles: fields.texts("roles"),
+    };
+    fields.maps("to").iter().map(one).collect()
 }
 
 /// `90 days`, `6 months`, `10 years` in days; months and years at their longest.
@@ -223,7 +229,7 @@ fn kpi(fields: &Fields<'_>) -> Kpi {
     }
 }
 
-fn format(fields: &Fields<'_>) -> Format {
+pub(super) fn format(fields: &Fields<'_>) -> Format {
     Format {
         measure: fields.text("measure"),
         unit: fields.text("unit"),
@@ -245,6 +251,7 @@ fn chart(fields: &Fields<'_>) -> Chart {
         series_label: fields.label("series_label"),
         zero: fields.number("zero").map(|zero| zero.value),
         bands: fields.items("bands").iter().filter_map(band).collect(),
+        drill: fields.map("drill").map(|fields| drill(&fields)),
         format: format(fields),
     }
 }
@@ -272,8 +279,30 @@ fn table(fields: &Fields<'_>) -> TableBlock {
         title: fields.label("title"),
         message: fields.label("message"),
         total: fields.text("total"),
-        drill_scope: fields.text("drill_scope"),
+        drill: fields.map("drill").map(|fields| drill(&fields)),
         columns: fields.items("columns").iter().filter_map(table_column).collect(),
+    }
+}
+
+fn drill(fields: &Fields<'_>) -> Drill {
+    Drill {
+        place: fields.place().clone(),
+        report: fields.text("report"),
+        scope: fields.text("scope").map(filling),
+        set: fields.text_pairs("set").into_iter().map(|(name, text)| (name, filling(text))).collect(),
+    }
+}
+
+/// `{column}`, `{column:end}`, or a value as it stands.
+fn filling(text: Located<String>) -> Filling {
+    let inner = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let column = inner.map(|inner| match inner.strip_suffix(":end") {
+        Some(name) => (name.to_owned(), true),
+        None => (inner.to_owned(), false),
+    });
+    match column {
+        Some((name, month_end)) => Filling::Column { name: text.map(|_| name), month_end },
+        None => Filling::Fixed(text),
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) static REPORT: Shape = Shape {
         need("datasets", Kind::Entries(&Kind::Name, &Kind::Map(&DATASET)), "Queries, by name."),
         need("blocks", Kind::List(&Kind::Choice(&BLOCK)), "What the page shows, from the top down."),
         may("publish", Kind::List(&Kind::Map(&PUBLISH)), "When editions are made of it, and whom they reach."),
+        may("alerts", Kind::List(&Kind::Map(&ALERT)), "Figures that somebody is told of when they cross a threshold."),
     ],
 };
 
@@ -109,6 +110,11 @@ pub(super) static DEADLINE: Shape = Shape {
         need("at", Kind::Text, "Local time, as `09:00`."),
         may("then", Kind::OneOf(&["partial", "hold"]), "Publish without the missing branches, or wait on.").or("hold"),
         may("at_least", Kind::Integer(1, 100_000), "The fewest closed branches of a partial publication."),
+        may(
+            "tell",
+            Kind::List(&Kind::Name),
+            "Roles that are told, once, when it passes and branches are missing: by the publication's channels that write messages.",
+        ),
     ],
 };
 
@@ -118,6 +124,57 @@ pub(super) static TO: Shape = Shape {
         need("channel", Kind::Name, "A channel of the settings."),
         may("roles", Kind::List(&Kind::Name), "The logins with these roles; for channels that write to people."),
         may("name", Kind::Name, "The target, for channels that have several: a webhook's."),
+    ],
+};
+
+pub(super) static ALERT: Shape = Shape {
+    name: "an alert",
+    keys: &[
+        need("id", Kind::Name, "Its name within the report."),
+        may("title", Kind::Label, "What it is about, in a few words; its name unless stated."),
+        need("dataset", Kind::Name, "The dataset whose rows are judged."),
+        may("each", Kind::Name, "Column that names the row: each of its values has a state of its own."),
+        may("label", Kind::Name, "Column with what a row is called in the reader's language; `each` unless stated."),
+        may("burst", Kind::Boolean, "Judged in every branch too, with the branch's own rows.").or("false"),
+        may("role", Kind::Name, "The role whose rights it is judged with.").or("reader"),
+        need("raise", Kind::Map(&RAISE), "When it is raised."),
+        may("clear", Kind::Map(&CLEAR), "When it is over; as soon as `raise` does not hold unless stated."),
+        may("measure", MEASURE, MEASURE_DOC),
+        may("unit", UNIT, UNIT_DOC),
+        may("decimals", DECIMALS, DECIMALS_DOC),
+        may("to", Kind::List(&Kind::Map(&TO)), "Who is told, by channels that write messages."),
+    ],
+};
+
+pub(super) static RAISE: Shape = Shape {
+    name: "`raise`",
+    keys: &[
+        need("value", Kind::Name, "Column of the figure that is judged."),
+        may("above", Kind::Decimal, "Raised above this, as stored: 0.05 for 5%."),
+        may("below", Kind::Decimal, "Raised below this."),
+        may("outside", Kind::List(&Kind::Decimal), "Raised below the first or above the second of two figures."),
+        may("change_above", Kind::Map(&CHANGE), "Raised when it differs too much from another column."),
+        may("missing", Kind::Boolean, "Raised when there is no row or no value."),
+        may("for", Kind::Text, "Only when it held in so many evaluations in a row: `2 runs`.").or("1 run"),
+    ],
+};
+
+pub(super) static CHANGE: Shape = Shape {
+    name: "`change_above`",
+    keys: &[
+        need("against", Kind::Name, "Column of the figure that it is held against."),
+        need("percent", Kind::Decimal, "By how many percent, up or down."),
+    ],
+};
+
+pub(super) static CLEAR: Shape = Shape {
+    name: "`clear`",
+    keys: &[
+        may("value", Kind::Name, "The column of `raise`."),
+        may("above", Kind::Decimal, "Over above this; for `raise: {below}`."),
+        may("below", Kind::Decimal, "Over below this; for `raise: {above}`."),
+        may("inside", Kind::List(&Kind::Decimal), "Over between these two; for `raise: {outside}`."),
+        may("change_below", Kind::Decimal, "Over when it differs by fewer percent; for `raise: {change_above}`."),
     ],
 };
 
@@ -187,9 +244,28 @@ pub(super) static CHART: Shape = Shape {
             "Value around which the colours of a heat map or triangle part, as stored: 0.05 for 5%.",
         ),
         may("bands", Kind::List(&Kind::TextOr(&BAND)), "Upper limits of the bands of a bullet chart, ascending."),
+        may("drill", Kind::Map(&DRILL), "Where a mark leads: a bar, a point, a row of a heat map, a small chart."),
         may("measure", MEASURE, MEASURE_DOC),
         may("unit", UNIT, UNIT_DOC),
         may("decimals", DECIMALS, DECIMALS_DOC),
+    ],
+};
+
+pub(super) static DRILL: Shape = Shape {
+    name: "a drill",
+    keys: &[
+        may("report", Kind::Name, "The report that it leads to; this one unless stated."),
+        may(
+            "scope",
+            Kind::Text,
+            "The schema that the report is opened for: `{column}` of the dataset, or its name; the page's own unless stated.",
+        ),
+        may(
+            "set",
+            Kind::Entries(&Kind::Name, &Kind::Text),
+            "Parameters of the report: each `{column}`, `{column:end}` (the last day of that month) or a value. `as_of`, and \
+             in this report all others, are those of the page unless stated.",
+        ),
     ],
 };
 
@@ -225,7 +301,7 @@ pub(super) static TABLE: Shape = Shape {
         may("title", Kind::Label, "What the table shows."),
         may("message", Kind::Label, "What the table says, with placeholders."),
         may("total", Kind::Name, "Boolean column: true marks a total row."),
-        may("drill_scope", Kind::Name, "Column with a scope: the row's name links to this report there."),
+        may("drill", Kind::Map(&DRILL), "Where the name of a row leads."),
         need("columns", Kind::List(&Kind::TextOr(&COLUMN)), "Columns in order."),
     ],
 };

@@ -1,4 +1,4 @@
-use super::{Block, Report, check, parse};
+use super::{Block, Filling, Report, check, check_drills, parse};
 use crate::model::cube;
 use crate::model::table::tests::tables;
 
@@ -113,6 +113,83 @@ fn charts_of_long_data_bands_and_units() {
     assert_eq!((own.unit.as_ref().unwrap().as_str(), own.decimals), ("percent", Some(2)));
     assert_eq!(stand.bands.iter().map(|band| band.column.as_str()).collect::<Vec<_>>(), ["low", "high"]);
     assert_eq!(stand.bands[1].label["en"], "High");
+}
+
+const TOP_TABLE: &str =
+    "- table: {id: top, dataset: top, columns: [name, {column: amount, measure: sales.amount, bar: true}]}";
+
+/// The report with drills at its chart and its table.
+fn drilled(chart: &str, table: &str) -> Result<Report, Vec<crate::model::Diagnostic>> {
+    let with = |block: &str, drill: &str| block.replace("dataset:", &format!("drill: {drill}, dataset:"));
+    let text = REPORT.replacen(TREND_CHART, &with(TREND_CHART, chart), 1);
+    let text = text.replacen(TOP_TABLE, &with(TOP_TABLE, table), 1);
+    parse("reports/overview/report.yaml", &text, &sql)
+}
+
+fn told(faults: &[crate::model::Diagnostic]) -> Vec<String> {
+    faults.iter().map(|fault| fault.message.clone()).collect()
+}
+
+#[test]
+fn drills_say_where_marks_and_rows_lead() {
+    let report = drilled("{report: other, set: {as_of: \"{month:end}\", side: left}}", "{scope: \"{name}\"}");
+    let report = report.unwrap();
+    let drills = report.drills();
+    assert_eq!(drills[0].report.as_ref().unwrap().as_str(), "other");
+    assert!(matches!(&drills[0].set[0].1, Filling::Column { name, month_end: true } if **name == "month"));
+    assert!(matches!(&drills[0].set[1].1, Filling::Fixed(text) if **text == "left"));
+    assert!(matches!(&drills[1].scope, Some(Filling::Column { name, month_end: false }) if **name == "name"));
+
+    let found = drilled("{}", "{scope: \"{nam}\", set: {top: \"{name\"}}").unwrap_err();
+    assert_eq!(
+        told(&found),
+        [
+            "a drill needs one of the keys `report`, `scope`, `set`, or it leads back to its own page",
+            "dataset `top` (top.sql) has no column `nam`; did you mean `name`?",
+            "`{name` must be `{column}`, `{column:end}` or a value without braces",
+        ]
+    );
+    // The engine writes a name small unless it is quoted, and a column is found by its name as it is.
+    let found = drilled("{set: {top: \"{Month}\"}}", "{scope: \"{name}\"}").unwrap_err();
+    assert_eq!(told(&found), ["dataset `trend` (trend.sql) has no column `Month`; did you mean `month`?"]);
+    // A word of a comment, of a text or of a parameter is no column.
+    for name in ["nowhere", "price", "other", "as_of"] {
+        let found = drilled(&format!("{{set: {{top: \"{{{name}}}\"}}}}"), "{scope: \"{name}\"}").unwrap_err();
+        assert!(found[0].message.contains(&format!("has no column `{name}`")), "{found:?}");
+    }
+}
+
+#[test]
+fn drills_lead_to_reports_and_parameters_that_are_there() {
+    let report = drilled("{report: other, set: {side: up, depth: 1}}", "{report: others, scope: \"{name}\"}").unwrap();
+    let with = |parameters: &str| {
+        let text = format!(
+            "report: other\ntitle: {{en: Other}}\ncubes: [sales]\nparameters: {{{parameters}}}\ndatasets: {{kpi: {{sql: x.sql}}}}\n\
+             blocks: [{{message: {{en: x}}}}]\n"
+        );
+        parse("reports/other/report.yaml", &text, &|_| Some("SELECT $side, $need".to_owned())).unwrap()
+    };
+    let other = with(
+        "as_of: {type: as_of_date, every: month}, side: {type: choice, default: l, choices: {l: {en: L}}}, need: {type: text}",
+    );
+    let reports = [report.clone(), other];
+    assert_eq!(
+        told(&check_drills(&report, &reports, &[])),
+        [
+            "report `other` is only there for last days of periods: set `as_of` here",
+            "report `other` needs the parameter `need`: set it here",
+            "parameter `side` of report `other` must be one of `l`, not `up`",
+            "report `other` has no parameter `depth`",
+            "there is no report `others`; did you mean `other`?",
+        ]
+    );
+    // What cannot be read has faults of its own, which are told there.
+    let report = drilled("{report: faulty, set: {x: \"1\"}}", "{scope: \"{name}\"}").unwrap();
+    assert!(check_drills(&report, std::slice::from_ref(&report), &["faulty".to_owned()]).is_empty());
+    // Its own parameters, all of them: what is not set is as on the page.
+    let report = drilled("{set: {side: right, as_of: latest}}", "{set: {sides: left}}").unwrap();
+    let found = check_drills(&report, std::slice::from_ref(&report), &[]);
+    assert_eq!(told(&found), ["report `overview` has no parameter `sides`; did you mean `side`?"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Block, Format, Parameter, Report};
+use super::{Block, Drill, Filling, Format, Parameter, Report};
 use crate::model::cube::Model;
 use crate::model::shape::{did_you_mean, in_order, quoted};
 use crate::model::yaml::{Node, Value};
@@ -188,6 +188,39 @@ fn bound_names(sql: &str) -> Vec<(String, u32, u32)> {
     found
 }
 
+/// Every word of a statement but its texts, comments and parameters, as the engine reads it: in small letters unless it stands
+/// in quotation marks. A column of its answer is always among them, since no dataset is a `SELECT *`; whether each of them is a
+/// column only the engine knows.
+fn words(sql: &str) -> BTreeSet<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut words = BTreeSet::new();
+    let mut rest = sql;
+    while let Some(at) = rest.find(|letter: char| is_part(letter) || matches!(letter, '\'' | '"' | '-' | '/' | '$')) {
+        let (_, here) = rest.split_at(at);
+        let past = |skipped: usize, end: &str| {
+            here.get(skipped..).and_then(|inner| inner.split_once(end)).map_or("", |(_, after)| after)
+        };
+        rest = match here.as_bytes() {
+            [b'\'', ..] => past(1, "'"),
+            [b'"', ..] => {
+                let (word, after) = here.get(1..).and_then(|inner| inner.split_once('"')).unwrap_or_default();
+                words.insert(word.to_owned());
+                after
+            }
+            [b'-', b'-', ..] => past(2, "\n"),
+            [b'/', b'*', ..] => past(2, "*/"),
+            [b'$', ..] => here.trim_start_matches('$').trim_start_matches(is_part),
+            [b'-' | b'/', ..] => here.split_at(1).1,
+            _ => {
+                let (word, after) = here.split_at(here.find(|letter: char| !is_part(letter)).unwrap_or(here.len()));
+                words.insert(word.to_ascii_lowercase());
+                after
+            }
+        };
+    }
+    words
+}
+
 struct Blocks<'a> {
     report: &'a Report,
     ids: BTreeMap<&'a str, u32>,
@@ -233,10 +266,12 @@ impl<'a> Blocks<'a> {
                         );
                         self.faults.push(Diagnostic::new(&by.place, message));
                     }
+                    self.drill(chart.drill.as_ref(), &chart.dataset);
                 }
                 Block::Table(table) => {
                     self.id(&table.id);
                     self.dataset(&table.dataset);
+                    self.drill(table.drill.as_ref(), &table.dataset);
                 }
             }
         }
@@ -252,6 +287,37 @@ impl<'a> Blocks<'a> {
                 self.faults.push(Diagnostic::new(&id.place, message));
             }
             None => _ = self.ids.insert(id, id.place.line),
+        }
+    }
+
+    /// What a drill says of its own dataset; where it leads is looked at when all reports are known.
+    fn drill(&mut self, drill: Option<&Drill>, dataset: &Located<String>) {
+        let Some(drill) = drill else { return };
+        if drill.report.is_none() && drill.scope.is_none() && drill.set.is_empty() {
+            let message = "a drill needs one of the keys `report`, `scope`, `set`, or it leads back to its own page";
+            self.faults.push(Diagnostic::new(&drill.place, message));
+        }
+        let dataset = self.report.datasets.iter().find(|known| *known.name == **dataset);
+        for filling in drill.scope.iter().chain(drill.set.iter().map(|(_, filling)| filling)) {
+            match filling {
+                Filling::Fixed(text) if text.contains(['{', '}']) => {
+                    let message =
+                        format!("`{}` must be `{{column}}`, `{{column:end}}` or a value without braces", **text);
+                    self.faults.push(Diagnostic::new(&text.place, message));
+                }
+                Filling::Fixed(_) => {}
+                Filling::Column { name, .. } => {
+                    // Without its text nothing is known of a dataset, and its file is told as missing.
+                    let Some(dataset) = dataset.filter(|dataset| !dataset.sql.is_empty()) else { continue };
+                    let words = words(&dataset.sql);
+                    if !words.contains(name.as_str()) {
+                        let hint = did_you_mean(name, words.iter().map(String::as_str));
+                        let message =
+                            format!("dataset `{}` ({}) has no column `{}`{hint}", *dataset.name, *dataset.file, **name);
+                        self.faults.push(Diagnostic::new(&name.place, message));
+                    }
+                }
+            }
         }
     }
 
@@ -330,7 +396,76 @@ pub fn check(report: &Report, model: &Model) -> Vec<Diagnostic> {
         }
     }
     check_measures(report, model, &report.blocks, &mut faults);
+    report.alerts.iter().for_each(|alert| check_format(report, model, &alert.format, &mut faults));
     in_order(faults)
+}
+
+/// What must hold between a report's drills and the reports that they lead to. `reports` are all that could be read, `unread`
+/// the names of the others: a fault of one report is no fault of those that lead there.
+pub fn check_drills(report: &Report, reports: &[Report], unread: &[String]) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    for drill in report.drills() {
+        let target = match &drill.report {
+            None => report,
+            Some(name) => match reports.iter().find(|known| *known.name == **name) {
+                Some(target) => target,
+                None if unread.contains(name) => continue,
+                None => {
+                    let known = reports.iter().map(|known| known.name.as_str());
+                    let hint = did_you_mean(name, known);
+                    faults.push(Diagnostic::new(&name.place, format!("there is no report `{}`{hint}", **name)));
+                    continue;
+                }
+            },
+        };
+        check_set(report, drill, target, &mut faults);
+    }
+    in_order(faults)
+}
+
+fn check_set(report: &Report, drill: &Drill, target: &Report, faults: &mut Vec<Diagnostic>) {
+    let into = &*target.name;
+    for (name, filling) in &drill.set {
+        let Some(parameter) = target.parameters.iter().find(|known| *known.name == **name) else {
+            let hint = did_you_mean(name, target.parameters.iter().map(|known| known.name.as_str()));
+            let message = format!("report `{into}` has no parameter `{}`{hint}", **name);
+            faults.push(Diagnostic::new(&name.place, message));
+            continue;
+        };
+        let choices: Vec<&str> = parameter.choices.iter().map(|(value, _)| value.as_str()).collect();
+        if let Filling::Fixed(text) = filling
+            && call(text).is_none()
+            && let Err(expected) = value(&parameter.kind, text, &choices)
+        {
+            let message = format!("parameter `{}` of report `{into}` must be {expected}, not `{}`", **name, **text);
+            faults.push(Diagnostic::new(&text.place, message));
+        }
+    }
+    let is_set = |name: &str| drill.set.iter().any(|(set, _)| **set == name);
+    let carried = |name: &str| name == "as_of" || *target.name == *report.name;
+    for parameter in target.parameters.iter().filter(|parameter| parameter.default.is_none()) {
+        let name = &parameter.name;
+        if !is_set(name) && !carried(name) {
+            let message = format!("report `{into}` needs the parameter `{}`: set it here", **name);
+            faults.push(Diagnostic::new(&drill.place, message));
+        }
+    }
+    // A page of any day cannot lead to one that is only there for last days of periods.
+    if !is_set("as_of") && period_rank(report) < period_rank(target) {
+        let message = format!("report `{into}` is only there for last days of periods: set `as_of` here");
+        faults.push(Diagnostic::new(&drill.place, message));
+    }
+}
+
+/// How long the periods are that a report's as-of date closes.
+fn period_rank(report: &Report) -> usize {
+    let as_of = report.parameters.iter().find(|parameter| *parameter.kind == "as_of_date");
+    let every = as_of.and_then(|parameter| parameter.every.as_ref());
+    every.map_or(0, |every| match every.as_str() {
+        "month" => 1,
+        "quarter" => 2,
+        _ => 3,
+    })
 }
 
 fn check_measures(report: &Report, model: &Model, blocks: &[Block], faults: &mut Vec<Diagnostic>) {

@@ -5,6 +5,7 @@
 //! was written is known here, so the commands are given one by one.
 
 mod mail;
+mod notice;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::{Response, Severity};
 
-use super::{Channel, Outcome, Parcel, Recipient, Setup, one_line};
+use super::{Channel, Notice, Outcome, Parcel, Recipient, Setup, one_line};
 use crate::config::{EmailConfig, Secret, Security, read_ca};
 use crate::error::{Error, Result};
 use crate::locale::Lang;
@@ -101,13 +102,31 @@ impl Channel for Email {
             Ok(address) => address,
             Err(why) => return Outcome::refused(why),
         };
-        let mail = match self.compose(parcel, to, &address) {
+        let frame = self.frame(parcel.lang, to, &address);
+        let mail = mail::compose(parcel, &frame);
+        self.hand_over(&address, mail).await
+    }
+
+    async fn tell(&self, notice: &Notice, to: &Recipient) -> Outcome {
+        let address = match self.address(to) {
+            Ok(address) => address,
+            Err(why) => return Outcome::refused(why),
+        };
+        let mail = notice::compose(notice, &self.frame(notice.lang, to, &address));
+        self.hand_over(&address, mail).await
+    }
+}
+
+impl Email {
+    /// One mail within the deadline.
+    async fn hand_over(&self, address: &Address, mail: std::result::Result<Vec<u8>, String>) -> Outcome {
+        let mail = match mail {
             Ok(mail) => mail,
             Err(why) => return Outcome::failed(why, false, 0),
         };
         let progress = Progress::default();
         // On the heap: the conversation is the largest part of the delivery.
-        let talk = Box::pin(self.talk(&address, &mail, &progress));
+        let talk = Box::pin(self.talk(address, &mail, &progress));
         let ended = tokio::time::timeout(self.config.deadline, talk).await;
         let bytes = progress.bytes.load(Ordering::Relaxed);
         match ended {
@@ -179,19 +198,17 @@ impl Email {
         }
     }
 
-    fn compose(&self, parcel: &Parcel, to: &Recipient, address: &Address) -> std::result::Result<Vec<u8>, String> {
+    /// What is around a mail to somebody.
+    fn frame(&self, lang: Lang, to: &Recipient, address: &Address) -> mail::Frame<'_> {
         let name = |text: &str| Some(one_line(text, NAME_LENGTH)).filter(|name| !name.is_empty());
-        let sender = self.sender(parcel.lang);
-        mail::compose(
-            parcel,
-            &mail::Frame {
-                from: Mailbox::new(name(sender), self.from.clone()),
-                to: Mailbox::new(name(&to.name), address.clone()),
-                sender,
-                attachments: &self.config.attachments,
-                largest: self.config.largest,
-            },
-        )
+        let sender = self.sender(lang);
+        mail::Frame {
+            from: Mailbox::new(name(sender), self.from.clone()),
+            to: Mailbox::new(name(&to.name), address.clone()),
+            sender,
+            attachments: &self.config.attachments,
+            largest: self.config.largest,
+        }
     }
 
     fn sender(&self, lang: Lang) -> &str {

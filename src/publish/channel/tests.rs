@@ -3,8 +3,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    CHANNELS, Column, Completeness, File, Kpi, Named, Outcome, Parcel, Picture, Recipient, Setup, Table, Verdict,
-    names, one_line, open,
+    CHANNELS, Column, Completeness, File, Kpi, Named, Notice, Outcome, Parcel, Picture, Recipient, Setup, Table,
+    Verdict, names, one_line, open, tells,
 };
 use crate::auth::sha256_hex;
 use crate::clock::Clock;
@@ -42,6 +42,22 @@ pub(super) const PIXEL: &[u8] = &[
     0, 0, 0, 0, 0x3A, 0x7E, 0x9B, 0x55, 0, 0, 0, 0x0A, 0x49, 0x44, 0x41, 0x54, 0x78, 0x9C, 0x63, 0x60, 0, 0, 0, 2, 0,
     1, 0x48, 0xAF, 0xA4, 0x71, 0, 0, 0, 0, 0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82,
 ];
+
+/// What the roles of a deadline are told.
+pub(super) fn notice() -> Notice {
+    Notice {
+        key: "0f".repeat(32),
+        kind: "deadline".into(),
+        report: "branch_scorecard".into(),
+        scope: "head_office".into(),
+        subject: "分行经营记分卡：2026-10 结账逾期".into(),
+        paragraphs: vec!["截止时间已过。".into(), "尚未结账：".into()],
+        items: vec!["厦门分行".into(), "<b>苏州</b>分行".into()],
+        link: "https://reports.bank.example/schedules/branch_scorecard/monthly".into(),
+        at: "2026-11-04T01:02:03Z".parse().unwrap(),
+        lang: Lang::Zh,
+    }
+}
 
 pub(super) fn parcel(lang: Lang) -> Parcel {
     let zh = lang == Lang::Zh;
@@ -108,6 +124,7 @@ pub(super) fn parcel(lang: Lang) -> Parcel {
             ],
         }),
         correction: None,
+        release: None,
         files: vec![
             file("branch_scorecard.zh-CN.pdf", "application/pdf", b"%PDF-1.7\n\x00\xFF\r\n.\r\nend"),
             file("branch_scorecard.zh-CN.csv", "text/csv; charset=utf-8", "分行,余额\n厦门,21.4\n".as_bytes()),
@@ -122,6 +139,12 @@ pub(super) fn recipient(address: &str) -> Recipient {
 
 pub(super) fn failed(why: &str, transient: bool, bytes: u64) -> Outcome {
     Outcome { verdict: Verdict::Failed { why: why.into(), transient, retry_after: None }, bytes }
+}
+
+#[test]
+fn files_are_kept_and_notices_are_told() {
+    let told: Vec<_> = CHANNELS.iter().map(|(name, _)| *name).filter(|name| tells(name)).collect();
+    assert_eq!(told, ["email", "webhook"]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use url::{Host, Url};
 
-use super::{Channel, Outcome, Parcel, Recipient, Setup, Verdict};
+use super::{Channel, Notice, Outcome, Parcel, Recipient, Setup, Verdict};
 use crate::auth::hex;
 use crate::clock::Clock;
 use crate::config::{BodyKind, Secret, TargetConfig, read_ca};
@@ -48,6 +48,8 @@ trait Body: Sync {
     fn content_type(&self) -> &'static str;
 
     fn write(&self, parcel: &Parcel) -> serde_json::Result<Vec<u8>>;
+
+    fn write_notice(&self, notice: &Notice) -> serde_json::Result<Vec<u8>>;
 
     /// Why an answer with status 2xx is a refusal all the same. `answer`: its first 64 KiB.
     fn refusal(&self, answer: &[u8]) -> Option<String>;
@@ -126,25 +128,37 @@ impl Channel for Webhook {
     }
 
     async fn send(&self, parcel: &Parcel, to: &Recipient) -> Outcome {
-        let Some(target) = self.targets.get(&to.name) else {
-            return Outcome::refused(format!("the settings have no webhook target `{}`", to.name));
-        };
-        let body = match body(target.body).write(parcel) {
+        let Some(target) = self.targets.get(&to.name) else { return no_target(to) };
+        self.hand_over(target, &parcel.key, body(target.body).write(parcel)).await
+    }
+
+    async fn tell(&self, notice: &Notice, to: &Recipient) -> Outcome {
+        let Some(target) = self.targets.get(&to.name) else { return no_target(to) };
+        self.hand_over(target, &notice.key, body(target.body).write_notice(notice)).await
+    }
+}
+
+fn no_target(to: &Recipient) -> Outcome {
+    Outcome::refused(format!("the settings have no webhook target `{}`", to.name))
+}
+
+impl Webhook {
+    /// One try within the target's deadline. `key` is the ledger's, by which a receiver knows a repeat.
+    async fn hand_over(&self, target: &Target, key: &str, body: serde_json::Result<Vec<u8>>) -> Outcome {
+        let body = match body {
             Ok(body) => body,
             Err(cause) => return Outcome::failed(format!("the message cannot be written: {cause}"), false, 0),
         };
         let mut sent = 0;
-        let post = self.post(target, parcel, body, &mut sent);
+        let post = self.post(target, key, body, &mut sent);
         let outcome = tokio::time::timeout(target.deadline, post).await;
         outcome.unwrap_or_else(|_| {
             Outcome::failed(format!("no answer within {} s", target.deadline.as_secs()), true, sent)
         })
     }
-}
 
-impl Webhook {
-    /// One try. `sent` becomes the size of the body when it is given away.
-    async fn post(&self, target: &Target, parcel: &Parcel, content: Vec<u8>, sent: &mut u64) -> Outcome {
+    /// `sent` becomes the size of the body when it is given away.
+    async fn post(&self, target: &Target, key: &str, content: Vec<u8>, sent: &mut u64) -> Outcome {
         let url = &target.url;
         let Some(port) = url.port_or_known_default() else { return Outcome::refused("the URL has no port") };
         let found = match url.host() {
@@ -185,7 +199,7 @@ impl Webhook {
         let request = client
             .post(url.clone())
             .header("content-type", body(target.body).content_type())
-            .header("x-countinghouse-delivery", &parcel.key)
+            .header("x-countinghouse-delivery", key)
             .header("x-countinghouse-timestamp", &stamp)
             .header("x-countinghouse-signature", signature(&target.secret, &stamp, &content))
             .body(content);

@@ -24,13 +24,14 @@ impl SystemTable for Deliveries {
     }
 
     fn description(&self) -> &'static str {
-        "Sendings of editions: to whom, by which channel, and what is known of each"
+        "Sendings of editions and notices: to whom, by which channel, and what is known of each"
     }
 
     fn schema(&self) -> SchemaRef {
         schema(&[
             ("delivery", DataType::Utf8),
             ("edition", DataType::Utf8),
+            ("notice", DataType::Utf8),
             ("run_id", DataType::Int64),
             ("channel", DataType::Utf8),
             ("recipient", DataType::Utf8),
@@ -51,8 +52,9 @@ impl SystemTable for Deliveries {
             self.schema(),
             vec![
                 texts(rows.iter().map(|row| Some(&row.key))),
-                texts(rows.iter().map(|row| Some(&row.edition))),
-                Arc::new(rows.iter().map(|row| Some(row.run_id)).collect::<Int64Array>()),
+                texts(rows.iter().map(|row| row.edition.as_ref())),
+                texts(rows.iter().map(|row| row.notice.as_ref())),
+                Arc::new(rows.iter().map(|row| row.run_id).collect::<Int64Array>()),
                 texts(rows.iter().map(|row| Some(&row.channel))),
                 texts(rows.iter().map(|row| Some(&row.recipient))),
                 texts(rows.iter().map(|row| Some(&row.state))),

@@ -14,6 +14,9 @@ use crate::error::Result;
 use crate::query::Reading;
 use crate::warehouse::Snapshot;
 
+/// Editions that are shown, the newest.
+const MOST: u32 = 100_000;
+
 pub(super) struct Editions;
 
 #[async_trait]
@@ -45,8 +48,12 @@ impl SystemTable for Editions {
     }
 
     async fn provider(&self, door: &Door, principal: &Principal, _: &Arc<Snapshot>) -> Result<Arc<dyn TableProvider>> {
-        let mut rows = door.0.catalog.editions(&EditionFilter::default()).await?;
-        rows.retain(|row| keeps_publication(principal) || may_see(door, principal, row));
+        let all = keeps_publication(principal);
+        // Of others than one's own branches nothing is read at all.
+        let schemas = principal.scope.branches().filter(|_| !all).cloned();
+        let filter = EditionFilter { schemas, limit: Some(MOST), ..EditionFilter::default() };
+        let mut rows = door.0.catalog.editions(&filter).await?;
+        rows.retain(|row| all || may_see(door, principal, row));
         let rows = &rows;
         table(
             self.schema(),

@@ -5,7 +5,11 @@ use super::{Bars, Grid, Group, Input, change, compose, prose, time_axis, tone};
 use crate::locale::{Lang, NumberUnit, Quantity};
 use crate::model::cube::{Good, Model};
 use crate::model::report;
-use crate::report::document::{Bar, Block, Chart, Choice, Dataset, Evidence, Imprint, Prose, TieOut, Tone};
+use crate::report::calendar::Period;
+use crate::report::document::{
+    Bar, Block, Chart, Choice, Dataset, Document, Evidence, Imprint, Prose, SNAPSHOT, TieOut, Tone,
+};
+use crate::report::parameter::Resolved;
 use crate::report::value::{Number, Value};
 
 fn number(text: &str) -> Number {
@@ -129,12 +133,26 @@ fn long_rows_become_series() {
 
 /// The charts of a report over these datasets.
 fn charts(blocks: &str, datasets: &[Dataset]) -> crate::error::Result<Vec<Chart>> {
+    let blocks = composed(blocks, datasets, &[])?.blocks.into_iter();
+    Ok(blocks
+        .filter_map(|block| match block {
+            Block::Chart(chart) => Some(*chart),
+            _ => None,
+        })
+        .collect())
+}
+
+/// A report over these datasets whose address gives these names.
+fn composed(blocks: &str, datasets: &[Dataset], given: &[&str]) -> crate::error::Result<Document> {
     let names: String = datasets.iter().map(|set| format!("  {}: {{sql: x.sql}}\n", set.name)).collect();
     let text = format!(
-        "report: probe\ntitle: {{en: Probe}}\ncubes: [x]\nparameters:\n  as_of: {{type: as_of_date, default: latest}}\n\
-         datasets:\n{names}blocks:\n{blocks}"
+        "report: probe\ntitle: {{en: Probe}}\ncubes: [x]\nparameters:\n  as_of: {{type: as_of_date, default: latest}}\n  \
+         least: {{type: integer, default: 1, hidden: true}}\ndatasets:\n{names}blocks:\n{blocks}"
     );
-    let report = report::parse("reports/probe/report.yaml", &text, &|_| Some("SELECT 1".to_owned())).unwrap();
+    let report = report::parse("reports/probe/report.yaml", &text, &|_| {
+        Some("SELECT branch, month, value WHERE $least".to_owned())
+    })
+    .unwrap();
     let evidence = Evidence {
         principal: String::new(),
         fingerprint: String::new(),
@@ -154,20 +172,19 @@ fn charts(blocks: &str, datasets: &[Dataset]) -> crate::error::Result<Vec<Chart>
         report: &report,
         model: &Model::default(),
         lang: Lang::En,
-        scope: Choice { value: String::new(), label: String::new() },
-        scopes: Vec::new(),
-        values: Vec::new(),
+        scope: Choice { value: "head_office".into(), label: "Whole bank".into() },
+        scopes: ["head_office", "a", "b"].map(|key| Choice { value: key.into(), label: key.into() }).into(),
+        values: vec![
+            Resolved { name: "as_of".into(), value: Value::Date(20_453) },
+            Resolved { name: "least".into(), value: Value::Number(number("1")) },
+        ],
         datasets: datasets.to_vec(),
         evidence,
         imprint: Imprint::Live { reader: "executive".into(), at: Timestamp::UNIX_EPOCH },
+        given: given.iter().map(|name| (*name).to_owned()).collect(),
+        open: [("other".to_owned(), None), ("quarters".to_owned(), Some(Period::Quarter))].into(),
     };
-    let blocks = compose(&input)?.blocks.into_iter();
-    Ok(blocks
-        .filter_map(|block| match block {
-            Block::Chart(chart) => Some(*chart),
-            _ => None,
-        })
-        .collect())
+    compose(&input)
 }
 
 #[test]
@@ -214,4 +231,94 @@ fn series_with_units_of_their_own() {
         "  - chart: {id: mixed, kind: bar, dataset: pairs, x: branch, y: [balance, {column: ratio, unit: percent}]}\n";
     let why = charts(mixed, &[dataset]).unwrap_err();
     assert!(why.message().contains("a unit of its own for a series is for `scatter`, `box`"), "{}", why.message());
+}
+
+/// Where the marks of a chart over a dataset lead.
+fn leads(kind: &str, drill: &str, dataset: &Dataset) -> crate::error::Result<Vec<String>> {
+    let columns = if dataset.columns.len() == 3 { "x: month, y: [value], by: branch" } else { "x: branch, y: [value]" };
+    let block = format!("  - chart: {{id: one, kind: {kind}, dataset: {}, {columns}, drill: {drill}}}\n", dataset.name);
+    let drawn = charts(&block, std::slice::from_ref(dataset))?;
+    let hrefs = |drawing: &crate::chart::Drawing| -> Vec<String> {
+        drawing.marks.iter().filter_map(|mark| mark.href.clone()).collect()
+    };
+    let found = hrefs(&drawn[0].drawing);
+    assert_eq!(found, hrefs(&drawn[0].compact), "both layouts lead to the same places");
+    Ok(found)
+}
+
+#[test]
+fn marks_lead_on_with_all_that_their_figure_depends_on() {
+    let bars = Dataset {
+        name: "bars".to_owned(),
+        columns: ["branch", "value"].map(str::to_owned).to_vec(),
+        types: vec![DataType::Utf8, DataType::Int64],
+        rows: ["a", "b", "elsewhere"]
+            .map(|branch| vec![Value::Text(branch.to_owned()), Value::Number(number("1"))])
+            .to_vec(),
+    };
+    // The report itself for each branch; none for what the reader may not see.
+    let scoped = leads("bar", "{scope: \"{branch}\"}", &bars).unwrap();
+    assert_eq!(scoped, ["a", "b"].map(|branch| format!("/reports/probe?as_of=2025-12-31&scope={branch}&snapshot=1")));
+    let elsewhere = leads("bar", "{report: other, set: {unit: \"{branch}\"}}", &bars).unwrap();
+    assert_eq!(elsewhere[2], "/reports/other?as_of=2025-12-31&unit=elsewhere&scope=head_office&snapshot=1");
+    // A report that the reader may not open, and the page itself.
+    assert!(leads("bar", "{report: closed, scope: \"{branch}\"}", &bars).unwrap().is_empty());
+    assert!(leads("bar", "{scope: head_office}", &bars).unwrap().is_empty());
+}
+
+#[test]
+fn rows_and_months_lead_where_they_stand_for() {
+    let (november, december, january) = (20_393, 20_423, 20_454);
+    let grid = long(&[(november, "a", "1"), (december, "a", "2"), (november, "b", "3"), (january, "b", "4")]);
+    // A row of the heat map is a branch, whichever of its months is looked at.
+    let rows = leads("heatmap", "{scope: \"{branch}\"}", &grid).unwrap();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].contains("scope=a&") && rows[1].contains("scope=b&"), "{rows:?}");
+    let why = leads("heatmap", "{report: other, set: {as_of: \"{month:end}\"}}", &grid).unwrap_err();
+    assert!(why.message().contains("chart `one`: one mark leads to two places"), "{}", why.message());
+    // A point of a line is a month, and a month that has not ended leads nowhere: the newest day is 2025-12-31.
+    let months = leads("line", "{report: other, set: {as_of: \"{month:end}\"}}", &grid).unwrap();
+    let days: Vec<&str> = months.iter().map(|link| &link["/reports/other?as_of=".len()..][..10]).collect();
+    assert_eq!(days, ["2025-11-30", "2025-12-31"]);
+    // A report of quarters is there for the ends of quarters.
+    let quarters = leads("line", "{report: quarters, set: {as_of: \"{month:end}\"}}", &grid).unwrap();
+    assert_eq!(quarters, ["/reports/quarters?as_of=2025-12-31&scope=head_office&snapshot=1"]);
+    let why = leads("line", "{report: other, set: {as_of: \"{branch:end}\"}}", &grid).unwrap_err();
+    assert!(why.message().contains("chart `one`: `{branch:end}` needs a column of days"), "{}", why.message());
+    // Small charts of columns have no row that says where they lead.
+    let why = leads("multiples", "{scope: \"{branch}\"}", &wide()).unwrap_err();
+    assert!(why.message().contains("so a drill needs a row for each"), "{}", why.message());
+}
+
+#[test]
+fn what_the_address_gives_stays_in_every_address() {
+    let drill = "  - chart: {id: one, kind: bar, dataset: wide, x: branch, y: [value], drill: {scope: \"{branch}\"}}\n";
+    let of = |given: &[&str]| {
+        let document = composed(drill, &[wide()], given).unwrap();
+        let Block::Chart(chart) = &document.blocks[0] else { panic!("a chart") };
+        let way = chart.drawing.marks.iter().find_map(|mark| mark.href.clone()).unwrap();
+        (document.url(&[]), document.part_url("/data/wide", &[]), way)
+    };
+    let own = "as_of=2025-12-31&scope=head_office&lang=en";
+    let (whole, part, way) = of(&[]);
+    assert_eq!((whole, part), (format!("/reports/probe?{own}"), format!("/reports/probe/data/wide?{own}")));
+    assert_eq!(way, "/reports/probe?as_of=2025-12-31&scope=a&snapshot=1");
+    // A hidden parameter is no control, and what is given of it decides the figures like any other.
+    let own = "as_of=2025-12-31&least=1&scope=head_office&lang=en&snapshot=1";
+    let (whole, part, way) = of(&["least", "snapshot"]);
+    assert_eq!((whole, part), (format!("/reports/probe?{own}"), format!("/reports/probe/data/wide?{own}")));
+    assert_eq!(way, "/reports/probe?as_of=2025-12-31&least=1&scope=a&snapshot=1");
+    let document = composed(drill, &[wide()], &["least", "snapshot"]).unwrap();
+    let view = crate::report::format::html::View { lang: Lang::En };
+    assert_eq!(view.kept(&document).iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["least", "snapshot"]);
+    assert!(view.controls(&document).iter().all(|one| one.name != "least" && one.name != SNAPSHOT));
+}
+
+fn wide() -> Dataset {
+    Dataset {
+        name: "wide".to_owned(),
+        columns: ["branch", "value"].map(str::to_owned).to_vec(),
+        types: vec![DataType::Utf8, DataType::Int64],
+        rows: vec![vec![Value::Text("a".to_owned()), Value::Number(number("1"))]],
+    }
 }

@@ -8,7 +8,7 @@ use super::{FORMATS, Format, Tools};
 use crate::error::{Error, Result};
 use crate::locale::{self, Lang};
 use crate::report::Document;
-use crate::report::document::{Bar, Block, Control, Imprint, Prose, TieOut, Tone};
+use crate::report::document::{Bar, Block, Control, Imprint, Prose, SNAPSHOT, TieOut, Tone};
 
 /// The stylesheet of reports; charts bring their own, see [`stylesheet`].
 const REPORT_CSS: &str = include_str!("../../assets/web/report.css");
@@ -53,8 +53,61 @@ pub struct Fragment {
 
 /// The page without its frame.
 pub fn fragment(document: &Document) -> Result<Fragment> {
-    let main = Main { document, view: View { lang: document.lang } }.render().map_err(template)?;
+    let formats = FORMATS.iter().filter(|format| format.name() != Html.name());
+    part(
+        document,
+        &Around {
+            action: format!("/reports/{}", document.report),
+            formats: formats.map(|format| (format.title(), document.url(&[("format", format.name())]))).collect(),
+            back: None,
+            rows: None,
+            // An edition is frozen: it leads to no part of what is live.
+            parts: matches!(document.imprint, Imprint::Live { .. }),
+        },
+    )
+}
+
+/// A part of a report as a page of its own, without its frame.
+pub fn part(document: &Document, around: &Around) -> Result<Fragment> {
+    let main = Main { document, around, view: View { lang: document.lang } }.render().map_err(template)?;
     Ok(Fragment { title: format!("{} · {}", document.title, document.scope.label), main })
+}
+
+/// What stands around the blocks of a page.
+#[derive(Debug)]
+pub struct Around {
+    /// Where the form goes.
+    pub action: String,
+    /// Links to the other formats.
+    pub formats: Vec<(&'static str, String)>,
+    /// The report that this page is a part of.
+    pub back: Option<String>,
+    /// Where one is in a table of many pages.
+    pub rows: Option<Pager>,
+    /// Whether it leads to its own parts: blocks, rows, evidence.
+    pub parts: bool,
+}
+
+impl Around {
+    /// A link to a part of the report, where the page has such links: over the page's own snapshot, so that its figures are those
+    /// of the page.
+    pub(in crate::report) fn part(&self, document: &Document, folder: &str, name: &str) -> Option<String> {
+        let separator = if name.is_empty() { "" } else { "/" };
+        let snapshot = document.evidence.snapshot.to_string();
+        let part = format!("/{folder}{separator}{name}");
+        self.parts.then(|| document.part_url(&part, &[(SNAPSHOT, &snapshot)]))
+    }
+}
+
+/// A page of a long table among the others.
+#[derive(Debug)]
+pub struct Pager {
+    /// Which rows of how many.
+    pub sentence: String,
+    /// The page before.
+    pub earlier: Option<String>,
+    /// The page after.
+    pub later: Option<String>,
 }
 
 /// Everything a page with reports needs besides the server's own stylesheet: one file, to be served as it is.
@@ -79,6 +132,7 @@ struct File<'a> {
 #[template(path = "report/format/html.html")]
 struct Main<'a> {
     document: &'a Document,
+    around: &'a Around,
     view: View,
 }
 
@@ -164,6 +218,11 @@ impl View {
         locale::message(self.lang, "report-sources", &[("rollups", count(rollups.len())), ("facts", count(facts))])
     }
 
+    /// That some of it is of no snapshot; nothing where all of it is.
+    pub(in crate::report) fn records(&self, document: &Document) -> Option<String> {
+        document.holds_records().then(|| self.word("report-records"))
+    }
+
     /// As they are or as they were; nothing where no dimension keeps versions.
     pub(in crate::report) fn history(&self, document: &Document) -> Option<String> {
         let datasets = &document.evidence.datasets;
@@ -205,22 +264,30 @@ impl View {
         hash.get(..12).unwrap_or(hash)
     }
 
-    /// Links to the other formats, with this run's choices.
-    pub(in crate::report) fn formats(&self, document: &Document) -> Vec<(&'static str, String)> {
-        FORMATS
-            .iter()
-            .filter(|format| format.name() != Html.name())
-            .map(|format| (format.title(), document.url(&[("format", format.name())])))
-            .collect()
+    /// The same page over the newest snapshot.
+    pub(in crate::report) fn newest(&self, document: &Document) -> String {
+        document.url(&[("snapshot", "")])
     }
 
-    pub(in crate::report) fn url(&self, document: &Document) -> String {
-        format!("/reports/{}", document.report)
+    /// Which snapshot a page is bound to, and from when it is; nothing where it shows the newest.
+    pub(in crate::report) fn pinned(&self, document: &Document) -> Option<String> {
+        let evidence = &document.evidence;
+        let (snapshot, made) =
+            (evidence.snapshot.to_string(), evidence.snapshot_created_at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+        let words = [("snapshot", (&snapshot).into()), ("made", (&made).into())];
+        // What a snapshot does not hold it does not fix.
+        let key = if document.holds_records() { "report-pinned-records" } else { "report-pinned" };
+        document.is_pinned().then(|| locale::message(self.lang, key, &words))
+    }
+
+    /// What the form keeps and does not show.
+    pub(in crate::report) fn kept<'a>(&self, document: &'a Document) -> Vec<&'a Control> {
+        document.controls.iter().filter(|control| control.input == "hidden").collect()
     }
 
     /// Controls worth showing: a choice among one is none.
     pub(in crate::report) fn controls<'a>(&self, document: &'a Document) -> Vec<&'a Control> {
-        document.controls.iter().filter(|control| control.choices.len() != 1).collect()
+        document.controls.iter().filter(|control| control.choices.len() != 1 && control.input != "hidden").collect()
     }
 
     pub(in crate::report) fn is_kpis(&self, blocks: &[Block]) -> bool {

@@ -78,7 +78,9 @@ fn value(value: &Value) -> Node {
 /// The evidence in full; of an edition, what is the same however often it is made.
 pub fn evidence(document: &Document) -> Node {
     let mut node = of_run(&document.evidence);
-    if let (Imprint::Edition { version, run_key, at, link }, Some(fields)) = (&document.imprint, node.as_object_mut()) {
+    if let (Imprint::Edition { version, run_key, at, link, release }, Some(fields)) =
+        (&document.imprint, node.as_object_mut())
+    {
         let of_this_run = ["principal", "duration_ms"];
         fields.retain(|name, _| !of_this_run.contains(&name.as_str()));
         for dataset in fields.get_mut("datasets").and_then(Node::as_array_mut).into_iter().flatten() {
@@ -90,6 +92,9 @@ pub fn evidence(document: &Document) -> Node {
         fields.insert("run_key".into(), run_key.as_str().into());
         fields.insert("published_at".into(), at.to_string().into());
         fields.insert("link".into(), link.as_str().into());
+        if let Some(release) = release {
+            fields.insert("release".into(), json!(release));
+        }
     }
     node
 }
@@ -117,16 +122,20 @@ fn of_run(evidence: &Evidence) -> Node {
 }
 
 fn dataset(dataset: &DatasetEvidence) -> Node {
-    json!({
+    let mut node = json!({
         "name": dataset.name,
         "query_id": dataset.query_id,
         "rows": dataset.rows,
         "rows_sha256": dataset.rows_sha256,
-        "sql": dataset.sql,
+        "records": dataset.records,
         "sql_sha256": dataset.sql_sha256,
         "rollups": {"used": dataset.rollups, "refused": dataset.refused},
         "history": dataset.history,
         "notices": dataset.notices,
         "duration_ms": dataset.duration_ms,
-    })
+    });
+    if !dataset.sql.is_empty() {
+        node["sql"] = dataset.sql.as_str().into();
+    }
+    node
 }

@@ -146,11 +146,14 @@ fn lineage(document: &Document, dataset: &Dataset) -> Vec<(String, String)> {
             pairs.push(("reader", reader.clone()));
             pairs.push(("run_at", at.to_string()));
         }
-        Imprint::Edition { version, run_key, at, link } => {
+        Imprint::Edition { version, run_key, at, link, release } => {
             pairs.push(("version", version.to_string()));
             pairs.push(("run_key", run_key.clone()));
             pairs.push(("published_at", at.to_string()));
             pairs.push(("link", link.clone()));
+            if let Some(release) = release {
+                pairs.push(("released_by", format!("{} ({}): {}", release.by, release.role, release.reason)));
+            }
         }
     }
     pairs.into_iter().map(|(key, value)| (format!("{PREFIX}{key}"), value)).collect()
@@ -228,14 +231,12 @@ fn array<'a>(data_type: &DataType, rows: &'a [Vec<Value>], column: usize) -> Res
         DataType::UInt32 => integers::<UInt32Type>(rows, column)?,
         DataType::UInt64 => integers::<UInt64Type>(rows, column)?,
         DataType::Float32 => Arc::new(Float32Array::from(of(rows, column, |value| {
-            let number = value.number()?;
-            let float: f32 = number.plain().parse().ok()?;
-            reads_as(float.into(), number).then_some(float)
+            let float: f32 = value.plain().parse().ok()?;
+            (Value::float(float.into()) == *value).then_some(float)
         })?)),
         DataType::Float64 => Arc::new(Float64Array::from(of(rows, column, |value| {
-            let number = value.number()?;
-            let float = number.to_f64();
-            reads_as(float, number).then_some(float)
+            let float: f64 = value.plain().parse().ok()?;
+            (Value::float(float) == *value).then_some(float)
         })?)),
         DataType::Decimal128(precision, scale) => {
             let values = of(rows, column, |value| decimal(value.number()?, *precision, *scale))?;
@@ -299,11 +300,6 @@ fn rescaled(number: Number, scale: i8) -> Option<i128> {
     } else {
         (number.unscaled % factor == 0).then_some(number.unscaled / factor)
     }
-}
-
-/// Whether a report that reads this float has this number: a float is read with twelve digits after the point.
-fn reads_as(float: f64, number: Number) -> bool {
-    Number::parse(&format!("{float:.12}")) == Some(number)
 }
 
 #[cfg(test)]

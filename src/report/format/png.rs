@@ -1,7 +1,7 @@
-//! PNG: the first page of the PDF as a picture, for previews; and one chart as a picture, for mails.
+//! PNG: the first page of the PDF as a picture, for previews; and charts as pictures, for mails and workbooks.
 
 use super::{Format, Tools, pdf};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::Document;
 use crate::report::worker::{Job, Output};
 
@@ -41,11 +41,51 @@ impl Format for Png {
 /// # Errors
 /// `DEFINITION` when the drawing has Chinese text and the server no Chinese face; `LIMIT` from the worker.
 pub fn chart_png(svg: &str, width: u32, tools: &Tools) -> Result<Vec<u8>> {
-    tools.fonts.require(svg)?;
-    let svg = tools.fonts.cover(svg, &mut Default::default());
-    let output = Output::Picture { width: width.clamp(16, 4000) };
-    let job = Job { output, data: serde_json::json!({}), files: vec![svg.into_bytes()] };
-    tools.worker.run(&job, &tools.fonts)
+    let mut pictures = chart_pngs(&[(svg, width)], tools)?;
+    pictures.pop().ok_or_else(|| Error::internal("a chart cannot be drawn", "the renderer gave no picture"))
+}
+
+/// Drawings with their widths in pixels, each as [`chart_png`] draws one. All by one worker: starting it and opening its faces
+/// takes longer than drawing.
+///
+/// # Errors
+/// As [`chart_png`].
+pub fn chart_pngs(charts: &[(&str, u32)], tools: &Tools) -> Result<Vec<Vec<u8>>> {
+    if charts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut widths, mut files) = (Vec::new(), Vec::new());
+    for (svg, width) in charts {
+        tools.fonts.require(svg)?;
+        files.push(tools.fonts.cover(svg, &mut Default::default()).into_bytes());
+        widths.push((*width).clamp(16, 4000));
+    }
+    let job = Job { output: Output::Pictures { widths }, data: serde_json::json!({}), files };
+    let drawn = tools.worker.run(&job, &tools.fonts)?;
+    let (mut pictures, mut rest) = (Vec::new(), drawn.as_slice());
+    while let Some((picture, after)) = split_picture(rest) {
+        pictures.push(picture.to_vec());
+        rest = after;
+    }
+    if pictures.len() != charts.len() || !rest.is_empty() {
+        let what = format!("{} pictures of {} charts", pictures.len(), charts.len());
+        return Err(Error::internal("charts cannot be drawn", what));
+    }
+    Ok(pictures)
+}
+
+/// The first of several PNG files and what follows it. A file is eight bytes and then chunks, the last of which is `IEND`; a
+/// chunk is its length, its name, its data and four bytes of checksum.
+fn split_picture(files: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut at: usize = 8;
+    loop {
+        let (length, name) = files.get(at..at.checked_add(8)?)?.split_at(4);
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+        at = at.checked_add(length)?.checked_add(12)?;
+        if name == b"IEND" {
+            return files.split_at_checked(at);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::{FORMATS, Tools, csv, find, html, json};
 use arrow::datatypes::DataType;
 
-use crate::locale::Lang;
+use crate::locale::{Lang, NumberUnit, Quantity};
 use crate::report::document::{
     Block, Cell, Change, Choice, Control, Dataset, DatasetEvidence, Evidence, Kpi, Prose, Table, TableColumn, TableRow,
     TieOut, Tone,
@@ -69,8 +69,11 @@ fn document() -> Document {
                     percent: Some("–".into()),
                     tone: Tone::Bad,
                     direction: 1,
+                    exact: [None; 2],
                 }],
                 spark: None,
+                scale: NumberUnit::plain(Quantity::Money),
+                exact: [None; 2],
             })]),
             Block::Table(Table {
                 id: "t".into(),
@@ -79,7 +82,7 @@ fn document() -> Document {
                 dataset: "rows".into(),
                 columns: vec![TableColumn {
                     column: "name".into(),
-                    quantity: crate::locale::Quantity::Number,
+                    quantity: Quantity::Number,
                     label: text(),
                     unit: String::new(),
                     numeric: false,
@@ -126,6 +129,7 @@ fn document() -> Document {
                 query_id: "q1".into(),
                 rows: 2,
                 rows_sha256: "aa".into(),
+                records: false,
                 sql: "SELECT 1".into(),
                 sql_sha256: "bb".into(),
                 rollups: Vec::new(),

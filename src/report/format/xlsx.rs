@@ -1,25 +1,26 @@
 //! XLSX: a sheet that says what the page says, one sheet of typed cells for each dataset, and a sheet of evidence.
 //!
-//! In: a document. Out: a workbook whose bytes depend on the document alone. Text is written as text, so no cell is a formula
-//! whatever the text begins with. A number that a spreadsheet would round (more than 15 significant digits) and a date that it
-//! does not know are written as text, and the evidence sheet says where. Nothing is cut: what a sheet cannot hold is an error
-//! that names the formats that can. Pictures of charts are left out; their datasets are here.
+//! In: a document. Out: a workbook whose bytes depend on the document and the faces alone. Text is written as text, so no
+//! cell is a formula whatever the text begins with. A number that a spreadsheet would round (more than 15 significant digits)
+//! and a date that it does not know are written as text, and the evidence sheet says where. Nothing is cut: what a sheet
+//! cannot hold is an error that names the formats that can. Charts stand as pictures beside the rows that they draw, with
+//! words for who cannot see them; where the server has no face to draw them with, the evidence sheet says that they are missing.
 
 mod evidence;
 mod overview;
 
 use arrow::datatypes::DataType;
 use rust_xlsxwriter::{
-    DocProperties, ExcelDateTime, Format as Style, FormatAlign, FormatBorder, IgnoreError, Url, Workbook, Worksheet,
-    XlsxError,
+    DocProperties, ExcelDateTime, Format as Style, FormatAlign, FormatBorder, IgnoreError, Image, Url, Workbook,
+    Worksheet, XlsxError,
 };
 
-use super::Format;
 use super::html::View;
+use super::{Format, Tools, png};
 use crate::error::{Code, Error, Result};
 use crate::locale::{self, Lang, NumberUnit, Quantity};
 use crate::report::Document;
-use crate::report::document::{Block, Dataset, Imprint, Table};
+use crate::report::document::{Block, Chart, Dataset, Imprint, Table};
 use crate::report::value::{Number, Value};
 
 /// Rows and columns of a sheet, and characters (UTF-16) of a cell, by the file format.
@@ -58,6 +59,15 @@ const DATE_MAX: i32 = 2_932_896;
 /// Serial number of 1970-01-01.
 const EPOCH: i32 = 25_569;
 
+/// Dots of a chart's picture for each of its pixels: it stays sharp on a dense screen and on paper.
+const DENSITY: u32 = 2;
+
+/// Height of a row that nobody set, in pixels.
+const ROW_PIXELS: u32 = 20;
+
+/// Characters (UTF-16) of the words for a picture, by the file format.
+const WORDS_MAX: usize = 255;
+
 const INK: u32 = 0x002F_3B4A;
 const MUTED: u32 = 0x0059_6575;
 const LINE: u32 = 0x0087_92A0;
@@ -84,16 +94,28 @@ impl Format for Xlsx {
         "xlsx"
     }
 
-    fn render(&self, document: &Document, _tools: &super::Tools) -> Result<Vec<u8>> {
-        render(document)
+    /// Of a document with charts, waits for a worker process: for threads that may block.
+    fn render(&self, document: &Document, tools: &Tools) -> Result<Vec<u8>> {
+        build(document, pictures(document, tools)?.as_deref())
     }
+}
+
+/// A picture of each chart, in the document's order; `None` where the server has no face to draw them with.
+fn pictures(document: &Document, tools: &Tools) -> Result<Option<Vec<Vec<u8>>>> {
+    let drawings: Vec<(&str, u32)> = charts(&document.blocks)
+        .map(|chart| (chart.drawing.svg.as_str(), chart.drawing.width.saturating_mul(DENSITY)))
+        .collect();
+    if drawings.iter().any(|(svg, _)| tools.fonts.require(svg).is_err()) {
+        return Ok(None);
+    }
+    png::chart_pngs(&drawings, tools).map(Some)
 }
 
 /// The workbook.
 ///
 /// # Errors
 /// `LIMIT` for a dataset that a sheet cannot hold.
-pub fn render(document: &Document) -> Result<Vec<u8>> {
+fn build(document: &Document, pictures: Option<&[Vec<u8>]>) -> Result<Vec<u8>> {
     for dataset in &document.datasets {
         fits(&dataset.name, dataset.rows.len(), dataset.columns.len())?;
     }
@@ -112,11 +134,13 @@ pub fn render(document: &Document) -> Result<Vec<u8>> {
         let sheet = sheet_for(&mut workbook, dataset)?;
         set_up(sheet, name, document, view).map_err(failed)?;
         rows(sheet, name, dataset, &document.blocks, document.lang, &mut as_text)?;
+        let drawn = charts(&document.blocks).zip(pictures.unwrap_or_default());
+        draw(sheet, dataset, drawn.filter(|(chart, _)| chart.dataset == dataset.name)).map_err(failed)?;
     }
 
     let sheet = workbook.add_worksheet();
     set_up(sheet, &names.evidence, document, view).map_err(failed)?;
-    evidence::write(sheet, document, view, &names, &as_text).map_err(failed)?;
+    evidence::write(sheet, document, view, &names, &as_text, pictures.is_some()).map_err(failed)?;
     workbook.save_to_buffer().map_err(failed)
 }
 
@@ -481,15 +505,47 @@ fn significant(number: Number) -> usize {
     digits.trim_end_matches('0').len()
 }
 
-/// The tables of a page, in its order.
-fn tables<'a>(blocks: &'a [Block], found: &mut Vec<&'a Table>) {
-    for block in blocks {
-        match block {
-            Block::Table(table) => found.push(table),
-            Block::Row(blocks) => tables(blocks, found),
-            Block::Message(_) | Block::Kpi(_) | Block::Chart(_) | Block::Text(_) => {}
-        }
+/// The blocks of a page in its order, those of rows one by one.
+fn flat(blocks: &[Block]) -> Vec<&Block> {
+    blocks
+        .iter()
+        .flat_map(|block| match block {
+            Block::Row(inner) => flat(inner),
+            other => vec![other],
+        })
+        .collect()
+}
+
+/// The charts of a page, in its order.
+fn charts(blocks: &[Block]) -> impl Iterator<Item = &Chart> {
+    flat(blocks).into_iter().filter_map(|block| match block {
+        Block::Chart(chart) => Some(&**chart),
+        _ => None,
+    })
+}
+
+/// Puts the pictures of a dataset's charts to the right of its rows, one below the other.
+fn draw<'a>(
+    sheet: &mut Worksheet,
+    dataset: &Dataset,
+    drawn: impl Iterator<Item = (&'a Chart, &'a Vec<u8>)>,
+) -> Result<(), XlsxError> {
+    let column = u16::try_from(dataset.columns.len() + 1).unwrap_or(u16::MAX);
+    let mut row = 1;
+    for (chart, picture) in drawn {
+        let scale = 1.0 / f64::from(DENSITY);
+        let image =
+            Image::new_from_buffer(picture)?.set_scale_width(scale).set_scale_height(scale).set_alt_text(words(chart));
+        sheet.insert_image(row, column, &image)?;
+        row += chart.drawing.height.div_ceil(ROW_PIXELS) + 1;
     }
+    Ok(())
+}
+
+/// A chart in words, as far as the file format holds them; the rows beside it say the rest.
+fn words(chart: &Chart) -> String {
+    let all = line(&format!("{}. {}", chart.drawing.title.trim_end_matches('.'), chart.drawing.desc));
+    if all.encode_utf16().count() <= WORDS_MAX { all } else { format!("{}…", head(&all, WORDS_MAX - 1)) }
 }
 
 /// The sheet of a dataset; the tables among `blocks` say how its columns are called.
@@ -501,9 +557,13 @@ fn rows(
     lang: Lang,
     as_text: &mut Vec<AsText>,
 ) -> Result<()> {
-    let mut shown = Vec::new();
-    tables(blocks, &mut shown);
-    shown.retain(|table| table.dataset == dataset.name);
+    let shown: Vec<&Table> = flat(blocks)
+        .into_iter()
+        .filter_map(|block| match block {
+            Block::Table(table) if table.dataset == dataset.name => Some(table),
+            _ => None,
+        })
+        .collect();
     let label = |name: &str| {
         let column = shown.iter().flat_map(|table| &table.columns).find(|column| column.column == name)?;
         Some((column.label.as_str(), column.quantity))

@@ -4,7 +4,7 @@
 //! cell. What this shows is that the SQL is valid and that the page holds together; figures are tested end to end elsewhere.
 //! With `REPORT_PREVIEW=DIR` the pages are also written there, to be looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -150,6 +150,7 @@ fn evidence(datasets: &[Dataset], values: &[Resolved]) -> Evidence {
                 query_id: "0".into(),
                 rows: dataset.rows.len(),
                 rows_sha256: "9c1e44b07a52aa11".into(),
+                records: false,
                 sql: String::new(),
                 sql_sha256: "51ab007f0c3e9912".into(),
                 rollups: Vec::new(),
@@ -186,6 +187,10 @@ async fn document(lang: Lang) -> Document {
         values,
         datasets,
         imprint: Imprint::Live { reader: "executive".into(), at: jiff::Timestamp::UNIX_EPOCH },
+        given: BTreeSet::new(),
+        open: ["deposits", "credit_quality", "service_quality", "channels", "customer_value"]
+            .map(|name| (name.to_owned(), None))
+            .into(),
     };
     compose::compose(&input).unwrap()
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringViewArray, UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, StringViewArray,
+    UInt64Array,
 };
 
 use super::{Number, Value};
@@ -18,7 +19,12 @@ fn cells_are_read_exactly() {
         (Arc::new(Int64Array::from(vec![42])), "42"),
         (Arc::new(UInt64Array::from(vec![u64::MAX])), "18446744073709551615"),
         (Arc::new(Float64Array::from(vec![0.1])), "0.100000000000"),
-        (Arc::new(Float64Array::from(vec![f64::NAN])), ""),
+        (Arc::new(Float64Array::from(vec![f64::NAN])), "NaN"),
+        (Arc::new(Float64Array::from(vec![f64::NEG_INFINITY])), "-inf"),
+        (Arc::new(Float64Array::from(vec![-2.5e25])), "-25000000000000001191182336.000000000000"),
+        (Arc::new(Float64Array::from(vec![1e30])), "1000000000000000019884624838656.00000000"),
+        (Arc::new(Float64Array::from(vec![1e300])), "1e300"),
+        (Arc::new(Float32Array::from(vec![f32::MAX])), "3.4028234663852886e38"),
         (Arc::new(Date32Array::from(vec![20_422])), "2025-11-30"),
         (Arc::new(BooleanArray::from(vec![true])), "true"),
         (Arc::new(StringViewArray::from(vec!["北京"])), "北京"),
@@ -27,6 +33,17 @@ fn cells_are_read_exactly() {
         assert_eq!(Value::read(array, 0).unwrap().plain(), *expected);
     }
     assert_eq!(Value::read(&cases[0].0, 1).unwrap(), Value::Null);
+}
+
+#[test]
+fn what_no_number_holds_is_still_a_figure() {
+    let text = |text: &str| Value::Text(text.into());
+    for figure in [text("NaN"), text("-inf"), text("1e300"), Value::Null, Value::Number(number("5"))] {
+        assert!(figure.is_figure(), "{figure:?}");
+    }
+    for other in [text("5"), text("北京"), text(""), Value::Boolean(true), Value::Date(0)] {
+        assert!(!other.is_figure(), "{other:?}");
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn child() {
 }
 
 fn picture() -> Job {
-    Job { output: Output::Picture { width: 80 }, data: json!({}), files: vec![SVG.into()] }
+    Job { output: Output::Pictures { widths: vec![80] }, data: json!({}), files: vec![SVG.into()] }
 }
 
 fn fonts() -> Fonts {

@@ -15,7 +15,12 @@ fn cn_bank() -> Arc<Calendar> {
 }
 
 fn monthly(then: Then, at_least: Option<u32>) -> Trigger {
-    let deadline = Deadline { business_day: 3, at: time(9, 0, 0, 0), then, at_least, tell: Vec::new() };
+    telling(then, at_least, &[])
+}
+
+fn telling(then: Then, at_least: Option<u32>, tell: &[&str]) -> Trigger {
+    let tell = tell.iter().map(|role| (*role).to_owned()).collect();
+    let deadline = Deadline { business_day: 3, at: time(9, 0, 0, 0), then, at_least, tell };
     let zone = zone(jiff::tz::db(), "Asia/Shanghai").expect("known");
     Trigger::closed_by(Every::Month, zone, cn_bank(), false, Some(deadline))
 }
@@ -81,6 +86,8 @@ fn what_follows_a_deadline() {
     assert_eq!(line(&monthly(Then::Hold, None), before, 27), text("-> hold, would hold"));
     let after = "2026-11-04T01:00:00Z";
     assert_eq!(line(&monthly(Then::Hold, None), after, 27), text("-> hold, would hold, passed"));
+    let told = telling(Then::Hold, None, &["desk", "planning"]);
+    assert_eq!(line(&told, after, 27), text("-> hold, would hold, passed, tells desk, planning"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which firings are to be run now, and whether a run may start beside others.
+//! Which firings are to be run now.
 
 use std::collections::VecDeque;
 
@@ -139,28 +139,5 @@ impl Overlap {
             .zip(Self::WORDS)
             .find(|(_, known)| **known == word)
             .map(|(this, _)| this)
-    }
-}
-
-/// What is done with a run that is ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// It starts.
-    Start,
-    /// It ends as `skipped`.
-    Skip,
-    /// It stays `ready` until one has ended.
-    Wait,
-    /// The oldest running one is cancelled, then it starts.
-    Replace,
-}
-
-/// Whether a run starts while `running` others of its schedule run. `most` may run at once, at least 1.
-pub fn admit(overlap: Overlap, running: u32, most: u32) -> Decision {
-    match overlap {
-        _ if running < most.max(1) => Decision::Start,
-        Overlap::Forbid => Decision::Skip,
-        Overlap::Queue => Decision::Wait,
-        Overlap::Replace => Decision::Replace,
     }
 }

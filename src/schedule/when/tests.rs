@@ -5,8 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Cron, Cutoff, Deadline, Decision, Every, GRACE, MOST_AT_ONCE, Missed, OnHoliday, Overlap, Period, Policy, Reason,
-    Retry, Then, Trigger, admit, zone,
+    Cron, Cutoff, Deadline, Every, GRACE, MOST_AT_ONCE, Missed, OnHoliday, Overlap, Period, Reason, Then, Trigger, zone,
 };
 use crate::model;
 use crate::schedule::calendar::Calendar;
@@ -458,16 +457,7 @@ fn closes_are_late_after_their_deadline() {
 }
 
 #[test]
-fn overlap() {
-    let cases = [
-        (Overlap::Forbid, [Decision::Start, Decision::Skip]),
-        (Overlap::Queue, [Decision::Start, Decision::Wait]),
-        (Overlap::Replace, [Decision::Start, Decision::Replace]),
-    ];
-    for (overlap, [alone, beside]) in cases {
-        assert_eq!([admit(overlap, 0, 1), admit(overlap, 1, 1), admit(overlap, 0, 0)], [alone, beside, alone]);
-        assert_eq!([admit(overlap, 1, 2), admit(overlap, 2, 2)], [alone, beside]);
-    }
+fn words() {
     assert_eq!(
         Overlap::WORDS.iter().map(|word| Overlap::parse(word)).collect::<Vec<_>>(),
         [Some(Overlap::Forbid), Some(Overlap::Queue), Some(Overlap::Replace),]
@@ -481,31 +471,30 @@ fn overlap() {
 }
 
 #[test]
-fn retries() {
-    let policy = Policy::default();
-    let longest: Vec<i64> = (1..=9).map(|failed| policy.longest_wait(failed).as_secs()).collect();
-    assert_eq!(longest, [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]);
-    assert_eq!(policy.longest_wait(u32::MAX).as_secs(), 1800);
-    let now = at("2026-05-01T10:00:00Z");
-    let after = |failed, random| policy.after(failed, now, None, random);
-    assert_eq!(after(1, 0), Retry::At(now));
-    assert_eq!(after(1, u64::MAX), Retry::At(at("2026-05-01T10:00:30Z")));
-    assert_eq!(after(2, 1 << 63), Retry::At(at("2026-05-01T10:00:30Z")));
-    assert_eq!(after(4, u64::MAX), Retry::At(at("2026-05-01T10:04:00Z")));
-    assert_eq!(after(5, 0), Retry::Exhausted);
-    // Inside the deadline, whatever is drawn.
-    let deadline = at("2026-05-01T10:00:10Z");
-    assert_eq!(policy.after(1, now, Some(deadline), u64::MAX), Retry::At(at("2026-05-01T10:00:09.999Z")));
-    assert_eq!(policy.after(1, deadline, Some(deadline), 0), Retry::TooLate);
-    assert_eq!(policy.after(5, deadline, Some(deadline), 0), Retry::Exhausted);
-    // Full jitter: the mean is half the longest wait.
-    let mut random = Random(3);
-    let waits = (0..4000).map(|_| match after(4, random.next()) {
-        Retry::At(at) => now.duration_until(at).as_millis(),
-        other => panic!("{other:?}"),
-    });
-    let mean = waits.sum::<i128>() / 4000;
-    assert!((114_000..=126_000).contains(&mean), "{mean}");
+fn the_deadlines_that_have_passed_since() {
+    let passed = |trigger: &Trigger, since: &str, now: &str| -> Vec<String> {
+        trigger.passed(at(since), at(now)).iter().map(ToString::to_string).collect()
+    };
+    let month = Trigger::closed_by(Every::Month, tz("Asia/Shanghai"), cn_bank(), false, Some(by(3, time(9, 0, 0, 0))));
+    // October's deadline is Wednesday 4 November, 09:00 in Shanghai.
+    let none = Vec::<String>::new();
+    assert_eq!(passed(&month, "2026-11-01T00:00:00Z", "2026-11-04T00:59:59Z"), none);
+    assert_eq!(passed(&month, "2026-11-01T00:00:00Z", "2026-11-04T01:00:00Z"), ["2026-10"]);
+    assert_eq!(passed(&month, "2026-11-04T01:00:00Z", "2026-11-30T15:00:00Z"), none, "it was looked at then");
+    assert_eq!(passed(&month, "2026-08-20T00:00:00Z", "2026-11-30T15:00:00Z"), ["2026-08", "2026-09", "2026-10"]);
+    let day = Trigger::closed_by(Every::Day, tz("Asia/Shanghai"), cn_bank(), true, Some(by(1, time(9, 0, 0, 0))));
+    // Over the National Day: 30 September is waited for until the first business day after, and the days off are no periods.
+    assert_eq!(passed(&day, "2026-09-29T12:00:00Z", "2026-10-07T12:00:00Z"), ["2026-09-29"]);
+    assert_eq!(
+        passed(&day, "2026-09-28T12:00:00Z", "2026-10-08T01:00:00Z"),
+        ["2026-09-28", "2026-09-29", "2026-09-30"]
+    );
+    // The third business day after: by then the data are of later days.
+    let third = Trigger::closed_by(Every::Day, tz("Asia/Shanghai"), cn_bank(), true, Some(by(3, time(9, 0, 0, 0))));
+    assert_eq!(passed(&third, "2026-09-24T00:00:00Z", "2026-09-24T12:00:00Z"), ["2026-09-21"]);
+    let (since, now) = ("2026-01-01T00:00:00Z", "2026-11-04T01:00:00Z");
+    assert_eq!(passed(&Trigger::closed(Every::Month, tz("UTC")), since, now), none);
+    assert_eq!(passed(&clock("30 7 * * *", "UTC"), since, now), none);
 }
 
 /// SplitMix64: the same numbers on every machine.

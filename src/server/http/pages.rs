@@ -1,6 +1,7 @@
 //! Pages for people. Each says what it shows in a struct, its template beside it says how; words stand in `portal.ftl`.
 
 pub(super) mod admin;
+pub(super) mod alerts;
 pub(super) mod deliveries;
 pub(super) mod editions;
 pub(super) mod evaluation;
@@ -19,7 +20,7 @@ use super::error::Failure;
 use super::files;
 use super::session::Caller;
 use crate::auth::{Principal, Scope};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::locale::{Lang, Value, message};
 use crate::model::report::Report;
 use crate::report::may_open;
@@ -143,20 +144,58 @@ fn openable<'a>(app: &'a App, principal: &Principal) -> impl Iterator<Item = &'a
     app.services.reports.iter().filter(|report| may_open(&app.services.door, report, principal))
 }
 
+/// The reports that somebody may open, and what it takes to find one.
+#[derive(Debug)]
+struct Portal {
+    /// Where its form goes: the page that it stands on.
+    here: String,
+    /// What was looked for; empty: all are shown.
+    asked: String,
+    /// Favourites first, else in the project's order.
+    cards: Vec<Card>,
+    /// Token of the forms; none when a program asks with a bearer token.
+    token: Option<String>,
+    /// The page as it was asked for, to come back to.
+    back: String,
+}
+
 /// A report on a card.
 #[derive(Debug)]
 struct Card {
     href: String,
     title: String,
     description: String,
+    favourite: bool,
 }
 
-fn cards(app: &App, principal: &Principal, lang: Lang) -> Vec<Card> {
-    openable(app, principal)
-        .map(|report| Card {
-            href: format!("/reports/{}", *report.name),
-            title: lang.pick(&report.title).to_owned(),
-            description: lang.pick(&report.description).to_owned(),
+impl Portal {
+    async fn of(app: &App, caller: &Caller, lang: Lang, uri: &Uri, asked: Option<&str>) -> Result<Self> {
+        let favourites = app.services.catalog.favourites(&caller.principal.name).await?;
+        let asked = asked.unwrap_or_default();
+        let found = openable(app, &caller.principal).filter(|report| matches(report, asked));
+        let mut cards: Vec<Card> = found
+            .map(|report| Card {
+                href: format!("/reports/{}", *report.name),
+                title: lang.pick(&report.title).to_owned(),
+                description: lang.pick(&report.description).to_owned(),
+                favourite: favourites.contains(report.name.as_str()),
+            })
+            .collect();
+        cards.sort_by_key(|card| !card.favourite);
+        Ok(Self {
+            here: uri.path().to_owned(),
+            asked: asked.to_owned(),
+            cards,
+            token: caller.session.as_deref().map(|session| app.form_token(session)),
+            back: uri.path_and_query().map_or("/", |here| here.as_str()).to_owned(),
         })
-        .collect()
+    }
+}
+
+/// Whether every word that is looked for stands in a report's name, title or description, in whichever language.
+fn matches(report: &Report, asked: &str) -> bool {
+    let words = report.title.values().chain(report.description.values());
+    let words: Vec<String> =
+        std::iter::once(report.name.as_str()).chain(words.map(String::as_str)).map(str::to_lowercase).collect();
+    asked.to_lowercase().split_whitespace().all(|word| words.iter().any(|text| text.contains(word)))
 }

@@ -414,7 +414,7 @@ public final class FlightSqlCalls {
 
   // -- I
 
-  static final Set<Integer> TRUE = Set.of(3, 4, 9, 506, 515, 516, 518, 520, 521, 523, 524, 532, 539, 563);
+  static final Set<Integer> TRUE = Set.of(3, 4, 9, 506, 515, 516, 518, 520, 521, 523, 532, 539, 563);
   static final Map<Integer, Object> TEXTS = new HashMap<>();
   static final Map<Integer, Integer> NUMBERS = new HashMap<>();
 

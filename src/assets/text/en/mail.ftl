@@ -17,4 +17,6 @@ mail-open = Open the report
 mail-files = Attached: { $files }
 mail-files-large = The files of this report are larger than { $mib } MiB together, so none is attached. They are at the link above.
 mail-list = , { "" }
+mail-look = Look into it
+mail-notice-footer = Sent automatically by { $name }; replies are not read.
 mail-footer = Sent automatically by { $name }; replies are not read. Edition { $edition }.

@@ -32,6 +32,18 @@ portal-tie-out-differs = Differs; do not use before it is cleared
 portal-snapshot = Snapshot
 portal-published = Published
 
+portal-find = Find a report
+portal-find-do = Find
+portal-find-all = All reports
+portal-found = { $count ->
+        [one] { $count } report found
+       *[other] { $count } reports found
+    }
+portal-found-none = No report found
+portal-favourite-on = Add to favourites
+portal-favourite-on-of = Add { $title } to favourites
+portal-favourite-off = Remove from favourites
+portal-favourite-off-of = Remove { $title } from favourites
 portal-no-reports = There is no report that you may open. Whoever manages logins can give you a role.
 portal-cubes = Cubes
 portal-cubes-hint = Measures and how SQL calls them. Every tool gets the same figures as the reports.
@@ -223,7 +235,7 @@ portal-role-auditor-meaning = Reads the audit log and the records of all stateme
 portal-role-assessor = Assessor
 portal-role-assessor-meaning = Answers assessments and enters what is recorded of its organisation's evaluation; no cube
 portal-role-reviewer = Reviewer
-portal-role-reviewer-meaning = Reviews, locks and approves what assessors record, and sets targets; no cube
+portal-role-reviewer-meaning = Reviews, locks and approves what assessors record, sets targets, and releases publications that a check holds; no cube
 
 portal-admin-audit-hint = Newest first. Records hold what others asked, so this search is recorded too.
 portal-admin-action = What happened
@@ -260,6 +272,7 @@ portal-action-publish = Editions published
 portal-action-schedule = Schedule changed
 portal-action-resend = Delivery sent again
 portal-action-edition-refused = Edition refused
+portal-action-edition-swept = Half edition removed
 portal-action-load = Batch loaded
 portal-action-refresh = Rollups refreshed
 portal-action-audit-read = Audit log read

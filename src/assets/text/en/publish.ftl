@@ -1,6 +1,13 @@
 # Editions, schedules and deliveries.
 
 edition-one = Edition
+edition-released = Published although checks had failed ({ $gates }). Released by { $by } ({ $role }), { $at }. Reason: { $reason }
+edition-release = Released
+edition-release-found = What the checks found
+gate-complete = completeness
+gate-untruncated = no row left out
+gate-glyphs = characters
+gate-foots = head office = sum of branches
 edition-list = Editions
 edition-list-hint = Each is frozen as it was published. A correction is a version of its own; the one before stays as it was.
 edition-latest = Newest edition of your scope
@@ -96,6 +103,13 @@ schedule-page-resume = Resume
 schedule-page-again = Run
 schedule-page-retry = Try again
 schedule-page-retry-reason = Why it is tried again
+schedule-page-release-title = Release a held run
+schedule-page-release-hint = It is published as it was read, although checks had failed. Your name, the time and the reason are printed in every edition, also those of the branches: do not name other branches or their figures in it.
+schedule-page-release-own = A run that you started yourself is released by somebody else.
+schedule-page-release-spent = A held run is not released as it stands when what was read for it is not kept, when no check holds it, or when newer data of its period were published since: have it tried again first.
+schedule-page-held = Held run
+schedule-page-release = Release
+schedule-page-release-reason = Why it is published all the same
 schedule-page-runs = Latest runs
 schedule-page-number = No.
 schedule-page-state = State
@@ -110,7 +124,7 @@ schedule-page-state-ready = Waiting
 schedule-page-state-running = Running
 schedule-page-state-succeeded = Published
 schedule-page-state-held = Held
-schedule-page-state-held-then = Nothing was sent. What was published before still stands. When the cause is cured, try the run again.
+schedule-page-state-held-then = Nothing was sent. What was published before still stands. When the cause is cured, try the run again. If it is to be published as it is, a reviewer who did not start it releases it.
 schedule-page-state-failed = Failed
 schedule-page-state-failed-then = Nothing was sent. It is not tried again by itself: mend what is named, then try the run again.
 schedule-page-state-dead = Given up
@@ -123,13 +137,17 @@ schedule-page-cause-deadline = Deadline
 schedule-page-cause-correction = Correction
 schedule-page-cause-hand = By hand
 schedule-page-cause-backfill = For a past period
+schedule-page-cause-alert = Alert
 
 schedule-page-done-run = A run was planned; it starts within a second or two.
 schedule-page-done-pause = The schedule is paused: nothing starts by itself until it is resumed.
 schedule-page-done-resume = The schedule is resumed.
 schedule-page-done-retry = The run will be tried again.
+schedule-page-done-release = The run is released; it is published within a second or two.
 schedule-page-fault-reason = Give a reason, of 500 characters at most.
 schedule-page-fault-run = This run cannot be tried again: it is not of this schedule, or it waits, runs or was published.
+schedule-page-fault-held = This run cannot be released: it is not of this schedule, no check holds it any more, or newer data of its period were published since.
+schedule-page-fault-own = You started this run yourself: somebody else releases it.
 schedule-page-fault-form = The form is not complete: open the page again.
 
 delivery-title = Deliveries
@@ -143,6 +161,8 @@ delivery-recipient = Recipient
 delivery-state = State
 delivery-tries = Tries
 delivery-answer = Answer
+delivery-notice-deadline = Late close
+delivery-notice-alert = Alert
 delivery-next = next try { $at }
 delivery-reason = Why it is sent again
 delivery-resend = Send again

@@ -39,6 +39,8 @@ report-sources = { $rollups ->
     [one] { $facts } dataset
    *[other] { $facts } datasets
 } from facts
+report-records-of = Records
+report-records = records as of the run
 report-as-is = organisation as it is today
 report-as-was = organisation as it was at the time
 report-tie-out-agrees = head office = sum of branches ({ $figures } checked)
@@ -46,6 +48,20 @@ report-tie-out-differs = head office differs from the sum of branches: { $names 
 report-rights = rights
 report-engine = engine
 report-evidence = Evidence
+report-evidence-full = Evidence in full
+report-chart-alone = This chart by itself
+report-table-alone = This table by itself
+report-all-rows = All rows
+report-rows-of = Rows of the dataset { $name }
+report-pinned = These figures are fixed at snapshot { $snapshot } of { $made }.
+report-pinned-records = Records are of this moment; figures of the cubes are of snapshot { $snapshot } of { $made }.
+report-newest = Show the newest
+report-pages = Pages of this table
+report-page-before = Previous page
+report-page-after = Next page
+report-page-rows = Rows { $from } to { $to } of { $of }.
+report-ways = More about this report
+report-definition = Definition
 report-dataset = Dataset
 report-row-count = Rows
 report-source = Source
@@ -55,6 +71,7 @@ report-rows-hash = Rows, SHA-256
 report-sentence-separator = {"; "}
 report-print-data = Figures of the charts
 report-print-attached = Attached to this file: every dataset with full precision (CSV), its SQL, the figures of each chart, and the evidence (evidence.json).
+report-print-attached-rows = Attached to this file: every dataset with full precision (CSV), the figures of each chart, and the evidence (evidence.json).
 report-print-chart = Figures of the chart { $name }
 report-print-rows = Rows of the dataset { $name }
 report-print-sql = Statement of the dataset { $name }

@@ -34,6 +34,16 @@ schedule-then-hold = -> hold
 schedule-would-publish = would publish
 schedule-would-hold = would hold
 schedule-passed = passed
+schedule-tells = tells { $roles }
+
+late-subject = { $report }: the close of { $period } is late
+late-passed = The deadline, { $when }, has passed: { $closed } of { $of } branches have closed { $period }.
+late-passed-branch = The deadline, { $when }, has passed, and { $branch } has not closed { $period }.
+late-partial = The report is now published without the branches that are missing, and says which. Once they close it is published again.
+late-hold = The report is held until every branch has closed.
+late-hold-least = The report is not published yet: at least { $least } branches must have closed.
+late-hold-none = Nothing is published yet: no branch has closed.
+late-missing = Still missing:
 
 schedule-for = for { $period }
 schedule-because = ({ $reasons })

@@ -9,7 +9,7 @@ workbook-compared = Compared with
 workbook-change = Change
 workbook-change-relative = Change in %
 workbook-assessment = Assessment
-workbook-full-values = Figures on this sheet are rounded for reading. The sheets below hold full values; amounts are in CNY.
+workbook-full-values = Figures on this sheet are shown rounded, in the units beside them. The sheets below hold full values; amounts are in CNY.
 workbook-sheet = Sheet
 workbook-content = Content
 workbook-notices = Notices
@@ -47,5 +47,7 @@ workbook-no-date = { $count ->
     [one] { $count } date is
    *[other] { $count } dates are
 } before March 1900 or after 9999, which spreadsheets do not know
+workbook-pictures = Pictures of charts
+workbook-no-pictures = left out: the server has no Chinese face to draw them with (Debian package fonts-noto-cjk); the rows behind them are on the sheets
 workbook-none = none
 workbook-sql = SQL

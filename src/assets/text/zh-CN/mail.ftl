@@ -14,4 +14,6 @@ mail-open = 打开报表
 mail-files = 附件：{ $files }
 mail-files-large = 本报表的文件合计超过 { $mib } MiB，因此未随附，请通过上方链接获取。
 mail-list = 、
+mail-look = 查看详情
+mail-notice-footer = 本邮件由{ $name }自动发送，请勿回复。
 mail-footer = 本邮件由{ $name }自动发送，请勿回复。版本标识 { $edition }。

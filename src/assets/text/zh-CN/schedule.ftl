@@ -34,6 +34,16 @@ schedule-then-hold = -> 暂不发布
 schedule-would-publish = 届时将发布
 schedule-would-hold = 届时将暂不发布
 schedule-passed = 已过
+schedule-tells = 通知 { $roles }
+
+late-subject = { $report }：{ $period } 结账逾期
+late-passed = 截止时间（{ $when }）已过，{ $of } 家分行中 { $closed } 家已完成 { $period } 结账。
+late-passed-branch = 截止时间（{ $when }）已过，{ $branch }尚未完成 { $period } 结账。
+late-partial = 报表现不含未结账分行先行发布，并注明缺少的分行；相关分行结账后将重新发布。
+late-hold = 报表暂不发布，待全部分行结账后发布。
+late-hold-least = 报表暂不发布：至少须有 { $least } 家分行结账。
+late-hold-none = 报表暂不发布：尚无分行完成结账。
+late-missing = 尚未结账：
 
 schedule-for = 业务日期 { $period }
 schedule-because = （{ $reasons }）

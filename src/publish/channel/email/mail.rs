@@ -5,6 +5,7 @@
 //! report about persons nothing is said but its name and the link.
 
 use askama::Template;
+use jiff::Timestamp;
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
@@ -20,7 +21,7 @@ const NAMES: usize = 8;
 /// Rows of the table that are shown.
 const ROWS: usize = 40;
 /// Width of the text, pixels.
-const WIDTH: u32 = 640;
+pub(super) const WIDTH: u32 = 640;
 
 /// What is around a parcel.
 pub(super) struct Frame<'a> {
@@ -48,6 +49,8 @@ pub(super) struct View<'a> {
     correction: Option<(String, String)>,
     /// Which branches had not closed.
     preliminary: Option<String>,
+    /// Who released it though a gate held it.
+    release: Option<&'a str>,
     /// Why there are no figures.
     withheld: Option<String>,
     kpis: &'a [Kpi],
@@ -69,10 +72,7 @@ pub(super) struct View<'a> {
 /// # Errors
 /// Why no mail can be made of this; no try will succeed.
 pub(super) fn compose(parcel: &Parcel, frame: &Frame<'_>) -> Result<Vec<u8>, String> {
-    let key: String = parcel.key.chars().filter(char::is_ascii_alphanumeric).take(128).collect();
-    if key.is_empty() {
-        return Err("the parcel has no key".into());
-    }
+    let key = plain_key(&parcel.key)?;
     let attached = attached(parcel, frame);
     let view = View::new(parcel, frame, &attached, &key);
     let html = view.render().map_err(|cause| format!("the mail cannot be written: {cause}"))?;
@@ -102,12 +102,29 @@ pub(super) fn compose(parcel: &Parcel, frame: &Frame<'_>) -> Result<Vec<u8>, Str
         }
         _ => body,
     };
+    written(frame, &key, &view.subject, parcel.published_at, body)
+}
+
+/// The ledger's key as a part of headers.
+pub(super) fn plain_key(key: &str) -> Result<String, String> {
+    let key: String = key.chars().filter(char::is_ascii_alphanumeric).take(128).collect();
+    if key.is_empty() { Err("the message has no key".into()) } else { Ok(key) }
+}
+
+/// The bytes of a mail: the headers, and what stands below them.
+pub(super) fn written(
+    frame: &Frame<'_>,
+    key: &str,
+    subject: &str,
+    at: Timestamp,
+    body: MultiPart,
+) -> Result<Vec<u8>, String> {
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     let mail = Message::builder()
         .from(frame.from.clone())
         .to(frame.to.clone())
-        .subject(view.subject.clone())
-        .date(parcel.published_at.into())
+        .subject(one_line(subject, SUBJECT))
+        .date(at.into())
         .message_id(Some(format!("<{key}@{}>", frame.from.email.domain())))
         .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
         .multipart(body)
@@ -163,7 +180,7 @@ fn file_name(parcel: &Parcel, file: &File) -> String {
 }
 
 /// The same for every try. `=_` stands in no body that is base64 or quoted-printable, so it cannot occur in a part.
-fn boundary(key: &str, part: &str) -> String {
+pub(super) fn boundary(key: &str, part: &str) -> String {
     let hash = sha256_hex(format!("{part} {key}").as_bytes());
     format!("=_{}", hash.get(..32).unwrap_or(&hash))
 }
@@ -212,6 +229,7 @@ impl<'a> View<'a> {
                 (say("mail-corrected", &[("version", i64::from(parcel.version).into())]), text)
             }),
             preliminary: parcel.completeness.as_ref().and_then(|it| preliminary(lang, it)),
+            release: parcel.release.as_deref(),
             withheld: (!shown).then(|| say("mail-withheld", &[])),
             kpis: if shown { &parcel.kpis } else { &[] },
             picture: parcel.picture.as_ref().filter(|_| shown).map(|picture| (picture, shown_width(picture))),
@@ -238,6 +256,7 @@ impl<'a> View<'a> {
             parts.push(format!("{heading}\n{text}"));
         }
         parts.extend(self.preliminary.clone());
+        parts.extend(self.release.map(str::to_owned));
         parts.extend(self.withheld.clone());
         let of = |title: &str, value: &str| {
             message(self.lang, "mail-figure", &[("title", title.into()), ("value", value.into())])

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{EmailConfig, LoginConfig, SecretSource, Security};
 use crate::locale::Lang;
 use crate::model::Located;
-use crate::publish::channel::tests::{PIXEL, failed, file, parcel, recipient, settings};
+use crate::publish::channel::tests::{PIXEL, failed, file, notice, parcel, recipient, settings};
 use crate::publish::channel::{Completeness, Outcome, Parcel, Recipient, Setup, Verdict};
 
 /// What a mail server says.
@@ -233,6 +233,41 @@ async fn a_chinese_mail() {
     assert_eq!(parts(&mail, "image/png"), [PIXEL]);
     assert_eq!(parts(&mail, "application/pdf"), [parcel.files[0].bytes.to_vec()]);
     assert_eq!(parts(&mail, "text/csv"), [parcel.files[1].bytes.to_vec()]);
+}
+
+#[tokio::test]
+async fn a_notice_is_a_short_mail() {
+    let (notice, to) = (notice(), recipient("desk@bank.example"));
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let channel = channel(folder.path(), |config| config.port = port);
+    let serve = async { converse(listener.accept().await.unwrap().0, GOOD).await };
+    let (outcome, seen) = tokio::join!(channel.tell(&notice, &to), serve);
+    assert_eq!(outcome.verdict, Verdict::Accepted { answer: "250 2.0.0 queued as 4711".into() });
+    let mail = String::from_utf8(seen.mail).unwrap();
+    assert_eq!(header(&mail, "Subject"), notice.subject);
+    assert_eq!(header(&mail, "Message-ID"), format!("<{}@bank.example>", notice.key));
+    assert_eq!(
+        text(&mail, "text/plain"),
+        "分行经营记分卡：2026-10 结账逾期\n\n截止时间已过。\n\n尚未结账：\n\n- 厦门分行\n- <b>苏州</b>分行\n\n\
+         查看详情：\nhttps://reports.bank.example/schedules/branch_scorecard/monthly\n\n\
+         -- \n本邮件由示例银行自动发送，请勿回复。\n"
+    );
+    let html = text(&mail, "text/html");
+    assert!(html.contains("<li") && html.contains("厦门分行") && !html.contains("<b>"), "{html}");
+    let stranger = recipient("desk@elsewhere.example");
+    assert!(matches!(channel.tell(&notice, &stranger).await.verdict, Verdict::Refused { .. }));
+}
+
+#[tokio::test]
+async fn a_release_is_told_with_the_figures() {
+    let parcel =
+        Parcel { release: Some("本期未通过发布校验，经复核放行。".into()), ..parcel(Lang::Zh) };
+    let mail = mail(&parcel, &recipient("p@bank.example"), |_| {}).await;
+    for part in ["text/plain", "text/html"] {
+        assert!(text(&mail, part).contains("经复核放行"), "{part}");
+    }
 }
 
 #[tokio::test]

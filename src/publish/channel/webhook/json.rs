@@ -1,9 +1,10 @@
-//! The server's own message: one JSON object. It says what there is and where, and holds no figure.
+//! The server's own messages: one JSON object each. That of an edition says what there is and where, and holds no figure; that of
+//! a notice says what the notice says.
 
 use serde::Serialize;
 
 use super::Body;
-use crate::publish::channel::Parcel;
+use crate::publish::channel::{Notice, Parcel};
 
 pub(super) struct Json;
 
@@ -23,7 +24,22 @@ struct Message<'a> {
     published_at: String,
     person_level: bool,
     completeness: Option<Completeness<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'a str>,
     files: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+struct NoticeMessage<'a> {
+    event: &'a str,
+    report: &'a str,
+    lang: &'static str,
+    scope: &'a str,
+    subject: &'a str,
+    paragraphs: &'a [String],
+    items: &'a [String],
+    link: &'a str,
+    at: String,
 }
 
 #[derive(Serialize)]
@@ -69,7 +85,22 @@ impl Body for Json {
             published_at: parcel.published_at.to_string(),
             person_level: parcel.person_level,
             completeness: completeness.map(|it| Completeness { closed: it.closed, of: it.of, open: &it.open }),
+            release: parcel.release.as_deref(),
             files: files.collect(),
+        })
+    }
+
+    fn write_notice(&self, notice: &Notice) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&NoticeMessage {
+            event: &notice.kind,
+            report: &notice.report,
+            lang: notice.lang.tag(),
+            scope: &notice.scope,
+            subject: &notice.subject,
+            paragraphs: &notice.paragraphs,
+            items: &notice.items,
+            link: &notice.link,
+            at: notice.at.to_string(),
         })
     }
 

@@ -12,7 +12,7 @@ use super::{LARGEST, Target, Webhook, egress, wait};
 use crate::clock::Clock;
 use crate::config::{BodyKind, Secret};
 use crate::locale::Lang;
-use crate::publish::channel::tests::{failed, parcel};
+use crate::publish::channel::tests::{failed, notice, parcel};
 use crate::publish::channel::{Channel as _, Completeness, Outcome, Parcel, Recipient, Verdict};
 
 const SECRET: &str = "a secret of the portal";
@@ -156,6 +156,31 @@ async fn a_signed_message_to_the_pinned_address() {
             {"name": "branch_scorecard.zh-CN.csv", "content_type": "text/csv; charset=utf-8",
              "sha256": parcel.files[1].sha256, "size": 26},
         ],
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn a_notice_says_what_it_is_about() {
+    let (notice, to) = (notice(), portal());
+    let server = Server::start().await;
+    let url = format!("http://hooks.bank.test:{}/in", server.port);
+    let (webhook, _) = channel(&url, &["127.0.0.1/32"], &["127.0.0.1"]);
+    let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let (outcome, heard) = tokio::join!(webhook.tell(&notice, &to), server.serve(answer));
+    assert_eq!(outcome.verdict, Verdict::Accepted { answer: "HTTP 204".into() });
+    assert_eq!(heard.header("x-countinghouse-delivery"), notice.key);
+    let body: serde_json::Value = serde_json::from_slice(&heard.body).unwrap();
+    let expected = serde_json::json!({
+        "event": "deadline",
+        "report": "branch_scorecard",
+        "lang": "zh-CN",
+        "scope": "head_office",
+        "subject": notice.subject,
+        "paragraphs": notice.paragraphs,
+        "items": notice.items,
+        "link": notice.link,
+        "at": "2026-11-04T01:02:03Z",
     });
     assert_eq!(body, expected);
 }

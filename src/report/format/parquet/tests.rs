@@ -42,6 +42,7 @@ fn document(datasets: Vec<Dataset>) -> Document {
                     query_id: "q1".into(),
                     rows: dataset.rows.len(),
                     rows_sha256: "aa".into(),
+                    records: false,
                     sql: "SELECT 1".into(),
                     sql_sha256: "bb".into(),
                     rollups: Vec::new(),
@@ -70,6 +71,7 @@ fn edition(duration_ms: u64) -> Document {
         run_key: "9c1e44b07a52".into(),
         at: jiff::Timestamp::UNIX_EPOCH,
         link: "https://reports.example/r/probe/beijing/2025-11/v2".into(),
+        release: None,
     };
     document
 }

@@ -94,6 +94,10 @@ impl Builder<'_> {
             document.blocks.iter().map(|block| self.block(block, self.width)).collect::<Result<_>>()?;
         self.attach_data()?;
         let view = self.view;
+        let attached = match document.evidence.datasets.iter().all(|dataset| dataset.sql.is_empty()) {
+            true => "report-print-attached-rows",
+            false => "report-print-attached",
+        };
         let preliminary =
             view.preliminary(document).then(|| json!([view.word("report-preliminary"), view.closed(document)]));
         let mut data = json!({
@@ -122,7 +126,7 @@ impl Builder<'_> {
                 "unfavourable": {"alt": view.word("report-unfavourable")},
                 "lineage": view.word("report-lineage"),
                 "data": view.word("report-print-data"),
-                "attached": view.word("report-print-attached"),
+                "attached": view.word(attached),
             },
         });
         self.draw(&mut data)?;
@@ -263,12 +267,22 @@ impl Builder<'_> {
                 "widths": widths(&table.headers, &table.rows),
             }));
         }
+        let marks: Vec<Value> = drawing
+            .marks
+            .iter()
+            .filter_map(|mark| {
+                let link = self.absolute(mark.href.as_ref()?)?;
+                let at = [mark.area.x, mark.area.y, mark.area.w, mark.area.h].map(|length| length * scale);
+                Some(json!({"link": link, "area": at}))
+            })
+            .collect();
         Ok(json!({
             "kind": "chart",
             "heading": heading,
             "svg": self.svg(&drawing.svg)?,
             "alt": format!("{}. {}", drawing.title.trim_end_matches('.'), drawing.desc),
             "width": f64::from(drawing.width) * scale,
+            "marks": marks,
         }))
     }
 
@@ -348,6 +362,7 @@ impl Builder<'_> {
         first.push(format!("{} {}", view.word("report-snapshot"), document.evidence.snapshot));
         first.push(view.rows(document));
         first.push(view.sources(document));
+        first.extend(view.records(document));
         first.extend(view.history(document));
         first.extend(view.tie_out(document));
         let rights = format!("{} {}", view.word("report-rights"), document.scope.label);
@@ -424,7 +439,7 @@ impl Builder<'_> {
             let described = self.about("report-print-rows", &dataset.name);
             self.attach(format!("{}.csv", dataset.name), csv::text(dataset).into_bytes(), "text/csv", described);
         }
-        for dataset in &document.evidence.datasets {
+        for dataset in document.evidence.datasets.iter().filter(|dataset| !dataset.sql.is_empty()) {
             let described = self.about("report-print-sql", &dataset.name);
             let sql = dataset.sql.clone().into_bytes();
             self.attach(format!("{}.sql", dataset.name), sql, "application/sql", described);
@@ -556,7 +571,7 @@ fn head_width(head: &str) -> f64 {
     if head.is_ascii() { longest.max(whole * 0.55) } else { whole.min(at_most) }
 }
 
-/// A drawing without what can be pointed at: paper cannot.
+/// A drawing without what can be pointed at: links inside a picture do not survive, boxes over it do.
 fn without_marks(svg: &str) -> String {
     match (svg.find("<g class=\"marks\">"), svg.rfind("</svg>")) {
         (Some(from), Some(to)) if from < to => format!("{}{}", &svg[..from], &svg[to..]),

@@ -1,12 +1,14 @@
+use std::io::Write as _;
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use jiff::Timestamp;
 
-use super::{Pdf, ident, job, sheet};
+use super::{Pdf, ident, job, sheet, typeset};
 use crate::chart::{self, ChartSpec, Series};
 use crate::error::Code;
-use crate::locale::Lang;
+use crate::locale::{Lang, NumberUnit, Quantity};
 use crate::report::Document;
 use crate::report::document::{
     Bar, Block, Cell, Change, Chart, Choice, Dataset, DatasetEvidence, Evidence, Imprint, Kpi, Prose, Table,
@@ -41,6 +43,7 @@ fn edition() -> Imprint {
         run_key: "9c1e44b07a52ff01".into(),
         at: Timestamp::from_second(1_764_000_000).unwrap(),
         link: "https://reports.bank.example/r/probe/head_office/2025-11/v2".into(),
+        release: None,
     }
 }
 
@@ -51,7 +54,7 @@ fn cell(text: &str) -> Cell {
 fn column(label: &str, numeric: bool, bar: bool) -> TableColumn {
     TableColumn {
         column: String::new(),
-        quantity: crate::locale::Quantity::Number,
+        quantity: Quantity::Number,
         label: label.to_owned(),
         unit: if bar { "亿元".into() } else { String::new() },
         numeric,
@@ -82,6 +85,7 @@ fn drawing(message: &str) -> Chart {
     spec.series =
         vec![Series { name: "存款".into(), scenario: Default::default(), values: vec![Some(3.0), Some(-1.5)] }];
     spec.width = 560;
+    spec.links = vec![Some("/reports/probe?scope=beijing".to_owned()), None];
     let drawing = chart::draw(&spec).unwrap();
     Chart {
         id: "trend".into(),
@@ -101,6 +105,7 @@ fn document() -> Document {
         percent: Some("+8.1%".into()),
         tone: Tone::Bad,
         direction: 1,
+        exact: [None; 2],
     };
     let kpi = Kpi {
         title: "存款余额".into(),
@@ -109,6 +114,8 @@ fn document() -> Document {
         beside: Some(("日均".into(), "1.20".into())),
         changes: vec![change.clone(), Change { tone: Tone::Neutral, direction: -1, percent: None, ..change }],
         spark: Some(chart::sparkline(&[Some(1.0), Some(2.0)], "存款余额")),
+        scale: NumberUnit::plain(Quantity::Money),
+        exact: [None; 2],
     };
     let linked = Cell {
         tone: Tone::Good,
@@ -162,6 +169,7 @@ fn document() -> Document {
                 query_id: "q1".into(),
                 rows: 1,
                 rows_sha256: "aa".into(),
+                records: false,
                 sql: "SELECT 1".into(),
                 sql_sha256: "bb".into(),
                 rollups: Vec::new(),
@@ -202,11 +210,59 @@ fn a_pdf_is_archivable_accessible_and_the_same_every_time() {
     assert!(Pdf.render(&document(), &tools).unwrap() == pdf, "another process writes other bytes");
 }
 
+/// Documents that one process sets, after how many it is measured first, and how much it may have grown by the last.
+const MANY: u32 = 300;
+const WARM: u32 = 50;
+const GROWN_KIB: u64 = 32 << 10;
+
+#[test]
+fn three_hundred_documents_in_one_process_take_the_memory_of_fifty() {
+    // A process of its own, because tests beside this one would be measured with it. As workers are started.
+    let done = Command::new(std::env::current_exe().unwrap())
+        .args(["-q", "--exact", "report::format::pdf::tests::many", "--nocapture"])
+        .envs([("MANY_DOCUMENTS", "1"), ("RAYON_NUM_THREADS", "1"), ("MALLOC_ARENA_MAX", "1")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    let resident: Vec<u64> =
+        said.split("resident ").skip(1).filter_map(|rest| rest.split_whitespace().next()?.parse().ok()).collect();
+    let [warm, end] = resident[..] else { panic!("two measurements: {said}") };
+    assert!(end <= warm + GROWN_KIB, "{WARM} documents took {warm} KiB, {MANY} take {end} KiB: something is kept");
+}
+
+/// Sets small documents, each another one, when the test above asks; in a run of all tests it has nothing to do.
+#[test]
+fn many() {
+    if std::env::var_os("MANY_DOCUMENTS").is_none() {
+        return;
+    }
+    let fonts = fonts();
+    let faces = fonts.open().unwrap();
+    for number in 1..=MANY {
+        let message = format!("全行存款 {number} 亿元");
+        let chart = Block::Chart(Box::new(drawing(&message)));
+        let document = Document { message, blocks: vec![chart, Block::Table(table("small", 2))], ..document() };
+        let output = Output::Pdf { ident: ident(&document), at: 1_764_000_000 };
+        let pdf = typeset::run(&job(&document, &fonts, output).unwrap(), faces.clone()).unwrap();
+        assert!(pdf.starts_with(b"%PDF-1.7"));
+        if [WARM, MANY].contains(&number) {
+            writeln!(std::io::stdout(), "resident {}", resident_kib()).unwrap();
+        }
+    }
+}
+
+/// What of this process is in memory.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok()).unwrap()
+}
+
 #[test]
 fn text_on_the_page_is_the_text_of_the_document() {
     let fonts = fonts();
     let output = Output::Page { density: 1 };
-    let text = super::typeset::text(&job(&document(), &fonts, output).unwrap(), fonts.open().unwrap());
+    let text = typeset::text(&job(&document(), &fonts, output).unwrap(), fonts.open().unwrap());
     for words in ["全行存款 1.25 亿元，较上月增加 8.1%", "北京分行", "−87.00", "厦门", "第二句", "各分行存款"]
     {
         assert!(text.contains(words), "{words}: {text}");
@@ -274,6 +330,30 @@ fn links_lead_to_the_server_of_the_edition_or_nowhere() {
     assert_eq!(link(&document()), None);
     let absolute = "https://reports.bank.example/reports/probe?scope=beijing";
     assert_eq!(link(&Document { imprint: edition(), ..document() }).as_deref(), Some(absolute));
+}
+
+#[test]
+fn marks_of_a_chart_are_boxes_that_lead_on() {
+    let fonts = fonts();
+    let marks =
+        |document: &Document| sheet::of(document, &fonts).unwrap().data["blocks"][2]["blocks"][0]["marks"].clone();
+    assert_eq!(marks(&document()), serde_json::json!([]), "a live answer on paper has no address of a server");
+    let document = Document { imprint: edition(), ..document() };
+    let found = marks(&document);
+    let [mark] = found.as_array().unwrap().as_slice() else { panic!("one mark leads somewhere: {found}") };
+    assert_eq!(mark["link"], "https://reports.bank.example/reports/probe?scope=beijing");
+    let Block::Row(row) = &document.blocks[2] else { panic!("a row") };
+    let Block::Chart(chart) = &row[0] else { panic!("a chart") };
+    let width = sheet::of(&document, &fonts).unwrap().data["blocks"][2]["blocks"][0]["width"].as_f64().unwrap();
+    let area = chart.drawing.marks[0].area;
+    let scale = width / f64::from(chart.drawing.width);
+    for (at, length) in [area.x, area.y, area.w, area.h].into_iter().enumerate() {
+        assert!((mark["area"][at].as_f64().unwrap() - length * scale).abs() < 1e-6, "{mark}");
+    }
+    // PDF/UA refuses a link that is not tagged or not described.
+    let output = Output::Pdf { ident: ident(&document), at: 1_764_000_000 };
+    let pdf = typeset::run(&job(&document, &fonts, output).unwrap(), fonts.open().unwrap()).unwrap();
+    assert!(pdf.starts_with(b"%PDF-1.7"));
 }
 
 #[test]

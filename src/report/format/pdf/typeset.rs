@@ -17,9 +17,8 @@ use crate::report::worker::{Job, Output};
 
 /// The page.
 const PAGE: &str = include_str!("../pdf.typ");
-/// One drawing, 100 pt wide.
-const PICTURE: &str = "#set page(width: 100pt, height: auto, margin: 0pt, fill: white)\n#image(\"/files/0\", format: \"svg\", width: 100%)\n";
-/// Width of [`PICTURE`].
+/// Pages of one drawing each, as wide as [`PICTURE_POINTS`].
+const PICTURES: &str = "#set page(width: 100pt, height: auto, margin: 0pt, fill: white)\n";
 const PICTURE_POINTS: f64 = 100.0;
 
 const MAIN: &str = "main.typ";
@@ -33,11 +32,14 @@ const FILES: &str = "files/";
 /// `INTERNAL` when the template does not compile: missing alternative text and missing glyphs are such errors, because every PDF
 /// is PDF/A-3a and PDF/UA-1.
 pub(in crate::report) fn run(job: &Job, mut faces: Faces) -> Result<Vec<u8>> {
-    let template = if matches!(job.output, Output::Picture { .. }) { PICTURE } else { PAGE };
+    let template = match job.output {
+        Output::Pictures { .. } => pictures(job.files.len()),
+        Output::Pdf { .. } | Output::Page { .. } => PAGE.to_owned(),
+    };
     let mut data = job.data.clone();
     data["fonts"] = std::mem::take(&mut faces.families).into();
     let data = serde_json::to_vec(&data).map_err(|error| Error::internal("cannot write a page's data", error))?;
-    let world = Closed::new(template, data, &job.files, faces);
+    let world = Closed::new(&template, data, &job.files, faces);
     let compiled = typst::compile::<PagedDocument>(&world).output;
     let file =
         compiled.map_err(|errors| unset(&world, &errors)).and_then(|document| export(&world, &document, &job.output));
@@ -62,13 +64,25 @@ fn export(world: &Closed, document: &PagedDocument, output: &Output) -> Result<V
             let pdf: SourceResult<Vec<u8>> = typst_pdf::pdf(document, &options);
             pdf.map_err(|errors| unset(world, &errors))
         }
-        Output::Page { density } => png(document, f64::from(*density)),
-        Output::Picture { width } => png(document, f64::from(*width) / PICTURE_POINTS),
+        Output::Page { density } => png(document, 0, f64::from(*density)),
+        Output::Pictures { widths } => {
+            let mut files = Vec::new();
+            for (at, width) in widths.iter().enumerate() {
+                files.append(&mut png(document, at, f64::from(*width) / PICTURE_POINTS)?);
+            }
+            Ok(files)
+        }
     }
 }
 
-fn png(document: &PagedDocument, pixel_per_pt: f64) -> Result<Vec<u8>> {
-    let page = document.pages().first().ok_or_else(|| Error::new(Code::Internal, "a document without a page"))?;
+/// The template of so many drawings.
+fn pictures(count: usize) -> String {
+    let one = |at: usize| format!("#image(\"/{FILES}{at}\", format: \"svg\", width: 100%)\n");
+    PICTURES.to_owned() + &(0..count).map(one).collect::<Vec<_>>().join("#pagebreak()\n")
+}
+
+fn png(document: &PagedDocument, page: usize, pixel_per_pt: f64) -> Result<Vec<u8>> {
+    let page = document.pages().get(page).ok_or_else(|| Error::new(Code::Internal, "a document without a page"))?;
     let options = RenderOptions { pixel_per_pt: Scalar::new(pixel_per_pt), render_bleed: false };
     typst_render::render(page, &options).encode_png().map_err(|error| Error::internal("cannot write a PNG", error))
 }

@@ -22,6 +22,7 @@ pub(super) fn write(
     view: View,
     names: &Names,
     as_text: &[AsText],
+    pictures: bool,
 ) -> Result<(), XlsxError> {
     for (column, width) in (0..).zip(WIDTHS) {
         sheet.set_column_width(column, width)?;
@@ -31,6 +32,9 @@ pub(super) fn write(
     let mut list = List { sheet, row: 0 };
     list.heading(&view.word("workbook-evidence"))?;
     whole(&mut list, document, view)?;
+    if !pictures {
+        list.pair(&view.word("workbook-pictures"), &view.word("workbook-no-pictures"))?;
+    }
 
     list.heading(&view.word("workbook-as-text"))?;
     for one in as_text {
@@ -76,6 +80,9 @@ fn whole(list: &mut List<'_>, document: &Document, view: View) -> Result<(), Xls
     list.pair(&view.word("workbook-snapshot-date"), &view.date(&evidence.newest))?;
     list.pair(&view.word("workbook-datasets"), &view.rows(document))?;
     list.pair(&view.word("report-source"), &view.sources(document))?;
+    if let Some(records) = view.records(document) {
+        list.pair("", &records)?;
+    }
     if let Some(history) = view.history(document) {
         list.pair(&view.word("workbook-history"), &history)?;
     }
@@ -89,7 +96,7 @@ fn whole(list: &mut List<'_>, document: &Document, view: View) -> Result<(), Xls
             list.pair(&view.word("workbook-run-at"), &stamp(*at))?;
             list.pair(&view.word("workbook-duration"), &evidence.duration_ms.to_string())
         }
-        Imprint::Edition { version, run_key, at, link } => {
+        Imprint::Edition { version, run_key, at, link, .. } => {
             list.pair(&view.word("workbook-version"), &format!("v{version}"))?;
             list.pair(&view.word("workbook-published"), &stamp(*at))?;
             list.pair(&view.word("workbook-run-key"), run_key)?;

@@ -1,12 +1,13 @@
-//! The first sheet: what the page says, for reading. Figures are the page's own, rounded in its units.
+//! The first sheet: what the page says, for reading. Figures are numbers in the page's units, shown with its digits.
 
 use rust_xlsxwriter::{Format as Style, FormatAlign, FormatBorder, IgnoreError, Worksheet, XlsxError};
 
-use super::{LINE, Names, header, left, link, muted, put, style, width};
-use crate::locale;
+use super::{DIGITS_MAX, LINE, Names, flat, header, left, link, muted, put, significant, style, width};
+use crate::locale::{self, NumberUnit, Quantity};
 use crate::report::Document;
 use crate::report::document::{Block, Kpi, Prose};
 use crate::report::format::html::View;
+use crate::report::value::Number;
 
 /// Columns A to G, in characters: figure, value, unit, compared with, change, change in %, assessment.
 const WIDTHS: [u32; 7] = [34, 16, 12, 22, 16, 16, 20];
@@ -29,9 +30,7 @@ pub(super) fn write(sheet: &mut Worksheet, document: &Document, view: View, name
     sheet.set_screen_gridlines(false);
     let mut page = Page { sheet, row: 0, view, document, names };
     page.head()?;
-    let mut blocks = Vec::new();
-    flatten(&document.blocks, &mut blocks);
-    page.blocks(&blocks)?;
+    page.blocks(&flat(&document.blocks))?;
     page.contents()?;
     page.lineage()?;
     let last = page.row;
@@ -39,12 +38,40 @@ pub(super) fn write(sheet: &mut Worksheet, document: &Document, view: View, name
     Ok(())
 }
 
-fn flatten<'a>(blocks: &'a [Block], flat: &mut Vec<&'a Block>) {
-    for block in blocks {
-        match block {
-            Block::Row(inner) => flatten(inner, flat),
-            block => flat.push(block),
-        }
+/// A cell of a figure: the page's text, and the number behind it with the format that shows it as the page does.
+#[derive(Debug, Default)]
+struct Shown {
+    text: String,
+    number: Option<(f64, String)>,
+}
+
+impl Shown {
+    fn text(text: &str) -> Self {
+        Self { text: text.to_owned(), number: None }
+    }
+
+    /// A figure that is printed as `text` in a unit, with words after it. Percentages stay ratios, as spreadsheets have them; what a
+    /// spreadsheet would round is text, as on the sheets of rows.
+    fn figure(text: &str, exact: Option<Number>, unit: NumberUnit, after: &str) -> Self {
+        let percent = unit.quantity == Quantity::Percent;
+        let power = if percent { 0 } else { unit.shift() };
+        // Parsing is correctly rounded, which multiplying a float would not be.
+        let fits = |number: &Number| significant(*number) <= DIGITS_MAX;
+        let number = exact.filter(fits).and_then(|number| format!("{}e{power}", number.plain()).parse::<f64>().ok());
+        let after = if after.is_empty() { String::new() } else { format!(" \"{}\"", after.replace('"', "")) };
+        let format = |number: f64| {
+            let point = if unit.decimals > 0 { "." } else { "" };
+            let zeros = "0".repeat(usize::from(unit.decimals));
+            let digits = format!("#,##0{point}{zeros}{}{after}", if percent { "%" } else { "" });
+            match text.chars().next() {
+                Some('+') => format!("+{digits};\"−\"{digits};{digits}"),
+                // What rounds to zero has no sign.
+                Some(first) if number < 0.0 && first != '−' => format!("{digits};{digits}"),
+                _ => format!("{digits};\"−\"{digits}"),
+            }
+        };
+        let text = if after.is_empty() { text.to_owned() } else { format!("{text}{}", after.replace('"', "")) };
+        Self { text, number: number.map(|number| (number, format(number))) }
     }
 }
 
@@ -143,24 +170,33 @@ impl Page<'_> {
             };
             let (start, right) = (last(style()), last(style().set_align(FormatAlign::Right)));
             let after_number = last(left(style()));
-            let mut cells = [const { String::new() }; WIDTHS.len()];
-            match (at, &kpi.beside) {
+            let [value, second] = kpi.exact;
+            let [name, figure, unit] = match (at, &kpi.beside) {
                 (0, _) => {
-                    cells[..3].clone_from_slice(&[kpi.title.clone(), kpi.value.clone(), kpi.unit.clone()]);
+                    let figure = Shown::figure(&kpi.value, value, kpi.scale, "");
+                    [Shown::text(&kpi.title), figure, Shown::text(&kpi.unit)]
                 }
-                (1, Some((title, value))) => {
-                    cells[..3].clone_from_slice(&[title.clone(), value.clone(), kpi.unit.clone()]);
+                (1, Some((title, text))) => {
+                    let figure = Shown::figure(text, second, kpi.scale, "");
+                    [Shown::text(title), figure, Shown::text(&kpi.unit)]
                 }
-                _ => {}
-            }
-            if let Some(change) = kpi.changes.get(at) {
-                let amount = format!("{} {}", change.amount, change.unit);
-                cells[3].clone_from(&change.against);
-                amount.trim_end().clone_into(&mut cells[4]);
-                cells[5] = change.percent.clone().unwrap_or_default();
-                cells[6] = self.view.tone_word(&change.tone);
-            }
-            for (column, text) in (0..).zip(&cells) {
+                _ => Default::default(),
+            };
+            let [against, amount, percent, tone] = match kpi.changes.get(at) {
+                Some(change) => {
+                    let [difference, relative] = change.exact;
+                    let percent = change.percent.as_deref().unwrap_or_default();
+                    [
+                        Shown::text(&change.against),
+                        Shown::figure(&change.amount, difference, kpi.scale.difference(), &change.unit),
+                        Shown::figure(percent, relative, NumberUnit::plain(Quantity::Percent), ""),
+                        Shown::text(&self.view.tone_word(&change.tone)),
+                    ]
+                }
+                None => Default::default(),
+            };
+            let cells = [name, figure, unit, against, amount, percent, tone];
+            for (column, Shown { text, number }) in (0..).zip(&cells) {
                 let style = match column {
                     1 | 4 | 5 => &right,
                     2 | 6 => &after_number,
@@ -168,7 +204,13 @@ impl Page<'_> {
                 };
                 let bold = style.clone().set_bold();
                 let style = if at == 0 && column < 2 { &bold } else { style };
-                put(self.sheet, self.row, column, text, style)?;
+                match number {
+                    Some((number, format)) => {
+                        let style = style.clone().set_num_format(format);
+                        self.sheet.write_number_with_format(self.row, column, *number, &style)?;
+                    }
+                    None => put(self.sheet, self.row, column, text, style)?,
+                }
             }
             self.row += 1;
         }
@@ -197,8 +239,7 @@ impl Page<'_> {
         self.merged(self.row, 1, LAST - 1, &view.word("workbook-content"), &names_style)?;
         put(self.sheet, self.row, LAST, &view.word("report-row-count"), &right)?;
         self.row += 1;
-        let mut blocks = Vec::new();
-        flatten(&document.blocks, &mut blocks);
+        let blocks = flat(&document.blocks);
         for (dataset, name) in document.datasets.iter().zip(&names.datasets) {
             let titles: Vec<&str> = blocks
                 .iter()
@@ -237,6 +278,7 @@ impl Page<'_> {
         }
         parts.push(format!("{} {}", view.word("report-snapshot"), evidence.snapshot));
         parts.extend([view.rows(document), view.sources(document)]);
+        parts.extend(view.records(document));
         parts.extend(view.history(document));
         parts.extend(view.tie_out(document));
         parts.push(format!("{} {}", view.word("report-rights"), document.scope.label));

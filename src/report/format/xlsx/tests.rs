@@ -1,12 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
+use std::sync::Arc;
 
 use super::*;
 use crate::chart::{self, ChartSpec};
 use crate::report::document::{
     Cell, Change, Chart, Choice, DatasetEvidence, Evidence, Kpi, Prose, TableColumn, TableRow, TieOut, Tone,
 };
+use crate::report::font::Fonts;
 use crate::report::parameter::Resolved;
+use crate::report::worker::Worker;
 
 /// Text that must come out as it went in, wherever it stands.
 const HOSTILE: [&str; 14] = [
@@ -26,8 +29,17 @@ const HOSTILE: [&str; 14] = [
     "𠮷野家",
 ];
 
+/// Without pictures, which take faces and time.
+fn render(document: &Document) -> Result<Vec<u8>> {
+    build(document, None)
+}
+
 fn number(text: &str) -> Value {
-    Value::Number(Number::parse(text).unwrap())
+    Value::Number(exact(text))
+}
+
+fn exact(text: &str) -> Number {
+    Number::parse(text).unwrap()
 }
 
 fn text(text: &str) -> Value {
@@ -40,6 +52,7 @@ fn evidence_of(dataset: &Dataset) -> DatasetEvidence {
         query_id: "query-0193".into(),
         rows: dataset.rows.len(),
         rows_sha256: "a7".repeat(32),
+        records: false,
         sql: "SELECT branch, SUM(balance) AS balance\nFROM   deposits\nWHERE  month = $as_of\nGROUP BY branch".into(),
         sql_sha256: "5b".repeat(32),
         rollups: vec!["deposits_month".into()],
@@ -171,6 +184,7 @@ fn bank(lang: Lang) -> Document {
                             percent: Some("+1.5%".into()),
                             tone: Tone::Good,
                             direction: 1,
+                            exact: [Some(exact("3505106543.76")), Some(exact("0.014803"))],
                         },
                         Change {
                             against: say("较上年同期", "On prior year"),
@@ -179,9 +193,12 @@ fn bank(lang: Lang) -> Document {
                             percent: Some("+10.9%".into()),
                             tone: Tone::Good,
                             direction: 1,
+                            exact: [Some(exact("23574301000.00")), Some(exact("0.108767"))],
                         },
                     ],
                     spark: None,
+                    scale: NumberUnit { quantity: Quantity::Money, power: 8, decimals: 2 },
+                    exact: [Some(exact("240285106543.76")), Some(exact("238810000000.1234567"))],
                 }),
                 Block::Kpi(Kpi {
                     title: say("不良率", "Non-performing ratio"),
@@ -195,8 +212,11 @@ fn bank(lang: Lang) -> Document {
                         percent: None,
                         tone: Tone::Bad,
                         direction: 1,
+                        exact: [Some(exact("0.000186")), None],
                     }],
                     spark: None,
+                    scale: NumberUnit { quantity: Quantity::Percent, power: 0, decimals: 2 },
+                    exact: [Some(exact("0.011234")), None],
                 }),
             ]),
             Block::Chart(Box::new(Chart {
@@ -257,6 +277,7 @@ fn edition(lang: Lang) -> Document {
         run_key: "9c1e44b07a52".repeat(5),
         at: "2025-12-03T08:12:00Z".parse().unwrap(),
         link: "https://reports.example/r/branch_scorecard/head_office/2025-11/v2".into(),
+        release: None,
     };
     Document { imprint, ..bank(lang) }
 }
@@ -283,9 +304,10 @@ impl Book {
         let mut parts = BTreeMap::new();
         for at in 0..archive.len() {
             let mut file = archive.by_index(at).unwrap();
-            let mut text = String::new();
-            file.read_to_string(&mut text).unwrap();
-            parts.insert(file.name().unwrap().into_owned(), text);
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            // Pictures lose by it; they are looked at elsewhere.
+            parts.insert(file.name().unwrap().into_owned(), String::from_utf8_lossy(&bytes).into_owned());
         }
         let none = String::new();
         let table = parts.get("xl/sharedStrings.xml").unwrap_or(&none);
@@ -598,10 +620,10 @@ fn the_overview_says_what_the_page_says() {
             Lang::Zh,
             [
                 "指标",
-                "2,402.85",
-                "+235.74",
+                "亿元",
+                "当月日均",
                 "有利",
-                "+0.02 百分点",
+                "较上年同期",
                 "时点余额为月末最后一日余额；日均为当月每日余额之和除以日历天数。",
                 "• 金额为人民币",
                 "余额含保证金存款",
@@ -613,10 +635,10 @@ fn the_overview_says_what_the_page_says() {
             Lang::En,
             [
                 "Figure",
-                "2,402.85",
-                "+235.74",
+                "CNY 100M",
+                "Daily average",
                 "favourable",
-                "+0.02 pp",
+                "On prior year",
                 "Deposits are up CNY 3.5 bn on the month",
                 "• Amounts are in renminbi",
                 "余额含保证金存款",
@@ -641,6 +663,121 @@ fn the_overview_says_what_the_page_says() {
         assert!(links.iter().any(|link| link == "'客户_明细'!A1"), "{links:?}");
         assert!(links.len() >= 6, "{links:?}");
     }
+}
+
+/// Kind, text and format of a cell.
+fn place<'a>(cells: &'a BTreeMap<String, Found>, column: char, row: &str) -> (&'a str, &'a str, &'a str) {
+    let cell = &cells[&format!("{column}{row}")];
+    (&cell.kind, &cell.text, &cell.format)
+}
+
+#[test]
+fn figures_of_the_overview_are_numbers_that_look_as_on_the_page() {
+    let book = Book::of(&bank(Lang::Zh));
+    let cells = book.cells("概览");
+    let row = |title: &str| {
+        let (place, _) = cells.iter().find(|(place, cell)| place.starts_with('A') && cell.text == title).unwrap();
+        place[1..].to_owned()
+    };
+    let at = |column, row: &str| place(&cells, column, row);
+    let (balance, average, ratio) = (row("存款余额（时点）"), row("当月日均"), row("不良率"));
+    // In the page's unit, and whole behind the digits that are shown.
+    let money = "#,##0.00;\"−\"#,##0.00";
+    assert_eq!(at('B', &balance), ("n", "2402.8510654376", money));
+    assert_eq!(at('C', &balance), ("s", "亿元", "General"));
+    assert_eq!(at('E', &balance), ("n", "35.0510654376", "+#,##0.00;\"−\"#,##0.00;#,##0.00"));
+    assert_eq!(at('F', &balance), ("n", "0.014803", "+#,##0.0%;\"−\"#,##0.0%;#,##0.0%"));
+    // A spreadsheet would round its nineteen digits: the page's text, and every digit on the sheet of its rows.
+    assert_eq!(at('B', &average), ("s", "2,388.10", "General"));
+    // A ratio is a ratio, its change is in points.
+    assert_eq!(at('B', &ratio), ("n", "0.011234", "#,##0.00%;\"−\"#,##0.00%"));
+    let points = "#,##0.00 \"百分点\"";
+    assert_eq!(at('E', &ratio), ("n", "0.0186", &*format!("+{points};\"−\"{points};{points}")));
+    assert_eq!(at('F', &ratio), ("", "", "General"));
+
+    let mut document = bank(Lang::Zh);
+    let Block::Row(blocks) = &mut document.blocks[0] else { panic!("a row of figures") };
+    let Block::Kpi(kpi) = &mut blocks[0] else { panic!("a figure") };
+    kpi.value = "–".into();
+    kpi.exact = [None, Some(exact("-238810000000"))];
+    kpi.beside = Some(("当月日均".into(), "−2,388.10".into()));
+    (kpi.changes[0].amount, kpi.changes[0].exact) = ("0.00".into(), [Some(exact("-1")), None]);
+    kpi.changes[0].percent = Some("–".into());
+    let book = Book::of(&document);
+    let cells = book.cells("概览");
+    let at = |column, row: &str| place(&cells, column, row);
+    assert_eq!(at('B', &balance), ("s", "–", "General"));
+    assert_eq!(at('B', &average), ("n", "-2388.1", money));
+    // What the page prints as zero has no sign here either.
+    assert_eq!(at('E', &balance), ("n", "-0.00000001", "#,##0.00;#,##0.00"));
+    assert_eq!(at('F', &balance), ("s", "–", "General"));
+}
+
+#[test]
+fn a_chart_is_a_picture_with_words_beside_its_rows() {
+    let mut document = bank(Lang::Zh);
+    // A second one of the same dataset, whose words are too many.
+    let second = document.blocks.iter().find_map(|block| match block {
+        Block::Chart(chart) => Some(chart.clone()),
+        _ => None,
+    });
+    let mut second = second.unwrap();
+    second.drawing.title = "第二张图".into();
+    second.drawing.desc = "\"&<长>".repeat(60);
+    second.drawing.svg = second.drawing.svg.replacen("</svg>", "<rect width=\"9\" height=\"9\"/></svg>", 1);
+    document.blocks.push(Block::Row(vec![Block::Chart(second)]));
+    let fonts = Arc::new(Fonts::load(None).unwrap());
+    assert!(fonts.has_chinese(), "install the Debian package fonts-noto-cjk");
+    let tools = Tools { fonts, worker: Worker::in_process() };
+    let bytes = Xlsx.render(&document, &tools).unwrap();
+    assert!(bytes == Xlsx.render(&document, &tools).unwrap(), "the same bytes twice");
+
+    let book = Book::open(bytes);
+    let (trend, branches) = (book.xml("trend"), book.xml("branches"));
+    assert!(trend.contains("<drawing ") && !branches.contains("<drawing "));
+    let drawing = &book.parts["xl/drawings/drawing1.xml"];
+    let words: Vec<String> =
+        elements(drawing, "xdr:cNvPr").iter().map(|(head, _)| unescape(attribute(head, "descr"))).collect();
+    assert_eq!(words.len(), 2, "{drawing}");
+    let Some(Block::Chart(first)) = document.blocks.iter().find(|block| matches!(block, Block::Chart(_))) else {
+        panic!("a chart")
+    };
+    assert!(words[0].contains(&first.drawing.desc) && !first.drawing.desc.is_empty(), "{words:?}");
+    assert!(words[1].starts_with("第二张图. \"&<长>") && words[1].ends_with('…'), "{words:?}");
+    assert_eq!(words[1].encode_utf16().count(), WORDS_MAX);
+    // Right of the four columns, below each other.
+    let corners: Vec<(u32, u32)> = elements(drawing, "xdr:from")
+        .iter()
+        .map(|(_, inner)| ["xdr:col", "xdr:row"].map(|name| elements(inner, name)[0].1.parse::<u32>().unwrap()).into())
+        .collect();
+    assert_eq!(corners[0], (5, 1));
+    assert!(corners[1].0 == 5 && corners[1].1 * ROW_PIXELS > first.drawing.height, "{corners:?}");
+    let pictures: Vec<_> = book.parts.keys().filter(|name| name.starts_with("xl/media/")).collect();
+    assert_eq!(pictures, ["xl/media/image1.png", "xl/media/image2.png"]);
+    let texts = |book: &Book| -> String { book.cells("依据").into_values().map(|cell| cell.text + "\n").collect() };
+    assert!(!texts(&book).contains("图表图片"), "nothing is missing");
+
+    // Without a Chinese face the figures are there all the same, and the workbook says what is not.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("face.otf"), typst_assets::fonts().next().unwrap()).unwrap();
+    let tools = Tools { fonts: Arc::new(Fonts::load(Some(folder.path())).unwrap()), worker: Worker::in_process() };
+    let book = Book::open(Xlsx.render(&document, &tools).unwrap());
+    assert!(!book.parts.keys().any(|name| name.starts_with("xl/media/")));
+    assert!(texts(&book).contains("图表图片") && texts(&book).contains("fonts-noto-cjk"));
+}
+
+#[test]
+fn a_chart_of_a_long_table_stands_beside_it_too() {
+    let mut document = bank(Lang::En);
+    let row = document.datasets[1].rows[0].clone();
+    document.datasets[1].rows = vec![row; LONG / 4 + 1];
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("face.otf"), typst_assets::fonts().next().unwrap()).unwrap();
+    let tools = Tools { fonts: Arc::new(Fonts::load(Some(folder.path())).unwrap()), worker: Worker::in_process() };
+    let book = Book::open(Xlsx.render(&document, &tools).unwrap());
+    assert!(book.xml("trend").contains("<drawing "));
+    assert!(book.parts["xl/drawings/drawing1.xml"].contains("<xdr:col>5</xdr:col>"));
+    assert_eq!(book.cells("trend").keys().filter(|place| place.starts_with('A')).count(), LONG / 4 + 2);
 }
 
 #[test]

@@ -1,7 +1,10 @@
-//! `GET /openapi.json`: the form of the JSON interface. A test compares its paths with the routes.
+//! `GET /openapi.json`: the form of the JSON interface and of the pages that have addresses to be kept. A test compares its paths
+//! with the routes.
 
 use axum::Json;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::report::format::{FORMATS, Format};
 
 /// The handler.
 pub(in crate::server::http) async fn document() -> Json<Value> {
@@ -12,6 +15,9 @@ pub(in crate::server::http) async fn document() -> Json<Value> {
 pub(in crate::server::http) fn describe() -> Value {
     let mut document = spine();
     for (path, operations) in super::evaluation::paths() {
+        document["paths"][path] = operations;
+    }
+    for (path, operations) in reports().into_iter().chain(publications()) {
         document["paths"][path] = operations;
     }
     document
@@ -37,19 +43,10 @@ fn spine() -> Value {
             }},
             "/api/cubes/{name}": {"get": {
                 "summary": "One cube: dimensions, levels, attributes, measures and how to call them",
-                "parameters": [path_name("Name of the cube")],
+                "parameters": [path("name", "Name of the cube")],
                 "responses": answers(json!({"$ref": "#/components/schemas/Cube"})),
             }},
             "/api/sql": {"post": sql()},
-            "/reports": {"get": {
-                "summary": "The reports the caller may open (a page, or `format=json`)",
-                "parameters": [lang(), query("format", json!({"enum": ["html", "json"]}), "html unless stated")],
-                "responses": pages(json!({
-                    "text/html": {"schema": {"type": "string"}},
-                    "application/json": {"schema": {"$ref": "#/components/schemas/ReportList"}},
-                })),
-            }},
-            "/reports/{name}": {"get": report()},
         },
         "components": {
             "securitySchemes": {
@@ -112,8 +109,8 @@ fn problem() -> Value {
     })
 }
 
-fn path_name(description: &str) -> Value {
-    json!({"name": "name", "in": "path", "required": true, "schema": {"type": "string"}, "description": description})
+fn path(name: &str, description: &str) -> Value {
+    json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}, "description": description})
 }
 
 fn query(name: &str, schema: Value, description: &str) -> Value {
@@ -157,23 +154,293 @@ fn sql() -> Value {
     })
 }
 
-fn report() -> Value {
-    json!({
-        "summary": "A report as of the newest snapshot",
-        "description": "Query parameters are the report's own, plus these.",
-        "parameters": [
-            path_name("Name of the report"),
+/// The portal, live reports and their parts.
+fn reports() -> Vec<(&'static str, Value)> {
+    let find = || query("q", json!({"type": "string"}), "Words of a report's name, title or description");
+    let html_or_json = || format_of(&["html", "json"]);
+    let all: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
+    let of_run = |more: Vec<Value>| {
+        let text = |name: &str, description: &str| query(name, json!({"type": "string"}), description);
+        let mut parameters = vec![
+            path("name", "Name of the report"),
             lang(),
-            query("scope", json!({"type": "string"}), "`head_office` or a branch; the caller's own unless stated"),
-            query("format", json!({"enum": ["html", "json", "csv"]}), "html unless stated"),
-        ],
-        "responses": pages(json!({
-            "text/html": {"schema": {"type": "string"}},
-            "application/json": {"schema": {"type": "object", "description":
-                "All datasets with full precision, and the evidence of where they come from"}},
-            "text/csv": {"schema": {"type": "string", "description": "The dataset of the first table"}},
-        })),
+            text("scope", "`head_office` or a branch; the caller's own unless stated"),
+            text("as_of", "As-of date; the report's own default unless stated"),
+            text("snapshot", "A snapshot's number, as links between reports carry it; the newest unless stated"),
+        ];
+        parameters.extend(more);
+        parameters
+    };
+    vec![
+        ("/", get("The portal: how the figures stand, what may be opened", vec![lang(), find()], html())),
+        (
+            "/reports",
+            get(
+                "The reports the caller may open (a page, or `format=json`)",
+                vec![lang(), find(), html_or_json()],
+                json!({
+                    "text/html": {"schema": {"type": "string"}},
+                    "application/json": {"schema": {"$ref": "#/components/schemas/ReportList"}},
+                }),
+            ),
+        ),
+        (
+            "/reports/{name}",
+            get(
+                "A report. Query parameters are the report's own, plus these. JSON has all datasets and the evidence; CSV, Parquet and \
+                 Arrow have the dataset of the first table",
+                of_run(vec![format_of(&all)]),
+                contents(&all),
+            ),
+        ),
+        (
+            "/reports/{name}/blocks/{id}",
+            get(
+                "One chart or table of a report. CSV has the rows behind it; SVG and PNG, the drawing alone, are there for charts",
+                of_run(vec![path("id", "The block's id"), format_of(&["html", "svg", "png", "csv"])]),
+                contents(&["html", "svg", "png", "csv"]),
+            ),
+        ),
+        (
+            "/reports/{name}/data/{dataset}",
+            get(
+                "The rows of one dataset of a report",
+                of_run(vec![
+                    path("dataset", "The dataset's name"),
+                    query("page", json!({"type": "integer", "minimum": 1}), "Of the page, which shows 500 rows"),
+                    format_of(&["html", "csv", "xlsx", "parquet", "arrow", "json"]),
+                ]),
+                contents(&["html", "csv", "xlsx", "parquet", "arrow", "json"]),
+            ),
+        ),
+        (
+            "/reports/{name}/evidence",
+            get("Where the figures of a report come from", of_run(vec![html_or_json()]), contents(&["html", "json"])),
+        ),
+        (
+            "/reports/{name}/definition",
+            get(
+                "How a report is made, for who writes SQL and for administrators",
+                vec![path("name", "Name of the report"), lang(), format_of(&["html", "yaml"])],
+                contents(&["html", "yaml"]),
+            ),
+        ),
+        ("/reports/{name}/favourite", json!({"post": favourite()})),
+    ]
+}
+
+fn favourite() -> Value {
+    let mut operation = post(
+        "Marks a report, so that it stands first on the portal of whoever marked it; in a browser's session alone",
+        vec![path("name", "Name of the report")],
+        &["on", "next"],
+    );
+    // An access token marks nothing: it answers 403.
+    operation["security"] = json!([{"session": []}]);
+    let form = &mut operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"];
+    form["required"] = json!(["token", "on"]);
+    form["properties"]["on"] = json!({"enum": ["true", "false"], "description": "Marked, or not any more"});
+    form["properties"]["next"]["description"] = json!("The page to come back to; the portal unless stated");
+    operation
+}
+
+/// Editions, schedules and deliveries.
+fn publications() -> Vec<(&'static str, Value)> {
+    let text = |name: &str, description: &str| query(name, json!({"type": "string"}), description);
+    let format = || text("format", "A format of the edition; html unless stated");
+    let link = |more: Vec<Value>| {
+        let mut parameters = vec![
+            path("name", "Name of the report"),
+            path("scope", "Scope of the edition"),
+            path("period", "As `2026-10`"),
+            path("version", "`v1` and on"),
+            lang(),
+        ];
+        parameters.extend(more);
+        parameters
+    };
+    let name = || path("name", "Name of the report");
+    let files: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
+    let elsewhere = |summary: &str, parameters: Vec<Value>| {
+        let mut operation = get(summary, parameters, html());
+        if let Some(responses) = operation["get"]["responses"].as_object_mut() {
+            responses.remove("200");
+            responses.insert("302".into(), moved("To the edition's permanent link"));
+        }
+        operation
+    };
+    let kept = |mut operation: Value| {
+        operation["get"]["responses"]["304"] = json!({"description": "What `If-None-Match` names is still it"});
+        operation
+    };
+    vec![
+        (
+            "/reports/{name}/editions",
+            get(
+                "The editions of a report, newest first",
+                vec![name(), lang(), text("scope", "One scope"), text("period", "One period")],
+                html(),
+            ),
+        ),
+        (
+            "/reports/{name}/latest",
+            elsewhere(
+                "The newest edition of a scope",
+                vec![
+                    name(),
+                    lang(),
+                    text("scope", "The caller's own unless stated"),
+                    text("period", "A period"),
+                    format(),
+                ],
+            ),
+        ),
+        (
+            "/r/{name}/{scope}/{period}/{version}",
+            kept(get("An edition by its permanent link", link(vec![format()]), contents(&files))),
+        ),
+        (
+            "/r/{name}/{scope}/{period}/{version}/changes",
+            kept(get(
+                "What an edition corrected of the version before",
+                link(vec![format_of(&["html", "json"])]),
+                contents(&["html", "json"]),
+            )),
+        ),
+        (
+            "/editions/{id}",
+            elsewhere("An edition by its hash", vec![path("id", "Hash of the manifest"), lang(), format()]),
+        ),
+        (
+            "/editions/{id}/evidence",
+            kept(get(
+                "Where the figures of an edition come from",
+                vec![path("id", "Hash of the manifest"), lang(), format_of(&["html", "json"])],
+                contents(&["html", "json"]),
+            )),
+        ),
+        (
+            "/editions/{id}/files/{name}",
+            kept(get(
+                "A file of an edition as it was frozen",
+                vec![path("id", "Hash of the manifest"), path("name", "As in the manifest")],
+                contents(&files),
+            )),
+        ),
+        ("/schedules", get("When which report is published", vec![lang()], html())),
+        (
+            "/schedules/{report}/{id}",
+            with(
+                get(
+                    "A schedule: what comes next and what was done",
+                    vec![
+                        path("report", "Name of the report"),
+                        path("id", "Its publication"),
+                        lang(),
+                        query("next", json!({"type": "integer"}), "Firings that are shown"),
+                    ],
+                    html(),
+                ),
+                "post",
+                post(
+                    "Pauses, resumes or runs a schedule, in a browser's session, for operators",
+                    vec![path("report", "Name of the report"), path("id", "Its publication")],
+                    &["do", "run", "reason"],
+                ),
+            ),
+        ),
+        (
+            "/alerts",
+            get(
+                "Figures that crossed a threshold",
+                vec![lang(), text("state", "One state, `all`, or `open`: what is not in order, unless stated")],
+                html(),
+            ),
+        ),
+        (
+            "/alerts/{id}",
+            with(
+                get("What an alert watches, and what happened to it", vec![path("id", "Its number"), lang()], html()),
+                "post",
+                post(
+                    "Acknowledges an alert, puts it off or tells of it again, in a browser's session",
+                    vec![path("id", "Its number")],
+                    &["do", "reason", "until"],
+                ),
+            ),
+        ),
+        (
+            "/deliveries",
+            with(
+                get("What was sent to whom", vec![lang(), text("state", "One state")], html()),
+                "post",
+                post("Sends a delivery again, in a browser's session, for operators", Vec::new(), &["key", "reason"]),
+            ),
+        ),
+    ]
+}
+
+fn get(summary: &str, parameters: Vec<Value>, content: Value) -> Value {
+    json!({"get": {"summary": summary, "parameters": parameters, "responses": pages(content)}})
+}
+
+/// A form that is sent back, with the token of its session.
+fn post(summary: &str, parameters: Vec<Value>, fields: &[&str]) -> Value {
+    let mut properties = Map::new();
+    for field in fields.iter().chain(&["token"]) {
+        properties.insert((*field).to_owned(), json!({"type": "string"}));
+    }
+    let form = json!({"type": "object", "required": ["token"], "properties": properties});
+    let mut responses = pages(json!({}));
+    if let Some(responses) = responses.as_object_mut() {
+        responses.remove("200");
+        responses.insert("303".into(), moved("Done, or to the login"));
+    }
+    json!({
+        "summary": summary,
+        "parameters": parameters,
+        "requestBody": {"required": true, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
+        "responses": responses,
     })
+}
+
+fn with(mut path: Value, method: &str, operation: Value) -> Value {
+    path[method] = operation;
+    path
+}
+
+fn moved(description: &str) -> Value {
+    json!({"description": description, "headers": {"location": {"schema": {"type": "string"}}}})
+}
+
+fn html() -> Value {
+    contents(&["html"])
+}
+
+/// The content types of formats.
+fn contents(names: &[&str]) -> Value {
+    let known = |name: &str| FORMATS.iter().find(|format| format.name() == name).map(|format| plain_type(*format));
+    let content = names.iter().map(|name| {
+        let kind = known(name).unwrap_or(if *name == "svg" { "image/svg+xml" } else { "application/yaml" });
+        let schema = match *name {
+            "html" | "csv" => json!({"type": "string"}),
+            "json" => json!({"type": "object"}),
+            // Bytes, or text that has a form of its own.
+            _ => json!({}),
+        };
+        (kind.to_owned(), json!({"schema": schema}))
+    });
+    content.collect::<Map<_, _>>().into()
+}
+
+/// Without its parameters.
+fn plain_type(format: &dyn Format) -> &'static str {
+    let kind = format.content_type();
+    kind.split_once(';').map_or(kind, |(plain, _)| plain)
+}
+
+fn format_of(names: &[&str]) -> Value {
+    query("format", json!({"enum": names}), "html unless stated")
 }
 
 fn schemas() -> Value {

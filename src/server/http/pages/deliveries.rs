@@ -14,7 +14,7 @@ use super::admin::{Sent, minute};
 use super::editions::{Reader, Select, path, period_words, scope_words};
 use super::schedules::{OPERATORS, STAFF, reason};
 use super::{Frame, render};
-use crate::catalog::{DeliveryRow, EditionRow};
+use crate::catalog::{DeliveryRow, EditionRow, NoticeRow};
 use crate::error::{Code, Error};
 use crate::locale::{Value, message};
 use crate::server::http::error::Failure;
@@ -52,7 +52,7 @@ struct Page {
 struct Row {
     key: String,
     changed: String,
-    /// Title or name of the report; empty where its edition is not known any more.
+    /// Title or name of the report, or what a notice is about; empty where it is not known any more.
     report: String,
     period: String,
     scope: String,
@@ -95,16 +95,28 @@ async fn show(reader: &Reader, fault: Option<&'static str>) -> Result<Response, 
         message(reader.lang, "delivery-more", &[("shown", shown)])
     });
     found.truncate(SHOWN);
-    let ids: BTreeSet<String> = found.iter().map(|row| row.edition.clone()).collect();
+    let ids: BTreeSet<String> = found.iter().filter_map(|row| row.edition.clone()).collect();
     let mut editions: BTreeMap<String, EditionRow> = BTreeMap::new();
     for id in ids {
         if let Some(edition) = services.catalog.edition(&id).await? {
             editions.insert(id, edition);
         }
     }
+    // Each with whether its words are shown.
+    let mut notices: BTreeMap<String, (NoticeRow, bool)> = BTreeMap::new();
+    for id in found.iter().filter_map(|row| row.notice.clone()).collect::<BTreeSet<String>>() {
+        if let Some(notice) = services.catalog.notice(&id).await? {
+            let told = services.publisher.may_be_told(&reader.caller.principal, &notice);
+            if told || all {
+                let shown = told || notice.reading.is_none();
+                notices.insert(id, (notice, shown));
+            }
+        }
+    }
     let rows = found.into_iter().map(|row| {
-        let edition = editions.get(&row.edition);
-        describe(reader, row, edition)
+        let edition = row.edition.as_ref().and_then(|id| editions.get(id));
+        let notice = row.notice.as_ref().and_then(|id| notices.get(id));
+        describe(reader, row, edition, notice)
     });
     let rows: Vec<Row> = rows.collect();
     let session = reader.caller.session.as_deref().filter(|_| reader.is_one_of(OPERATORS));
@@ -156,17 +168,37 @@ fn address(state: Option<&str>, done: bool) -> String {
     }
 }
 
-fn describe(reader: &Reader, row: DeliveryRow, edition: Option<&EditionRow>) -> Row {
+fn describe(
+    reader: &Reader,
+    row: DeliveryRow,
+    edition: Option<&EditionRow>,
+    notice: Option<&(NoticeRow, bool)>,
+) -> Row {
+    let title = |name: &str| {
+        let known = reader.app.services.reports.iter().find(|report| *report.name == name);
+        known.map_or_else(|| name.to_owned(), |report| reader.title(report))
+    };
     let (mut report, mut period, mut scope, mut version) = <(String, String, String, String)>::default();
     if let Some(edition) = edition {
-        let known = reader.app.services.reports.iter().find(|report| *report.name == edition.report);
-        report = known.map_or_else(|| edition.report.clone(), |report| reader.title(report));
+        report = title(&edition.report);
         period = period_words(reader.lang, edition);
         scope = match scope_words(reader.lang, edition) {
             (label, None) => label,
             (label, Some(digits)) => format!("{label} · {digits}"),
         };
         version = format!("v{}", edition.version);
+    }
+    match notice {
+        Some((notice, true)) => {
+            let texts = notice.texts.get(reader.lang.tag()).or_else(|| notice.texts.values().next());
+            report = texts.map(|texts| texts.subject.clone()).unwrap_or_default();
+        }
+        // The subject may name a member or a figure, which who looks after publication need not see.
+        Some((notice, false)) => {
+            report = title(&notice.report);
+            period = reader.word(&format!("delivery-notice-{}", notice.kind));
+        }
+        None => {}
     }
     // What waits for its next try says when that is.
     let next = row.next_at.filter(|_| row.state == "rendered" && row.tries > 0).map(|at| {
@@ -220,8 +252,9 @@ mod tests {
     fn only_what_was_sent_to_oneself() {
         let row = |recipient: &str, address: Option<&str>| DeliveryRow {
             key: "k".into(),
-            run_id: 1,
-            edition: "e".into(),
+            run_id: Some(1),
+            edition: Some("e".into()),
+            notice: None,
             channel: "email".into(),
             recipient: recipient.into(),
             address: address.map(str::to_owned),

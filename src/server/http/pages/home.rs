@@ -9,7 +9,8 @@ use axum::http::header::HOST;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::{Card, Frame, cards, render};
+use super::admin::Fields;
+use super::{Frame, Portal, alerts, render};
 use crate::auth::Scope;
 use crate::error::{Code, Result};
 use crate::locale::{Lang, Value, format_date, message};
@@ -27,7 +28,9 @@ struct Page {
     frame: Frame,
     name: String,
     head: Option<Head>,
-    cards: Vec<Card>,
+    /// What is raised or has no data.
+    alerts: Vec<alerts::Row>,
+    portal: Portal,
     /// Empty for those who may not write SQL.
     cubes: Vec<CubeView>,
     connect: Option<Connect>,
@@ -115,11 +118,14 @@ pub(in crate::server::http) async fn page(
             .collect();
         connect = Some(how_to_connect(&app, &caller, &headers, cubes.first()));
     }
+    let asked = Fields::read(uri.query().unwrap_or_default().as_bytes());
+    let portal = Portal::of(&app, &caller, lang, &uri, asked.given("q")).await?;
     render(&Page {
         frame: Frame::new(&app, lang, &caller, &uri, "home"),
         name: caller.principal.name.clone(),
         head,
-        cards: cards(&app, &caller.principal, lang),
+        alerts: alerts::open(&app, &caller.principal, lang).await?,
+        portal,
         cubes,
         connect,
     })

@@ -1,20 +1,30 @@
-//! `/reports` and `/reports/{name}`: what may be opened, and one report as of the newest snapshot.
+//! `/reports`, `/reports/{name}` and what stands below it: what may be opened, one report as of a snapshot, and its parts.
+//!
+//! A part is the same run as the whole, so it has the same rights, parameters and refusals. What is not there and what somebody
+//! may not see answer alike. Whatever leaves as a file is an export: the right to it is asked, and it is recorded.
+
+pub(in crate::server::http) mod definition;
+pub(in crate::server::http) mod evidence;
+pub(in crate::server::http) mod favourite;
+pub(in crate::server::http) mod part;
 
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::Json;
+use axum::extract::FromRequestParts;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Card, Frame, cards, openable, render};
+use super::{Frame, Portal, openable, render};
 use crate::auth::sha256_hex;
 use crate::error::{Code, Error, Result};
 use crate::locale::format_date;
 use crate::model::report::Report;
+use crate::model::time;
 use crate::query::Face;
 use crate::report::format::{self, html};
 use crate::report::{self, Ask, Document};
@@ -24,28 +34,180 @@ use crate::server::http::extract::Path;
 use crate::server::http::language::Choice;
 use crate::server::http::session::Caller;
 
+/// Somebody who asks for a live report or a part of it.
+pub(in crate::server::http) struct Visit {
+    app: App,
+    caller: Caller,
+    choice: Choice,
+    uri: Uri,
+    /// The parameters of the address; a list of values repeats its name.
+    parameters: BTreeMap<String, Vec<String>>,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let missing = || Failure::new(Error::internal("A request has no language.", parts.uri.path()));
+        let choice = parts.extensions.get::<Choice>().copied().ok_or_else(missing)?;
+        let parameters = pairs(parts.uri.query());
+        Ok(Self { app: app.clone(), caller, choice, uri: parts.uri.clone(), parameters })
+    }
+}
+
+impl Visit {
+    /// A parameter of the address; none when it is empty.
+    fn asked(&self, name: &str) -> Option<&str> {
+        let values = self.parameters.get(name)?;
+        values.first().map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The format that is asked for, one of those; HTML unless stated.
+    ///
+    /// Errors: `BAD_REQUEST` with the names there are; `DENIED` where it may not be taken out.
+    fn format(&self, known: &[&'static str]) -> Result<&'static str> {
+        let asked = self.asked("format").unwrap_or("html");
+        let Some(format) = known.iter().copied().find(|name| *name == asked) else {
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            let text = format!("parameter `format`: `{asked}` is not allowed; write one of {}", known.join(", "));
+            return Err(Error::new(Code::BadRequest, text));
+        };
+        if format != "html" {
+            self.may_export(format)?;
+        }
+        Ok(format)
+    }
+
+    fn may_export(&self, format: &str) -> Result<()> {
+        self.app.services.door.may_export(&self.caller.principal, Face::Report, format)
+    }
+
+    /// A report that this reader may open.
+    ///
+    /// Errors: `NO_SUCH_OBJECT`, the same for what does not exist and what this person may not open.
+    fn report(&self, name: &str) -> Result<&Report> {
+        openable(&self.app, &self.caller.principal).find(|report| *report.name == name).ok_or_else(|| {
+            Error::new(Code::NoSuchObject, format!("There is no report `{name}`, or no right to open it."))
+        })
+    }
+
+    /// Whether this reader is shown how reports are made: who writes SQL, and who manages the server.
+    fn may_see_definitions(&self) -> bool {
+        let principal = &self.caller.principal;
+        self.app.services.door.may_query(principal) || principal.has_role("administrator")
+    }
+
+    async fn run(&self, report: &Report) -> Result<Document, Failure> {
+        let services = &self.app.services;
+        let ask = Ask {
+            parameters: &self.parameters,
+            principal: &self.caller.principal,
+            scope: self.asked("scope"),
+            lang: self.choice.lang.tag(),
+            head: None,
+            reports: &services.reports,
+            is_shared: false,
+            at: services.clock.now(),
+        };
+        let document = report::run(&services.door, report, &ask).await.map_err(|error| {
+            // A snapshot that is asked for by its number was there once, or never; either way it does not come.
+            let is_gone = error.code() == Code::NoSnapshot && self.asked("snapshot").is_some();
+            let failure = Failure::new(error);
+            if is_gone { failure.status(StatusCode::GONE) } else { failure }
+        })?;
+        Ok(if self.may_see_definitions() { document } else { document.without_statements() })
+    }
+
+    fn frame(&self) -> Frame {
+        Frame::new(&self.app, self.choice.lang, &self.caller, &self.uri, "reports")
+    }
+
+    /// A page of a report.
+    fn page(&self, document: &Document, fragment: html::Fragment, ways: Vec<Way>) -> Result<Response, Failure> {
+        let mut response = render(&Page { frame: self.frame(), title: fragment.title, ways, main: fragment.main })?;
+        self.describe(&mut response, document)?;
+        Ok(response)
+    }
+
+    /// Bytes that leave, recorded as `detail` with what was asked for, their size and hash.
+    async fn file(&self, document: &Document, file: File<'_>, mut detail: Value) -> Result<Response, Failure> {
+        let File { bytes, format, content_type, save_as } = file;
+        let evidence = &document.evidence;
+        let parameters = evidence.parameters.iter().map(|one| (one.name.clone(), Value::from(one.text())));
+        detail["scope"] = document.scope.value.as_str().into();
+        detail["as_of"] = time::iso(document.as_of).into();
+        detail["snapshot"] = evidence.snapshot.into();
+        detail["parameters"] = parameters.collect::<Map<_, _>>().into();
+        let rows = match format {
+            "csv" | "parquet" | "arrow" => document.first_dataset(format)?.rows.len(),
+            _ => document.datasets.iter().map(|dataset| dataset.rows.len()).sum(),
+        };
+        detail["rows"] = rows.into();
+        detail["format"] = format.into();
+        detail["bytes"] = bytes.len().into();
+        detail["sha256"] = sha256_hex(&bytes).into();
+        self.app.services.catalog.audit("export", &self.caller.principal.name, detail).await?;
+        let mut response = bytes.into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some((name, extension)) = save_as {
+            // Names of definitions and a date: always a valid header.
+            let name = format!("{name}-{}.{extension}", format_date(self.choice.lang, document.as_of));
+            if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+                response.headers_mut().insert(CONTENT_DISPOSITION, value);
+            }
+        }
+        self.describe(&mut response, document)?;
+        Ok(response)
+    }
+
+    fn describe(&self, response: &mut Response, document: &Document) -> Result<()> {
+        let evidence = &document.evidence;
+        let text = |text: String| {
+            HeaderValue::from_str(&text).map_err(|e| Error::internal("A report's header cannot be written.", e))
+        };
+        let headers = response.headers_mut();
+        headers.insert("x-as-of", text(format_date(self.choice.lang, document.as_of))?);
+        headers.insert("x-snapshot-id", HeaderValue::from(evidence.snapshot));
+        headers.insert("x-completeness", text(format!("{}/{}", evidence.closed, evidence.branches))?);
+        Ok(())
+    }
+}
+
+/// What leaves.
+struct File<'a> {
+    bytes: Vec<u8>,
+    format: &'a str,
+    content_type: &'static str,
+    /// Name and extension where it is saved; none for what is looked at.
+    save_as: Option<(String, &'static str)>,
+}
+
+/// A link beside a page.
+struct Way {
+    href: String,
+    /// Key of its words.
+    title: &'static str,
+}
+
 #[derive(Template)]
 #[template(path = "server/http/pages/reports.html")]
 struct List {
     frame: Frame,
-    cards: Vec<Card>,
+    portal: Portal,
 }
 
 /// `GET /reports`.
-pub(in crate::server::http) async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Extension(choice): Extension<Choice>,
-    RawQuery(query): RawQuery,
-    uri: Uri,
-) -> Result<Response, Failure> {
-    match first(&pairs(query.as_deref()), "format") {
+pub(in crate::server::http) async fn list(visit: Visit) -> Result<Response, Failure> {
+    match visit.asked("format") {
         None | Some("html") => {
-            let cards = cards(&app, &caller.principal, choice.lang);
-            render(&List { frame: Frame::new(&app, choice.lang, &caller, &uri, "reports"), cards })
+            let portal = Portal::of(&visit.app, &visit.caller, visit.choice.lang, &visit.uri, visit.asked("q")).await?;
+            render(&List { frame: visit.frame(), portal })
         }
         Some("json") => {
-            let reports: Vec<Value> = openable(&app, &caller.principal).map(describe).collect();
+            let asked = visit.asked("q").unwrap_or_default();
+            let found = openable(&visit.app, &visit.caller.principal).filter(|report| super::matches(report, asked));
+            let reports: Vec<Value> = found.map(describe).collect();
             Ok(Json(json!({"reports": reports})).into_response())
         }
         Some(other) => {
@@ -84,89 +246,41 @@ struct Page {
     frame: Frame,
     /// Plain text.
     title: String,
-    /// Where its editions are, if it has any.
-    editions: Option<String>,
+    /// What else there is of it: its editions, its definition.
+    ways: Vec<Way>,
     /// The `<main>` element as the report renders it.
     main: String,
 }
 
 /// `GET /reports/{name}`.
-pub(in crate::server::http) async fn page(
-    State(app): State<App>,
-    caller: Caller,
-    Extension(choice): Extension<Choice>,
-    Path(name): Path<String>,
-    RawQuery(query): RawQuery,
-    uri: Uri,
-) -> Result<Response, Failure> {
-    let report = openable(&app, &caller.principal).find(|report| *report.name == name).ok_or_else(|| {
-        // The same for what does not exist and what this person may not open.
-        Error::new(Code::NoSuchObject, format!("There is no report `{name}`, or no right to open it."))
-    })?;
-    let parameters = pairs(query.as_deref());
-    let format = format::find(first(&parameters, "format").unwrap_or("html"))?;
-    let scope = first(&parameters, "scope");
-    let services = &app.services;
+pub(in crate::server::http) async fn page(Path(name): Path<String>, visit: Visit) -> Result<Response, Failure> {
+    let report = visit.report(&name)?;
+    let format = format::find(visit.asked("format").unwrap_or("html"))?;
     if format.name() != "html" {
-        services.door.may_export(&caller.principal, Face::Report, format.name())?;
+        visit.may_export(format.name())?;
     }
-    let ask = Ask {
-        parameters: &parameters,
-        principal: &caller.principal,
-        scope,
-        lang: choice.lang.tag(),
-        head: None,
-        at: services.clock.now(),
-    };
-    let document = report::run(&services.door, report, &ask).await?;
-    let mut response = if format.name() == "html" {
-        let fragment = html::fragment(&document)?;
-        let frame = Frame::new(&app, choice.lang, &caller, &uri, "reports");
-        let editions = (!report.publish.is_empty()).then(|| format!("/reports/{name}/editions"));
-        render(&Page { frame, title: fragment.title, editions, main: fragment.main })?
-    } else {
-        let (drawn, tools) = (document.clone(), services.publisher.tools().clone());
-        let bytes = report::draw(move || format.render(&drawn, &tools)).await?;
-        let detail = json!({
-            "report": name, "format": format.name(), "bytes": bytes.len(), "sha256": sha256_hex(&bytes),
-        });
-        services.catalog.audit("export", &caller.principal.name, detail).await?;
-        let mut response = bytes.into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-        if format.name() != "json" {
-            // A report's name and a date: always a valid header.
-            let name = format!("{name}-{}.{}", format_date(choice.lang, document.as_of), format.extension());
-            if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-                response.headers_mut().insert(CONTENT_DISPOSITION, value);
-            }
+    let document = visit.run(report).await?;
+    if format.name() == "html" {
+        let mut ways = Vec::new();
+        if !report.publish.is_empty() {
+            ways.push(Way { href: format!("/reports/{name}/editions"), title: "edition-list" });
         }
-        response
-    };
-    describe_in_headers(&mut response, &document, choice)?;
-    Ok(response)
+        if visit.may_see_definitions() {
+            ways.push(Way { href: format!("/reports/{name}/definition"), title: "report-definition" });
+        }
+        return visit.page(&document, html::fragment(&document)?, ways);
+    }
+    let (drawn, tools) = (document.clone(), visit.app.services.publisher.tools().clone());
+    let bytes = report::draw(move || format.render(&drawn, &tools)).await?;
+    let save_as = (format.name() != "json").then(|| (name.clone(), format.extension()));
+    let file = File { bytes, format: format.name(), content_type: format.content_type(), save_as };
+    visit.file(&document, file, json!({"report": name})).await
 }
 
-fn describe_in_headers(response: &mut Response, document: &Document, choice: Choice) -> Result<()> {
-    let evidence = &document.evidence;
-    let text = |text: String| {
-        HeaderValue::from_str(&text).map_err(|e| Error::internal("A report's header cannot be written.", e))
-    };
-    let headers = response.headers_mut();
-    headers.insert("x-as-of", text(format_date(choice.lang, document.as_of))?);
-    headers.insert("x-snapshot-id", HeaderValue::from(evidence.snapshot));
-    headers.insert("x-completeness", text(format!("{}/{}", evidence.closed, evidence.branches))?);
-    Ok(())
-}
-
-/// Parameters of a query part; a list of values repeats its name.
 fn pairs(query: Option<&str>) -> BTreeMap<String, Vec<String>> {
     let mut pairs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         pairs.entry(name.into_owned()).or_default().push(value.into_owned());
     }
     pairs
-}
-
-fn first<'a>(pairs: &'a BTreeMap<String, Vec<String>>, name: &str) -> Option<&'a str> {
-    pairs.get(name).and_then(|values| values.first()).map(String::as_str).filter(|value| !value.is_empty())
 }

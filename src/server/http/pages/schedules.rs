@@ -1,21 +1,22 @@
 //! Schedules: what is published when, how the last runs went, and what an operator may do about them.
 //!
-//! Everybody sees the schedules of the reports that they may open; those who operate or audit see all. Only a browser's
-//! session of an operator changes anything, with the form's token, and every change is recorded under its name.
+//! Everybody sees the schedules of the reports that they may open; those who operate, release or audit see all. Only a browser's
+//! session changes anything, with the form's token, and every change is recorded under its name: an operator starts, pauses and
+//! tries again; what a gate holds is let go by somebody else, see [`publish::release`](crate::publish::may_release).
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 
-use super::admin::{Sent, minute};
+use super::admin::{Fields, Sent, minute};
 use super::editions::{Reader, Select, percent};
 use super::{Frame, openable, render};
 use crate::catalog::{RunRow, ScheduleRow};
 use crate::error::{Code, Error, Result};
 use crate::locale::{Lang, Value, message};
 use crate::model::report::Report;
-use crate::publish::Schedule;
+use crate::publish::{Schedule, may_release};
 use crate::schedule::explain::{Outlook, explain};
 use crate::server::http::error::Failure;
 use crate::server::http::extract::Path;
@@ -38,6 +39,7 @@ const DONE: &[(&str, &str)] = &[
     ("pause", "schedule-page-done-pause"),
     ("resume", "schedule-page-done-resume"),
     ("retry", "schedule-page-done-retry"),
+    ("release", "schedule-page-done-release"),
 ];
 
 #[derive(Template)]
@@ -67,6 +69,8 @@ struct RunView {
     took: String,
     /// Key of the word.
     cause: String,
+    /// Who started it; empty for those whom it is not told, and where the server did.
+    by: String,
     /// Key of the word.
     state: String,
     /// It did not do what it was for, or waits for somebody.
@@ -83,7 +87,7 @@ pub(in crate::server::http) async fn list(reader: Reader) -> Result<Response, Fa
     let services = &reader.app.services;
     let mut seen: Vec<Schedule<'_>> = services.publisher.schedules().collect();
     seen.retain(|schedule| may_see(&reader, schedule.report));
-    let staff = reader.is_one_of(STAFF);
+    let staff = looks_after(&reader);
     let mut schedules = Vec::with_capacity(seen.len());
     for schedule in seen {
         let name = schedule.name();
@@ -104,8 +108,13 @@ pub(in crate::server::http) async fn list(reader: Reader) -> Result<Response, Fa
     render(&List { frame: reader.frame("schedules"), schedules })
 }
 
+/// Whether somebody is told why runs stand as they do.
+fn looks_after(reader: &Reader) -> bool {
+    reader.is_one_of(STAFF) || may_release(&reader.caller.principal)
+}
+
 fn may_see(reader: &Reader, report: &Report) -> bool {
-    reader.is_one_of(STAFF) || openable(&reader.app, &reader.caller.principal).any(|open| *open.name == *report.name)
+    looks_after(reader) || openable(&reader.app, &reader.caller.principal).any(|open| *open.name == *report.name)
 }
 
 fn address(report: &str, id: &str) -> String {
@@ -146,6 +155,7 @@ fn describe(run: RunRow, staff: bool) -> RunView {
         state: format!("schedule-page-state-{}", run.state),
         wrong: matches!(run.state.as_str(), "held" | "failed" | "dead"),
         partial: run.partial,
+        by: run.started_by.filter(|_| staff).unwrap_or_default(),
         message: if staff { run.message } else { String::new() },
         again: matches!(run.state.as_str(), "held" | "failed" | "dead" | "skipped" | "cancelled"),
     }
@@ -170,6 +180,14 @@ struct Page {
     trouble: Option<Trouble>,
     /// Runs that may be made ready again.
     again: Vec<Select>,
+    /// Token of the form that releases, for who may in a session.
+    release: Option<String>,
+    /// Runs that this reader may release.
+    held: Vec<Select>,
+    /// A gate holds a run that this reader started, and so does not release.
+    own: bool,
+    /// A held run is not released as it stands: what was read of it is not kept, or newer data were published since.
+    spent: bool,
     runs: Vec<RunView>,
     notice: Option<&'static str>,
     /// Key of why a form did nothing.
@@ -213,8 +231,19 @@ async fn show(reader: &Reader, report: &str, id: &str, fault: Option<&'static st
     let name = schedule.name();
     let text = services.scheduler.explain(&name, reader.lang, count).await?;
     let (text, withheld) = seen(reader, &text).await?;
-    let staff = reader.is_one_of(STAFF);
+    let staff = looks_after(reader);
     let runs = services.catalog.runs(Some(&name), RUNS).await?;
+    let releaser = reader.caller.session.as_deref().filter(|_| may_release(&reader.caller.principal));
+    let (mut held, mut own, mut spent) = (Vec::new(), false, false);
+    for run in runs.iter().filter(|run| releaser.is_some() && run.state == "held") {
+        if !services.publisher.is_releasable(schedule, run).await? {
+            spent = true;
+        } else if run.started_by.as_deref() == Some(reader.caller.principal.name.as_str()) {
+            own = true;
+        } else {
+            held.push(held_run(reader, run));
+        }
+    }
     let runs: Vec<RunView> = runs.into_iter().map(|run| describe(run, staff)).collect();
     let row = services.catalog.schedule(&name).await?;
     let session = reader.caller.session.as_deref().filter(|_| reader.is_one_of(OPERATORS));
@@ -241,6 +270,10 @@ async fn show(reader: &Reader, report: &str, id: &str, fault: Option<&'static st
             message: run.message.clone(),
         }),
         again: again.collect(),
+        release: releaser.map(|session| reader.app.form_token(session)),
+        held,
+        own,
+        spent,
         runs,
         notice: DONE.iter().find(|(word, _)| fault.is_none() && *word == done).map(|(_, key)| *key),
         fault,
@@ -250,6 +283,18 @@ async fn show(reader: &Reader, report: &str, id: &str, fault: Option<&'static st
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
     Ok(response)
+}
+
+/// A run that a gate holds, as a choice: its number, when it was planned, and which gates.
+fn held_run(reader: &Reader, run: &RunRow) -> Select {
+    let gates = run.held().map(|held| held.gates).unwrap_or_default();
+    let gates: Vec<String> = gates.iter().map(|gate| reader.word(&format!("gate-{}", gate.gate))).collect();
+    let gates = gates.join(&reader.word("portal-list"));
+    Select {
+        value: run.id.to_string(),
+        label: format!("{} · {} UTC · {gates}", run.id, minute(run.created_at)),
+        on: false,
+    }
 }
 
 /// The text without the lines that name branches which this reader does not see.
@@ -291,24 +336,36 @@ pub(super) fn reason(text: Option<&str>) -> Option<&str> {
     text.filter(|text| text.chars().count() <= REASON)
 }
 
-/// `POST /schedules/{report}/{id}`: starts, pauses, lets go on, or tries again.
+/// The run that a form names, if it is of this schedule.
+async fn run_of(reader: &Reader, schedule: &str, fields: &Fields) -> Result<Option<RunRow>> {
+    let Ok(id) = fields.get("run").parse() else { return Ok(None) };
+    Ok(reader.app.services.catalog.run(id).await?.filter(|run| run.schedule == schedule))
+}
+
+/// `POST /schedules/{report}/{id}`: starts, pauses, lets go on, tries again, or releases.
 pub(in crate::server::http) async fn act(
     Path((report, id)): Path<(String, String)>,
     Sent { desk, fields }: Sent,
 ) -> Result<Response, Failure> {
     let reader = Reader::of(&desk);
-    if !reader.is_one_of(OPERATORS) {
+    // What starts a run is for operators, what releases it for a second pair of eyes.
+    let may = match fields.get("do") {
+        "release" => may_release(&reader.caller.principal),
+        _ => reader.is_one_of(OPERATORS),
+    };
+    if !may {
         return Err(nothing_here());
     }
     let services = &reader.app.services;
     let name = format!("{report}/{id}");
-    services.publisher.schedule(&name)?;
+    let schedule = services.publisher.schedule(&name)?;
+    let done = |what: &str| Redirect::to(&format!("{}?done={what}", address(&report, &id))).into_response();
     let by = reader.caller.principal.name.as_str();
     let why = reason(fields.given("reason"));
     let wrong = "schedule-page-fault-reason";
     let (what, detail) = match (fields.get("do"), why) {
         ("run", _) => {
-            let run = services.scheduler.plan_by_hand(&name, None, "hand", false).await?;
+            let run = services.scheduler.plan_by_hand(&name, None, "hand", by, false).await?;
             ("run", json!({"schedule": name, "do": "run", "run": run}))
         }
         ("pause", Some(why)) => {
@@ -320,22 +377,32 @@ pub(in crate::server::http) async fn act(
             ("resume", json!({"schedule": name, "do": "resume"}))
         }
         ("retry", Some(why)) => {
-            let run: Option<i64> = fields.get("run").parse().ok();
-            let found = match run {
-                Some(run) => services.catalog.run(run).await?.filter(|run| run.schedule == name),
-                None => None,
-            };
-            let Some(run) = found else { return show(&reader, &report, &id, Some("schedule-page-fault-run")).await };
-            if !services.catalog.retry_run(run.id, false, &format!("{by}: {why}")).await? {
+            let Some(run) = run_of(&reader, &name, &fields).await? else {
                 return show(&reader, &report, &id, Some("schedule-page-fault-run")).await;
-            }
-            ("retry", json!({"schedule": name, "do": "retry", "run": run.id, "was": run.state, "reason": why}))
+            };
+            // Recorded with the change itself, as a release is.
+            return match services.catalog.retry_run(run.id, by, why).await? {
+                true => Ok(done("retry")),
+                false => show(&reader, &report, &id, Some("schedule-page-fault-run")).await,
+            };
         }
-        ("pause" | "retry", None) => return show(&reader, &report, &id, Some(wrong)).await,
+        ("release", Some(why)) => {
+            let fault = match run_of(&reader, &name, &fields).await? {
+                None => "schedule-page-fault-held",
+                Some(run) => match services.publisher.release(schedule, &run, &reader.caller.principal, why).await {
+                    Ok(()) => return Ok(done("release")),
+                    Err(error) if error.code() == Code::Conflict => "schedule-page-fault-held",
+                    Err(error) if error.code() == Code::Denied => "schedule-page-fault-own",
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            return show(&reader, &report, &id, Some(fault)).await;
+        }
+        ("pause" | "retry" | "release", None) => return show(&reader, &report, &id, Some(wrong)).await,
         _ => return show(&reader, &report, &id, Some("schedule-page-fault-form")).await,
     };
     services.catalog.audit("schedule", by, detail).await?;
-    Ok(Redirect::to(&format!("{}?done={what}", address(&report, &id))).into_response())
+    Ok(done(what))
 }
 
 #[cfg(test)]

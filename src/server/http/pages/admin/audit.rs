@@ -35,6 +35,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("schedule", "portal-action-schedule"),
     ("resend", "portal-action-resend"),
     ("edition_refused", "portal-action-edition-refused"),
+    ("edition_swept", "portal-action-edition-swept"),
     ("load", "portal-action-load"),
     ("refresh", "portal-action-refresh"),
     ("audit_read", "portal-action-audit-read"),
