@@ -230,7 +230,7 @@ pub enum Block {
         blocks: Vec<Block>,
     },
     Kpi(Kpi),
-    Chart(Chart),
+    Chart(Box<Chart>),
     Table(TableBlock),
     /// Markdown per language.
     Text {

@@ -86,8 +86,8 @@ async fn every_way_on_leads_to_a_page_over_the_same_snapshot() {
         let snapshot = headers["x-snapshot-id"].to_str().unwrap().to_owned();
         for (block, links) in ways(&page) {
             leading.push(format!("{report}/{block}"));
-            // The first and the last of each block: the others differ from them by the branch or the month alone.
-            for link in links.iter().take(1).chain(links.last()) {
+            // The last of each block, the newest month or the last branch: the others differ from it by that alone.
+            if let Some(link) = links.last() {
                 assert_eq!(parameter(link, "snapshot"), Some(snapshot.clone()), "{report}/{block}: {link}");
                 assert!(parameter(link, "as_of").is_some() && parameter(link, "scope").is_some(), "{link}");
                 if !followed.insert(link.clone()) {

@@ -1,6 +1,6 @@
 //! What every report of the sample project says on the sample data, as it was accepted: `reports/*/expected/` holds the rows of
 //! each dataset as CSV, with the words of the default language, and the page as text in each language. And that the rows are
-//! the same when no rollup answers, for head office and for a branch.
+//! the same when no rollup answers.
 //!
 //! `UPDATE=1 cargo test --test it -- expected::` writes what is said now; review the difference.
 
@@ -246,9 +246,9 @@ async fn every_report_says_what_was_accepted_and_facts_say_the_same() {
             accept(&folder, &said);
         }
         found.extend(differences(&folder, &said));
-        let branch = document(&app, report, Lang::default(), "beijing").await;
-        for document in [&documents[0], &branch] {
-            found.extend(Box::pin(unlike_facts(&app, report, document)).await);
+        // Records have no rollups.
+        if report.cubes.iter().any(|cube| **cube != "evaluation") {
+            found.extend(Box::pin(unlike_facts(&app, report, &documents[0])).await);
         }
     }
     assert!(found.is_empty(), "{} differences; `UPDATE=1` accepts them:\n{}", found.len(), found.join("\n"));

@@ -205,7 +205,7 @@ fn block(node: &Node) -> Option<Block> {
         "text" => Block::Text { text: shape::label(inner) },
         "row" => Block::Row { blocks: fields.items("row").iter().filter_map(block).collect() },
         "kpi" => Block::Kpi(kpi(&Fields::new(inner, &KPI))),
-        "chart" => Block::Chart(chart(&Fields::new(inner, &CHART))),
+        "chart" => Block::Chart(Box::new(chart(&Fields::new(inner, &CHART)))),
         "table" => Block::Table(table(&Fields::new(inner, &TABLE))),
         _ => return None,
     })
