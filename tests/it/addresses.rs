@@ -86,11 +86,12 @@ async fn every_way_on_leads_to_a_page_over_the_same_snapshot() {
         let snapshot = headers["x-snapshot-id"].to_str().unwrap().to_owned();
         for (block, links) in ways(&page) {
             leading.push(format!("{report}/{block}"));
-            // The last of each block, the newest month or the last branch: the others differ from it by that alone.
+            // The last of each block, the newest month or the last branch: the others differ from it by that alone. Each report is
+            // opened once.
             if let Some(link) = links.last() {
                 assert_eq!(parameter(link, "snapshot"), Some(snapshot.clone()), "{report}/{block}: {link}");
                 assert!(parameter(link, "as_of").is_some() && parameter(link, "scope").is_some(), "{link}");
-                if !followed.insert(link.clone()) {
+                if !followed.insert(link.split('?').next().map(str::to_owned)) {
                     continue;
                 }
                 let (status, headers, body) = portal.get("executive", &format!("{link}&lang=en")).await;
@@ -156,12 +157,12 @@ async fn the_figure_that_was_followed_is_the_figure_that_is_found() {
 async fn a_branch_has_no_way_out_of_itself() {
     let portal = Portal::open();
     let mut leading = BTreeSet::new();
-    for report in reports() {
+    for report in ["branch_performance", "crm_outcome", "deposits", "executive_overview"] {
         let (status, _, page) = portal.get("beijing", &format!("/reports/{report}?lang=en")).await;
         assert_eq!(status, 200, "{report}");
         for link in ways(&page).into_values().flatten() {
             assert_eq!(parameter(&link, "scope").as_deref(), Some("beijing"), "{report}: {link}");
-            leading.insert(report.clone());
+            leading.insert(report);
         }
     }
     // Ways of months, and to other reports, stay inside of it.
@@ -187,33 +188,18 @@ async fn a_chart_has_an_address_in_every_form_of_it() {
     assert!(headers["content-disposition"].to_str().unwrap().contains("executive_overview-risk-2025-1"));
     let rows = portal.get("executive", &format!("{base}/data/risk?format=csv&lang=en")).await.2;
     assert_eq!(csv, rows);
-    for format in ["xlsx", "parquet", "arrow", "json"] {
-        let (status, headers, _) = portal.get("executive", &format!("{base}/data/risk?format={format}")).await;
-        assert_eq!(status, 200, "{format}");
-        assert!(headers.contains_key("x-snapshot-id") && headers.contains_key("x-as-of"), "{format}");
-    }
     let page = portal.get("executive", &format!("{chart}?lang=en")).await.2;
     assert_eq!(page.matches("class=\"card chart\"").count(), 1);
     assert!(page.contains("role=\"group\"") && page.contains("<a href=\"/reports/credit_quality?"), "{page}");
-    // Every block and dataset of every report has its address, and the page says where.
-    for report in reports() {
-        let page = portal.get("executive", &format!("/reports/{report}?lang=en")).await.2;
-        let links = page.split("href=\"").skip(1).map(|link| link.split('"').next().unwrap().replace("&#38;", "&"));
-        let links: BTreeSet<String> = links.collect();
-        for part in ["/blocks/", "/data/", "/evidence"] {
-            let found: Vec<&String> = links.iter().filter(|link| link.contains(part)).collect();
-            assert!(!found.is_empty(), "{report} has no link to {part}");
-            // The first and the last of each kind; a report of thirty blocks would be run sixty times.
-            for link in found.iter().take(1).chain(found.last()) {
-                let (status, headers, body) = portal.get("executive", link).await;
-                assert_eq!(status, 200, "{link}: {body}");
-                assert_eq!(
-                    Some(headers["x-snapshot-id"].to_str().unwrap().to_owned()),
-                    parameter(link, "snapshot"),
-                    "{link}"
-                );
-            }
-        }
+    // The page says where its blocks, datasets and its evidence are; all of them are tried over a small bank (`http::tests`).
+    let page = portal.get("executive", "/reports/channels?lang=en").await.2;
+    let links = page.split("href=\"").skip(1).map(|link| link.split('"').next().unwrap().replace("&#38;", "&"));
+    let links: BTreeSet<String> = links.collect();
+    for part in ["/blocks/", "/data/", "/evidence"] {
+        let link = links.iter().find(|link| link.contains(part)).unwrap_or_else(|| panic!("no link to {part}"));
+        let (status, headers, body) = portal.get("executive", link).await;
+        assert_eq!(status, 200, "{link}: {body}");
+        assert_eq!(Some(headers["x-snapshot-id"].to_str().unwrap().to_owned()), parameter(link, "snapshot"), "{link}");
     }
     // How a report is made is for who writes SQL.
     assert_eq!(portal.get("executive", &format!("{base}/definition")).await.0, 404);
