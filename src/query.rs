@@ -38,7 +38,7 @@ use self::cache::Reused;
 pub use self::parameters::{Misfit, exact};
 pub use self::rights::Reading;
 use self::rights::Rights;
-pub use self::wire::{bytes_of, bytes_of_column};
+pub use self::wire::{GATHER, bytes_of, bytes_of_column};
 use crate::auth::{Credential, Principal, sha256_hex};
 use crate::catalog::{Catalog, QueryRow, operator};
 use crate::clock::Clock;

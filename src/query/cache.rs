@@ -23,12 +23,9 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter, Weighter};
 
 use super::rights::Rights;
-use super::{History, Planned, Previews, Statement, bytes_of};
+use super::{GATHER, History, Planned, Previews, Statement, bytes_of};
 use crate::config::QueryConfig;
 use crate::error::{Error, Result};
-
-/// Batches are joined up to this size before they are kept, which is how readers are sent them.
-const GATHER: usize = 1 << 20;
 
 /// Plans kept. One holds the file lists of its snapshot, so few of many old snapshots may stay.
 const PLANS: usize = 256;

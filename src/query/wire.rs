@@ -12,6 +12,9 @@ use datafusion::common::DFSchema;
 
 use crate::error::{Code, Error, Result};
 
+/// Batches are gathered up to this size before they are sent or kept: small ones cost too much each.
+pub const GATHER: usize = 1 << 20;
+
 /// The type in which a column leaves.
 pub(super) fn plain(kind: &DataType) -> DataType {
     match kind {

@@ -15,10 +15,7 @@ use tonic::Status;
 use super::parcel::Parcel;
 use super::status;
 use crate::error::{Error, Result};
-use crate::query::{bytes_of, bytes_of_column};
-
-/// Batches are gathered up to this size before they are encoded: small ones cost too much each.
-const GATHER: usize = 1 << 20;
+use crate::query::{GATHER, bytes_of, bytes_of_column};
 
 /// A message's data are split above this size.
 const SPLIT: usize = 2 << 20;
