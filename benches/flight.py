@@ -494,8 +494,12 @@ def load(server, token, clients, seconds):
         # What is on its way when the time is up is answered and counts.
         results = [pipe.recv() for _, pipe in crowds]
         lasted = time.perf_counter() - started
-        after, running = server.outcomes()
         spent_after = spent([server.watched]), spent(askers)
+        # The last row is with its reader before the server has noted that the statement has ended.
+        after, running = server.outcomes()
+        while running and time.perf_counter() - started < lasted + STOP_SECONDS:
+            time.sleep(0.005)
+            after, running = server.outcomes()
     finally:
         for process, _ in crowds:
             process.kill()

@@ -11,6 +11,7 @@ mod measure;
 mod members;
 mod navigator;
 mod question;
+mod restriction;
 mod rewrite;
 mod rollup;
 mod sight;

@@ -19,7 +19,7 @@ use super::measure::Fold;
 use super::navigator::Navigation;
 use super::question::Question;
 use super::view::{Rows, cube_of, substitute};
-use super::{Binding, CompiledMeasure, LEAF, disclosure, measure, qualified};
+use super::{Binding, CompiledMeasure, LEAF, disclosure, measure, qualified, restriction};
 use crate::error::{Code, Error, Result};
 
 /// Most rows that a statement without an aggregate may ask a cube for; `None`: it may not.
@@ -34,25 +34,30 @@ pub fn rewrite(
     detail: DetailLimit,
     navigation: &mut Navigation,
 ) -> Result<LogicalPlan> {
-    let rewritten = plan
-        .transform_up_with_subqueries(|node| {
-            let replaced = match &node {
-                LogicalPlan::Aggregate(aggregate) => {
-                    aggregate_over_cube(aggregate, session, navigation).map_err(external)?
-                }
-                LogicalPlan::Distinct(Distinct::All(input)) => {
-                    distinct_over_cube(input, session, navigation).map_err(external)?
-                }
-                _ => None,
-            };
-            match replaced {
-                Some(plan) => Ok(Transformed::yes(plan)),
-                // A child may have changed its types (money keeps its declared type), so schemas are computed again.
-                None => Ok(Transformed::yes(node.recompute_schema()?)),
+    let restricted = |node: LogicalPlan| {
+        let restricted = match &node {
+            LogicalPlan::Aggregate(aggregate) => restriction::of_join(aggregate)?,
+            _ => None,
+        };
+        Ok(restricted.map_or_else(|| Transformed::no(node), |plan| Transformed::yes(LogicalPlan::Aggregate(plan))))
+    };
+    let planned = |node: LogicalPlan| {
+        let replaced = match &node {
+            LogicalPlan::Aggregate(aggregate) => {
+                aggregate_over_cube(aggregate, session, navigation).map_err(external)?
             }
-        })
-        .map_err(internal)?
-        .data;
+            LogicalPlan::Distinct(Distinct::All(input)) => {
+                distinct_over_cube(input, session, navigation).map_err(external)?
+            }
+            _ => None,
+        };
+        match replaced {
+            Some(plan) => Ok(Transformed::yes(plan)),
+            // A child may have changed its types (money keeps its declared type), so schemas are computed again.
+            None => Ok(Transformed::yes(node.recompute_schema()?)),
+        }
+    };
+    let rewritten = plan.transform_down_up_with_subqueries(restricted, planned).map_err(internal)?.data;
     rows_without_aggregate(rewritten, detail, navigation)
 }
 
@@ -84,7 +89,7 @@ pub(super) struct Chain {
 }
 
 /// Reads a chain; `None` when the plan is not one.
-fn chain(plan: &LogicalPlan) -> PlanResult<Option<Chain>> {
+pub(super) fn chain(plan: &LogicalPlan) -> PlanResult<Option<Chain>> {
     match plan {
         LogicalPlan::TableScan(TableScan { source, projected_schema, filters, fetch: None, .. }) => {
             let Some(binding) = cube_of(source) else { return Ok(None) };
@@ -117,7 +122,7 @@ fn chain(plan: &LogicalPlan) -> PlanResult<Option<Chain>> {
     }
 }
 
-fn unaliased(expr: Expr) -> Expr {
+pub(super) fn unaliased(expr: Expr) -> Expr {
     match expr {
         Expr::Alias(Alias { expr, .. }) => unaliased(*expr),
         other => other,

@@ -151,16 +151,24 @@ fn bounded<V: Clone, W: Weighter<Arc<Key>, V> + Clone>(
     Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
-/// The rows of a statement that ran to its end, as an Arrow IPC stream: of exactly known size, and free of the larger
-/// buffers that an engine's batches may be cut from. Batches that are read lie in it and are not copied.
+/// The rows of a statement that ran to its end. They lie in one Arrow IPC stream of exactly known size, free of the larger
+/// buffers that an engine's batches may be cut from; it is read once, when it is kept.
 #[derive(Debug, Clone)]
-pub(super) struct KeptRows(Buffer);
+pub(super) struct KeptRows {
+    batches: Arc<[RecordBatch]>,
+    bytes: usize,
+}
 
 impl KeptRows {
+    fn read(mut ipc: Buffer) -> Result<Self, ArrowError> {
+        let bytes = ipc.len();
+        let mut decoder = StreamDecoder::new();
+        let batches = std::iter::from_fn(|| decoder.decode(&mut ipc).transpose());
+        Ok(Self { batches: batches.collect::<Result<_, _>>()?, bytes })
+    }
+
     pub(super) fn stream(self) -> BoxStream<'static, Result<RecordBatch>> {
-        let fault = |error: ArrowError| Error::internal("a kept result cannot be read", error);
-        let (mut rest, mut decoder) = (self.0, StreamDecoder::new());
-        stream::iter(std::iter::from_fn(move || decoder.decode(&mut rest).map_err(fault).transpose())).boxed()
+        stream::iter((0..self.batches.len()).filter_map(move |place| self.batches.get(place).cloned().map(Ok))).boxed()
     }
 }
 
@@ -169,7 +177,7 @@ struct Bytes;
 
 impl Weighter<Arc<Key>, KeptRows> for Bytes {
     fn weight(&self, key: &Arc<Key>, rows: &KeptRows) -> u64 {
-        (key.sql.len() + key.parameters.as_ref().map_or(0, Vec::len) + rows.0.len()) as u64
+        (key.sql.len() + key.parameters.as_ref().map_or(0, Vec::len) + rows.bytes) as u64
     }
 }
 
@@ -207,10 +215,9 @@ impl Recording {
 
     /// Keeps the result, which is all there.
     pub(super) fn keep(mut self) {
-        if self.write().is_ok()
-            && let Ok(bytes) = self.writer.into_inner()
-        {
-            self.results.insert(self.key, KeptRows(Buffer::from_vec(bytes)));
+        let rows = self.write().and_then(|()| KeptRows::read(Buffer::from_vec(self.writer.into_inner()?)));
+        if let Ok(rows) = rows {
+            self.results.insert(self.key, rows);
         }
     }
 }

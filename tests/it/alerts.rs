@@ -85,7 +85,7 @@ fn subjects(told: &[(DeliveryRow, NoticeRow)]) -> Vec<(&str, &str, &str)> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_raised_after_two_runs_told_once_and_over_beyond_the_other_limit() {
     let bank = bank();
     bank.load(1, DAY, &[("north", 1, "10.00"), ("south", 3, "7.25"), ("quay", 4, "12.00")]);
@@ -137,7 +137,7 @@ async fn it_is_raised_after_two_runs_told_once_and_over_beyond_the_other_limit()
     assert_eq!(states, [(None, "pending"), (Some("pending"), "firing"), (Some("firing"), "ok")]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_somebody_knows_of_or_put_off_is_told_to_nobody_until_it_changes() {
     let bank = bank();
     bank.load(1, DAY, &[("north", 1, "1.00"), ("south", 3, "7.25"), ("quay", 4, "12.00")]);
@@ -189,7 +189,7 @@ async fn what_somebody_knows_of_or_put_off_is_told_to_nobody_until_it_changes() 
 const EACH: &str = "  - {id: each, dataset: customers, each: customer, raise: {value: balance, below: 1}, \
                     to: [{channel: email, roles: [reader, teller]}]}\n";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_another_try_finds_is_told_though_the_first_told_something() {
     let bank = bank();
     let report = bank.place().join("reports/balances/report.yaml");
@@ -216,7 +216,7 @@ async fn what_another_try_finds_is_told_though_the_first_told_something() {
     assert_eq!((first, second), (1, 2));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_read_with_wider_rights_stays_with_them_when_they_are_narrowed() {
     let bank = bank();
     let report = bank.place().join("reports/balances/report.yaml");
@@ -245,7 +245,7 @@ async fn what_was_read_with_wider_rights_stays_with_them_when_they_are_narrowed(
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_process_survives_has_no_data() {
     let bank = bank();
     bank.load(1, DAY, &[("north", 1, "10.00"), ("south", 3, "9.50"), ("quay", 4, "12.00")]);
@@ -273,7 +273,7 @@ async fn what_no_process_survives_has_no_data() {
     assert_eq!(state(&app, "south").await, "ok");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_not_there_any_more_has_no_data_and_is_never_in_order() {
     let bank = Bank::new();
     let report = bank.place().join("reports/balances/report.yaml");
@@ -313,7 +313,7 @@ async fn who_is_not_there_any_more_has_no_data_and_is_never_in_order() {
     assert_eq!(state(&app, "north").await, "firing", "the other alert goes on");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_has_no_data_and_the_run_says_why() {
     let bank = Bank::new();
     bank.load(1, DAY, &[("north", 1, "10.00"), ("south", 3, "9.50"), ("quay", 4, "12.00")]);
@@ -334,7 +334,7 @@ async fn what_cannot_be_read_has_no_data_and_the_run_says_why() {
     assert!(run.message.contains("has no column `balanse`; it has `balance`"), "{}", run.message);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_processes_one_judges_and_tells() {
     let bank = bank();
     bank.load(1, DAY, &[("north", 1, "10.00"), ("south", 3, "7.25"), ("quay", 4, "12.00")]);
@@ -353,7 +353,7 @@ async fn of_several_processes_one_judges_and_tells() {
     assert_eq!(told(&one).await.len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_dies_before_or_after_it_settled_loses_and_repeats_nothing() {
     for (fault, tries) in [("alert.before_settle", 2), ("alert.after_settle", 1)] {
         let bank = bank();
@@ -375,7 +375,7 @@ async fn a_process_that_dies_before_or_after_it_settled_loses_and_repeats_nothin
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alerts_of_others_are_not_found_and_not_listed() {
     let bank = Bank::new();
     bank.load(1, DAY, &[("north", 1, "1.25"), ("south", 3, "7.25"), ("quay", 4, "12.00")]);

@@ -64,7 +64,7 @@ async fn a_kept_result_is_told_and_is_the_same() {
     assert_eq!(ask(&app, &who, none).await.unwrap().rows(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_snapshot_never_serves_an_old_result() {
     let state = tempfile::tempdir().unwrap();
     let load = |batch: &str| {

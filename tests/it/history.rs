@@ -208,7 +208,7 @@ async fn both(app: &App, sql: &str, history: Option<History>) -> Vec<String> {
 const BY_BRANCH: &str = "SELECT month, branch, MEASURE(amount), MEASURE(sales) FROM head_office.sales \
                          GROUP BY month, branch ORDER BY month, branch";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_are_read_as_they_are_as_they_were_and_as_of_a_day() {
     let folder = tempfile::tempdir().unwrap();
     let (project, state) = bank(folder.path());
@@ -266,7 +266,7 @@ async fn members_are_read_as_they_are_as_they_were_and_as_of_a_day() {
     assert_eq!(both(&app, grades, Some("2025-02-14".parse().unwrap())).await, ["junior|1023.00"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_rebuilds_nothing_and_each_reading_says_what_answers() {
     let folder = tempfile::tempdir().unwrap();
     let (project, state) = bank(folder.path());
@@ -294,7 +294,7 @@ async fn a_move_rebuilds_nothing_and_each_reading_says_what_answers() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_branch_reads_its_files_as_it_booked_them() {
     let folder = tempfile::tempdir().unwrap();
     let (project, state) = bank(folder.path());
@@ -308,7 +308,7 @@ async fn a_branch_reads_its_files_as_it_booked_them() {
     assert_eq!(text(&own), ["2025-01-01|North|8.00", "2025-01-01|South|3.00", "2025-02-01|South|16.00"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cube_offers_the_readings_that_it_names() {
     let folder = tempfile::tempdir().unwrap();
     let (project, state) = bank(folder.path());

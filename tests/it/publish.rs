@@ -124,7 +124,7 @@ async fn work(app: &App) {
     while scheduler.deliver_next().await.unwrap() {}
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_month_becomes_editions_and_a_correction_version_two() {
     let bank = Bank::loaded();
     let app = bank.open().await;
@@ -183,7 +183,7 @@ async fn a_closed_month_becomes_editions_and_a_correction_version_two() {
     bank.run(&["verify", &old.id, "--rerun"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_inputs_make_the_same_bytes() {
     let bank = Bank::loaded();
     bank.run(&["schedule", "run", "balances/monthly"]);
@@ -226,7 +226,7 @@ async fn leading(inner: &str) -> (String, String) {
     (row.run_key, String::from_utf8_lossy(&page).into_owned())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_links_of_an_edition_hang_on_nobody_who_asks() {
     // Whoever publishes may not open it, and some reader may: where the link leads, its follower is judged.
     let inner = "report: inner\ntitle: {en: Inner, zh-CN: 内部}\naudience: [auditor]\ncubes: [deposits]\nparameters:\n  \
@@ -239,7 +239,7 @@ async fn the_links_of_an_edition_hang_on_nobody_who_asks() {
     assert_ne!(leading(&inner.replace("Inner", "Another")).await.0, key);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_month_is_published_when_its_last_branch_has_closed() {
     let bank = Bank::new();
     bank.load(1, "2025-10-31", &[("north", 1, "1.00"), ("south", 3, "1.00"), ("quay", 4, "1.00")]);
@@ -260,7 +260,7 @@ async fn a_month_is_published_when_its_last_branch_has_closed() {
     assert!(runs.contains("\theld\t") && runs.contains("\tclose\tsucceeded\t"), "{runs}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_month_stays_as_open_or_closed_as_it_was_when_the_next_begins() {
     let bank = Bank::new();
     bank.load(1, "2025-10-31", &[("north", 1, "1.00"), ("south", 3, "1.00")]);
@@ -279,7 +279,7 @@ async fn a_month_stays_as_open_or_closed_as_it_was_when_the_next_begins() {
     assert_eq!(versions, [1, 1, 1, 1]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partial_publication_prints_who_is_missing() {
     let bank = Bank::new();
     bank.load(1, "2025-10-31", &[("north", 1, "1.00"), ("south", 3, "1.00"), ("quay", 4, "1.00")]);
@@ -297,7 +297,7 @@ async fn a_partial_publication_prints_who_is_missing() {
     assert!(shape(&app).await.contains(&("head_office".to_owned(), 2)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_opens_what_it_may_not_see() {
     let bank = Bank::loaded();
     for (name, role, scope) in [
@@ -352,7 +352,7 @@ impl Drop for Server {
 
 /// Two servers over one state are killed again and again while a schedule publishes: every edition is there once and whole, every
 /// delivery at most once, and nothing half is seen.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_nine_leaves_every_edition_once_and_whole() {
     let kills: u32 =
         std::env::var("COUNTINGHOUSE_PUBLISH_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(6);
@@ -444,7 +444,7 @@ impl Face {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn editions_of_others_are_not_found_and_not_listed() {
     let bank = Bank::loaded();
     let face = Face::start(
@@ -516,7 +516,7 @@ async fn editions_of_others_are_not_found_and_not_listed() {
     assert_eq!(north.version, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_schedule_shows_each_recipient_its_own_rows() {
     let bank = Bank::new();
     let definition = bank.place().join("reports/balances/report.yaml");

@@ -42,7 +42,7 @@ async fn file(app: &App, edition: &EditionRow, name: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_run_is_released_by_a_second_pair_of_eyes() {
     let bank = two_of_three();
     let app = bank.open().await;
@@ -112,7 +112,7 @@ async fn a_held_run_is_released_by_a_second_pair_of_eyes() {
     bank.run(&["audit", "verify"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_figures_are_not_released_over_newer_ones() {
     let bank = two_of_three();
     let app = bank.open().await;
@@ -150,7 +150,7 @@ async fn older_figures_are_not_released_over_newer_ones() {
     assert_eq!(editions(&app).await, frozen);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_shown_less_is_not_told_what_a_gate_found() {
     let bank = with_deadline("hold");
     let path = bank.place().join("reports/balances/report.yaml");
@@ -175,7 +175,7 @@ async fn who_is_shown_less_is_not_told_what_a_gate_found() {
     assert_eq!(clerk.remarks, Vec::<String>::new());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_tries_a_run_again_has_started_it() {
     let bank = two_of_three();
     let app = bank.open().await;
@@ -190,7 +190,7 @@ async fn who_tries_a_run_again_has_started_it() {
     assert_eq!(refused.code(), Code::Denied);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn periods_of_the_past_are_recorded() {
     let bank = Bank::loaded();
     bank.run(&["schedule", "backfill", NAME, "2025-11-30"]);
@@ -231,7 +231,7 @@ fn with_deadline(then: &str) -> Bank {
     bank
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_that_nobody_can_be_told_of_is_a_fault() {
     let bank = with_deadline("hold");
     let path = bank.place().join("reports/balances/report.yaml");
@@ -260,7 +260,7 @@ async fn told(app: &App) -> Vec<(String, String, String)> {
     found
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_is_told_once_whoever_finds_it_out() {
     let bank = with_deadline("hold");
     let (one, two) = (bank.open().await, bank.open().await);
@@ -294,7 +294,7 @@ async fn a_deadline_is_told_once_whoever_finds_it_out() {
     assert_eq!(state("quentin"), "refused");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadline_that_publishes_says_so() {
     let bank = with_deadline("partial");
     let app = bank.open().await;
@@ -307,7 +307,7 @@ async fn a_deadline_that_publishes_says_so() {
     assert!(shape(&app).await.contains(&("head_office".to_owned(), 1)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_looks_after_deliveries_is_not_shown_what_a_notice_says_of_figures() {
     let bank = Bank::loaded();
     let face = Face::start(&bank, &[("head", "analyst", "head_office"), ("audrey", "auditor", "head_office")]).await;
@@ -355,7 +355,7 @@ async fn who_looks_after_deliveries_is_not_shown_what_a_notice_says_of_figures()
     assert!(!staff.contains("Anna 4") && staff.contains("<small>Alert "), "{staff}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_interrupted_runs_left_behind_is_swept_and_nothing_else() {
     let bank = Bank::loaded();
     bank.run(&["schedule", "run", NAME]);
