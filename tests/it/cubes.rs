@@ -339,6 +339,43 @@ async fn a_measure_called_wrongly_is_told_how_to_be_called() {
     }
 }
 
+/// A join with a query that has each member once is a condition: measures keep their meaning. Any other join is refused.
+#[tokio::test]
+async fn a_join_with_the_largest_members_is_a_condition() {
+    let app = app().await;
+    let who = head_office();
+    let largest = "SELECT branch AS b, SUM(balance) AS s FROM deposits GROUP BY branch ORDER BY s DESC LIMIT 3";
+    let ask = "SELECT month, branch, SUM(balance), MEASURE(balance_daily_average), COUNT(DISTINCT customers) FROM deposits";
+    let end = "WHERE month >= DATE '2025-10-01' GROUP BY month, branch ORDER BY month, branch";
+    let expected = rows(&app, &who, &format!("{ask} WHERE branch IN (SELECT b FROM ({largest}) t) AND {}", &end[6..])).await;
+    assert_eq!(expected.len(), 9);
+    for join in [
+        format!("JOIN ({largest}) t ON deposits.branch = t.b"),
+        format!("JOIN ({largest}) t ON t.b = branch"),
+        format!("JOIN (SELECT DISTINCT b FROM ({largest}) l) t ON branch = b"),
+        format!("AS d JOIN (SELECT s, b FROM ({largest}) l WHERE s > 0 ORDER BY b) t ON d.branch = t.b"),
+    ] {
+        assert_eq!(rows(&app, &who, &format!("{ask} {join} {end}")).await, expected, "{join}");
+    }
+    for join in [
+        // A branch is there once for each tier.
+        "JOIN (SELECT branch AS b, tier FROM deposits GROUP BY branch, tier) t ON branch = b",
+        "JOIN (SELECT branch AS b FROM deposits GROUP BY ROLLUP (branch)) t ON branch = b",
+        "JOIN (SELECT tier AS b FROM deposits GROUP BY branch, tier) t ON branch = b",
+        "JOIN (SELECT MAX(branch) AS b, tier FROM deposits GROUP BY tier) t ON branch = b",
+        "LEFT JOIN (SELECT branch AS b FROM deposits GROUP BY branch) t ON branch = b",
+        "JOIN (SELECT branch AS b FROM deposits GROUP BY branch) t ON branch >= b",
+        "JOIN (SELECT branch AS b, SUM(interest) AS s FROM deposits GROUP BY branch) t ON branch = b AND s > 10",
+    ] {
+        let error = refusal(&app, &who, &format!("SELECT SUM(deposits.balance) FROM deposits {join}")).await;
+        assert_eq!(error.code(), Code::MeasureBelow, "{join}: {error:?}");
+    }
+    let used = format!("SELECT SUM(balance), MAX(t.s) FROM deposits JOIN ({largest}) t ON branch = b");
+    assert_eq!(refusal(&app, &who, &used).await.code(), Code::MeasureBelow);
+    let used = format!("SELECT SUM(balance) FROM deposits JOIN ({largest}) t ON branch = b WHERE t.s > 10");
+    assert_eq!(refusal(&app, &who, &used).await.code(), Code::MeasureBelow);
+}
+
 #[tokio::test]
 async fn ordinary_aggregates_keep_their_ordinary_meaning() {
     let app = app().await;

@@ -501,6 +501,7 @@ async fn figures_of_a_few_persons_are_not_told_to_who_may_not_see_persons() {
         "SELECT DISTINCT note FROM deals",
         "SELECT SUM(points) FROM deals WHERE note IN (SELECT note FROM deals GROUP BY note)",
         "SELECT SUM(points) FROM deals WHERE note = ANY (SELECT note FROM deals GROUP BY note)",
+        "SELECT SUM(points) FROM deals JOIN (SELECT note AS n FROM deals GROUP BY note) t ON deals.note = t.n",
         // Groups of the statement's own making, and conditions that would tell by an error.
         "SELECT grade = 'usual' AS k, SUM(points) FROM deals GROUP BY 1",
         "SELECT CASE WHEN grade = 'rare' OR branch = 'Quay' THEN 1 END AS k, SUM(points) FROM deals GROUP BY 1",

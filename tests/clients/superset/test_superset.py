@@ -286,7 +286,6 @@ def test_a_comparison_with_a_year_ago(server, superset, dataset):
     assert both == list(zip(balances[12:], balances[:3]))
 
 
-@pytest.mark.xfail(strict=True, reason="a join with the largest series is not read as a condition yet: use IN (SELECT ...)")
 def test_the_largest_series_only(server, superset, dataset):
     """The chart's series limit: Superset joins the cube with a query of its largest branches."""
     query = {"columns": [month(), "branch"], "metrics": [BALANCE]}
