@@ -359,6 +359,10 @@ fn draw_names(spec: &ChartSpec, canvas: &mut Canvas, named: &[Point], points: &[
             (Anchor::End, x - 6.0 - width, y),
             (Anchor::Middle, x - width / 2.0, y - 12.0),
             (Anchor::Middle, x - width / 2.0, y + 12.0),
+            (Anchor::Start, x + 5.0, y - 9.0),
+            (Anchor::Start, x + 5.0, y + 9.0),
+            (Anchor::End, x - 5.0 - width, y - 9.0),
+            (Anchor::End, x - 5.0 - width, y + 9.0),
         ];
         let free = places.into_iter().filter_map(|(anchor, left, middle)| {
             let place = Area { x: left, y: middle - HALF, w: width, h: 2.0 * HALF };

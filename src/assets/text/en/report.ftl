@@ -51,6 +51,7 @@ report-evidence = Evidence
 report-evidence-full = Evidence in full
 report-chart-alone = This chart by itself
 report-table-alone = This table by itself
+report-table-empty = No rows
 report-all-rows = All rows
 report-rows-of = Rows of the dataset { $name }
 report-pinned = These figures are fixed at snapshot { $snapshot } of { $made }.

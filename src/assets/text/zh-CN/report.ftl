@@ -39,6 +39,7 @@ report-evidence = 依据
 report-evidence-full = 查看完整依据
 report-chart-alone = 单独查看此图
 report-table-alone = 单独查看此表
+report-table-empty = 没有数据行
 report-all-rows = 全部数据
 report-rows-of = 数据集 { $name } 的全部数据
 report-pinned = 本页数据固定为快照 { $snapshot }（{ $made }）。

@@ -298,6 +298,7 @@ impl Builder<'_> {
             let file = format!("{}.csv", table.dataset);
             locale::message(self.document.lang, "report-print-rest", &[("rows", rows), ("file", (&file).into())])
         });
+        let empty = table.rows.is_empty().then(|| locale::message(self.document.lang, "report-table-empty", &[]));
         let rows: Vec<Value> = shown
             .iter()
             .map(|row| {
@@ -342,7 +343,7 @@ impl Builder<'_> {
             "width": width.min(widths.iter().sum::<f64>() * WIDEST),
             "widths": widths,
             "rows": rows,
-            "rest": rest,
+            "note": rest.or(empty),
         })
     }
 
