@@ -345,9 +345,11 @@ async fn a_join_with_the_largest_members_is_a_condition() {
     let app = app().await;
     let who = head_office();
     let largest = "SELECT branch AS b, SUM(balance) AS s FROM deposits GROUP BY branch ORDER BY s DESC LIMIT 3";
-    let ask = "SELECT month, branch, SUM(balance), MEASURE(balance_daily_average), COUNT(DISTINCT customers) FROM deposits";
+    let ask =
+        "SELECT month, branch, SUM(balance), MEASURE(balance_daily_average), COUNT(DISTINCT customers) FROM deposits";
     let end = "WHERE month >= DATE '2025-10-01' GROUP BY month, branch ORDER BY month, branch";
-    let expected = rows(&app, &who, &format!("{ask} WHERE branch IN (SELECT b FROM ({largest}) t) AND {}", &end[6..])).await;
+    let expected =
+        rows(&app, &who, &format!("{ask} WHERE branch IN (SELECT b FROM ({largest}) t) AND {}", &end[6..])).await;
     assert_eq!(expected.len(), 9);
     for join in [
         format!("JOIN ({largest}) t ON deposits.branch = t.b"),

@@ -26,6 +26,8 @@ const DENSE: usize = 2000;
 const MARKED: usize = 400;
 /// Correlation and outliers of fewer points say nothing.
 const LEAST: usize = 8;
+/// A name that covers more points than this cannot be read.
+const COVERED: usize = 2;
 const LINE: f64 = 17.0;
 
 impl Kind for Scatter {
@@ -346,7 +348,7 @@ impl Plot {
 }
 
 /// Names beside their points, where they touch no other name; of the places around a point the one that covers the fewest
-/// points. A name without a place is left to its mark.
+/// points, and not more than a few. A name without a place is left to its mark.
 fn draw_names(spec: &ChartSpec, canvas: &mut Canvas, named: &[Point], points: &[Point], plot: &Plot) {
     const HALF: f64 = 7.0;
     let mut taken: Vec<Area> = Vec::new();
@@ -375,7 +377,8 @@ fn draw_names(spec: &ChartSpec, canvas: &mut Canvas, named: &[Point], points: &[
             };
             (plot.holds(place) && clear).then(|| (covered().count(), anchor, place))
         });
-        let Some((_, anchor, place)) = free.reduce(|best, next| if next.0 < best.0 { next } else { best }) else {
+        let best = free.reduce(|best, next| if next.0 < best.0 { next } else { best });
+        let Some((_, anchor, place)) = best.filter(|(covered, ..)| plot.grid.is_some() || *covered <= COVERED) else {
             continue;
         };
         let x = match anchor {

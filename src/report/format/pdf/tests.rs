@@ -365,7 +365,7 @@ fn a_long_table_says_what_is_left_to_the_attachment() {
         let rows = sheet.data["blocks"][at]["rows"].as_array().unwrap();
         // The total is printed though the rows before it are not.
         assert_eq!(rows.last().unwrap()["total"], true);
-        (rows.len(), sheet.data["blocks"][at]["rest"].as_str().unwrap())
+        (rows.len(), sheet.data["blocks"][at]["note"].as_str().unwrap())
     };
     let (rows, rest) = shown(0);
     assert_eq!(rows, 2_001);
@@ -376,7 +376,14 @@ fn a_long_table_says_what_is_left_to_the_attachment() {
     assert_eq!(rows, 999);
     assert!(rest.contains("2,002"), "{rest}");
     let short = sheet::of(&document(), &fonts).unwrap();
-    assert!(short.data["blocks"][3]["rest"].is_null());
+    assert!(short.data["blocks"][3]["note"].is_null());
+}
+
+#[test]
+fn a_table_without_rows_says_so() {
+    let empty = Block::Table(Table { rows: Vec::new(), ..table("empty", 0) });
+    let sheet = sheet::of(&Document { blocks: vec![empty], ..document() }, &fonts()).unwrap();
+    assert_eq!(sheet.data["blocks"][0]["note"], "没有数据行");
 }
 
 #[test]
