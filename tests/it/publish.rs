@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 
 use countinghouse::app::App;
 use countinghouse::auth::Scope;
-use countinghouse::catalog::{EditionFilter, EditionRow};
+use countinghouse::catalog::{EditionFilter, EditionRow, RunRow};
 use countinghouse::publish::{Changes, Manifest};
 
 use super::bank::{copy, project};
@@ -393,7 +393,12 @@ async fn kill_nine_leaves_every_edition_once_and_whole() {
     assert_eq!(deliveries.len(), rows.len());
     assert!(deliveries.iter().all(|row| row.state == "accepted"), "{deliveries:?}");
     let runs = app.services.catalog.runs(None, 100_000).await.unwrap();
-    assert!(runs.iter().all(|run| run.state == "succeeded"), "{runs:?}");
+    // A run that was killed as often as it may be tried is given up for the next one, which has newer data.
+    let is_given_up = |run: &RunRow| run.state == "dead" && run.message.starts_with("the server ended 5 times");
+    assert!(runs.iter().all(|run| run.state == "succeeded" || is_given_up(run)), "{runs:?}");
+    let mut newest = BTreeMap::new();
+    runs.iter().for_each(|run| _ = newest.entry(&run.schedule).or_insert(&run.state));
+    assert!(newest.values().all(|state| *state == "succeeded"), "{newest:?}");
 }
 
 /// A server over a bank, and what it answers to logins by name.
