@@ -100,6 +100,8 @@ pub struct QueryConfig {
     pub cached_result_mib: u64,
     /// Room for decoded rows of small files, such as rollups and dimensions, that stay in memory, MiB; 0 keeps none.
     pub hot_mib: u64,
+    /// Room for decoded columns of large files, such as facts, that stay in memory, MiB; 0 keeps none.
+    pub columns_mib: u64,
     /// Room for the results that one login keeps to poll for them or to read them through several endpoints, MiB.
     pub retained_mib: u64,
     /// Threads of one statement; 0 means one per core.
@@ -275,6 +277,7 @@ fn decode(project: &Path, state: &Path, text: &str) -> (Config, Vec<Diagnostic>)
             result_cache_mib: query.number_or("result_cache_mib", 0),
             cached_result_mib: query.number_or("cached_result_mib", 1),
             hot_mib: query.number_or("hot_mib", 0),
+            columns_mib: query.number_or("columns_mib", 0),
             retained_mib: query.number_or("retained_mib", 1),
             target_partitions: query.number_or("target_partitions", 0),
             spill_dir: query.text("spill_dir").map(|text| text.value),

@@ -40,7 +40,7 @@ use datafusion::prelude::SessionConfig;
 
 use futures::TryStreamExt;
 
-use self::hot::Hot;
+use self::hot::{Hot, Keep};
 use self::spill::Spill;
 use self::workers::Workers;
 use crate::config::QueryConfig;
@@ -131,7 +131,7 @@ impl Engine {
             .with_physical_optimizer_rules(rules::on_one_core())
             .build();
         let workers = Arc::new(Workers::new(config.target_partitions)?);
-        let hot = Arc::new(Hot::new(config.hot_mib << 20));
+        let hot = Arc::new(Hot::new(config.hot_mib << 20, config.columns_mib << 20));
         Ok(Self {
             base,
             one,
@@ -164,15 +164,25 @@ impl Engine {
     /// one core is faster than several on few. Rows of base tables are not among them.
     pub async fn physical(&self, plan: &LogicalPlan, rows: Option<u64>) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let session = if rows.is_some_and(|rows| rows <= FEW) { &self.one } else { &self.base };
+        self.planned(plan, session, Keep::All).await
+    }
+
+    async fn planned(
+        &self,
+        plan: &LogicalPlan,
+        session: &SessionState,
+        keep: Keep,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let physical = session.query_planner().create_physical_plan(plan, session).await?;
-        workers::cooperative(star::fuse(hot::keep(physical, &self.hot)?)?)
+        workers::cooperative(star::fuse(hot::keep(physical, &self.hot, keep)?)?)
     }
 
     /// Runs a plan of the server's own, such as the build of a rollup, and gives its rows.
     pub async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
         let fault = |error: DataFusionError| Error::internal("the engine failed", error);
         let plan = self.bare_session().optimize(&plan).map_err(fault)?;
-        let physical = self.physical(&plan, None).await.map_err(fault)?;
+        // What it reads of facts was just loaded, and is read once.
+        let physical = self.planned(&plan, &self.base, Keep::Small).await.map_err(fault)?;
         self.run(physical).map_err(fault)?.try_collect().await.map_err(fault)
     }
 
@@ -222,7 +232,7 @@ pub async fn part(session: &dyn Session, plan: &LogicalPlan) -> PlanResult<Arc<d
 pub fn repeats(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let mut repeats = true;
     let _ = plan.apply(|node| {
-        if hot::is_hot(node) {
+        if hot::is_small(node) {
             return Ok(TreeNodeRecursion::Jump);
         }
         repeats &= node.dynamic_expressions_produced().is_empty()

@@ -159,7 +159,7 @@ fn every_fault_of_the_settings_is_reported() {
             "countinghouse.yaml:4:21: `deadline_seconds` must be a whole number from 1 to 86400, not `0`",
             "countinghouse.yaml:5:3: `query` has no key `memory`; its keys are `deadline_seconds`, `batch_deadline_seconds`, `memory_mib`, \
              `total_memory_mib`, `concurrent`, `detail_rows`, `result_cache_mib`, \
-             `cached_result_mib`, `hot_mib`, `retained_mib`, `target_partitions`, `spill_dir`",
+             `cached_result_mib`, `hot_mib`, `columns_mib`, `retained_mib`, `target_partitions`, `spill_dir`",
             "countinghouse.yaml:6:15: `concurrent` must be a whole number from 1 to 10000, not `many`",
             "countinghouse.yaml:7:16: `listen` must be host:port, not `here`",
             "countinghouse.yaml:8:1: countinghouse.yaml has no key `htpp`; did you mean `http`?",

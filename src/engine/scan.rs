@@ -160,7 +160,10 @@ impl TableProvider for SnapshotTable {
                     .with_arrow_schema(Arc::clone(&file_schema))
             })
             .collect();
-        let groups = spread(partitioned, state.config().target_partitions(), bytes);
+        // As many groups as the bytes are worth: a small table is read by one task.
+        let cores = state.config().target_partitions().max(1);
+        let groups = usize::try_from(bytes >> 20).unwrap_or(usize::MAX).clamp(1, cores).min(files.len());
+        let groups = spread(partitioned, groups);
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)
@@ -171,9 +174,8 @@ impl TableProvider for SnapshotTable {
     }
 }
 
-/// Files in as many groups as the bytes are worth: a small table is read by one task.
-fn spread(files: Vec<PartitionedFile>, cores: usize, bytes: u64) -> Vec<FileGroup> {
-    let groups = usize::try_from(bytes >> 20).unwrap_or(usize::MAX).clamp(1, cores.max(1)).min(files.len());
+/// Files in groups of about the same size.
+pub(super) fn spread(files: Vec<PartitionedFile>, groups: usize) -> Vec<FileGroup> {
     let mut buckets: Vec<(u64, Vec<PartitionedFile>)> = (0..groups).map(|_| (0, Vec::new())).collect();
     for file in files {
         let smallest = buckets.iter_mut().min_by_key(|(bytes, _)| *bytes).expect("at least one group");

@@ -31,6 +31,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::hot;
 use crate::error::{Error, Result};
 
 /// Batches that wait for a slow reader.
@@ -108,12 +109,18 @@ impl Gauge {
     pub fn done(&self) -> Option<f64> {
         let (mut given, mut all) = (0, 0);
         let _ = self.0.apply(|node| {
-            if node.is::<DataSourceExec>()
-                && let Ok(statistics) = StatisticsContext::new().compute(node.as_ref(), &StatisticsArgs::new())
+            // Small files come from memory, at once and uncounted.
+            if hot::is_small(node) {
+                return Ok(TreeNodeRecursion::Jump);
+            }
+            let scan = hot::scan(node).unwrap_or(node);
+            if scan.is::<DataSourceExec>()
+                && let Ok(statistics) = StatisticsContext::new().compute(scan.as_ref(), &StatisticsArgs::new())
                 && let Some(rows) = statistics.num_rows.get_value()
             {
                 all += rows;
                 given += node.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
+                return Ok(TreeNodeRecursion::Jump);
             }
             Ok(TreeNodeRecursion::Continue)
         });

@@ -79,6 +79,13 @@ static QUERY: Shape = Shape {
         )
         .or("256"),
         may(
+            "columns_mib",
+            Kind::Integer(0, 1 << 20),
+            "Room for decoded columns of large files, such as facts, that stay in memory, MiB; 0 keeps none. Full reads whose columns \
+             find room are then not decoded again.",
+        )
+        .or("1024"),
+        may(
             "retained_mib",
             Kind::Integer(1, 1 << 20),
             "Room for the results that one login keeps to poll for them or to read them through several endpoints, MiB.",

@@ -61,22 +61,40 @@ async fn table() -> (SessionState, Arc<InMemory>) {
     (session, store)
 }
 
-async fn rows(session: &SessionState, sql: &str, hot: Option<&Arc<Hot>>) -> String {
+async fn planned(session: &SessionState, sql: &str, hot: Option<&Arc<Hot>>) -> Arc<dyn ExecutionPlan> {
     let plan = session.create_logical_plan(sql).await.unwrap();
     let physical = session.create_physical_plan(&plan).await.unwrap();
-    let physical = match hot {
-        Some(hot) => keep(physical, hot).unwrap(),
+    match hot {
+        Some(hot) => keep(physical, hot, Keep::All).unwrap(),
         None => physical,
-    };
-    let shown = displayable(physical.as_ref()).indent(false).to_string();
-    assert_eq!(shown.contains("HotExec"), hot.is_some_and(|hot| hot.0.capacity() > 0), "{shown}");
-    pretty_format_batches(&collect(physical, session.task_ctx()).await.unwrap()).unwrap().to_string()
+    }
+}
+
+fn shown(plan: &Arc<dyn ExecutionPlan>) -> String {
+    displayable(plan.as_ref()).indent(false).to_string()
+}
+
+async fn answer(session: &SessionState, plan: Arc<dyn ExecutionPlan>) -> String {
+    pretty_format_batches(&collect(plan, session.task_ctx()).await.unwrap()).unwrap().to_string()
+}
+
+async fn rows(session: &SessionState, sql: &str, hot: Option<&Arc<Hot>>) -> String {
+    let plan = planned(session, sql, hot).await;
+    let small = hot.is_some_and(|hot| hot.small.capacity() > 0);
+    assert_eq!(shown(&plan).contains("HotExec: small files"), small, "{}", shown(&plan));
+    answer(session, plan).await
+}
+
+async fn delete_files(store: &InMemory) {
+    for file in 0..2 {
+        store.delete(&format!("t/month={}/{file}.parquet", 202_501 + file).as_str().into()).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn rows_from_memory_are_those_of_the_files() {
     let (session, store) = table().await;
-    let hot = Arc::new(Hot::new(64 << 20));
+    let hot = Arc::new(Hot::new(64 << 20, 0));
     let conditions = [
         "word = 'w3'",
         "word IN ('w3', 'w4') AND day > DATE '1970-02-01'",
@@ -104,9 +122,7 @@ async fn rows_from_memory_are_those_of_the_files() {
         Some("| 858      |")
     );
     // The files are gone, and nobody notices.
-    for file in 0..2 {
-        store.delete(&format!("t/month={}/{file}.parquet", 202_501 + file).as_str().into()).await.unwrap();
-    }
+    delete_files(&store).await;
     for (sql, plain) in asked {
         assert_eq!(rows(&session, &sql, Some(&hot)).await, plain, "{sql}");
     }
@@ -115,7 +131,112 @@ async fn rows_from_memory_are_those_of_the_files() {
 #[tokio::test]
 async fn no_room_keeps_nothing() {
     let (session, _store) = table().await;
-    let none = Arc::new(Hot::new(0));
+    let none = Arc::new(Hot::new(0, 0));
     let sql = "SELECT COUNT(*) FROM t WHERE word = 'w3'";
     assert_eq!(rows(&session, sql, Some(&none)).await, rows(&session, sql, None).await);
+}
+
+/// Statements that read all rows of the files that they read.
+const WHOLE: &[&str] = &[
+    "SELECT COUNT(id), SUM(id), MIN(word), MAX(day) FROM t",
+    "SELECT word, month, COUNT(*), SUM(id) FROM t GROUP BY word, month ORDER BY word, month",
+    "SELECT COUNT(*), SUM(id) FROM (SELECT id FROM t LIMIT 40000)",
+    "SELECT COUNT(*), SUM(id) FROM (SELECT id, word FROM t UNION ALL SELECT id, word FROM t)",
+    "SELECT day, COUNT(*) FROM t WHERE month = 202502 GROUP BY day ORDER BY day",
+    "SELECT day, COUNT(*) FROM t WHERE month % 2 = 0 GROUP BY day ORDER BY day",
+];
+
+#[tokio::test]
+async fn columns_from_memory_are_those_of_the_files() {
+    let (session, store) = table().await;
+    let hot = Arc::new(Hot::new(0, 64 << 20));
+    let mut asked = Vec::new();
+    for sql in WHOLE {
+        let plain = rows(&session, sql, None).await;
+        // Read and kept, then from memory.
+        for _ in 0..2 {
+            let plan = planned(&session, sql, Some(&hot)).await;
+            assert!(shown(&plan).contains("HotExec: columns"), "{sql}: {}", shown(&plan));
+            assert_eq!(answer(&session, plan).await, plain, "{sql}");
+        }
+        asked.push((sql, plain));
+    }
+    delete_files(&store).await;
+    for (sql, plain) in asked {
+        assert_eq!(rows(&session, sql, Some(&hot)).await, plain, "{sql}");
+    }
+    // The same columns in another set of them; what they are was never asked for together.
+    let together =
+        rows(&session, "SELECT COUNT(*) FROM (SELECT day, word, id, month FROM t) WHERE true", Some(&hot)).await;
+    assert_eq!(together.lines().nth(3), Some("| 40000    |"));
+    assert_eq!(hot.columns.underway(), 0);
+}
+
+#[tokio::test]
+async fn files_cut_into_ranges_are_read_once() {
+    let (session, _store) = table().await;
+    let (hot, sql) = (Arc::new(Hot::new(0, 64 << 20)), "SELECT id, word FROM t");
+    let scan = planned(&session, sql, None).await;
+    let mut options = session.config_options().as_ref().clone();
+    options.optimizer.repartition_file_min_size = 1;
+    let cut = scan.repartitioned(2, &options).unwrap().expect("a scan can be cut");
+    assert!(shown(&cut).matches(":0..").count() > 0, "{}", shown(&cut));
+    let kept = keep(Arc::clone(&cut), &hot, Keep::All).unwrap();
+    assert!(shown(&kept).contains("HotExec: columns"), "{}", shown(&kept));
+    for _ in 0..2 {
+        let rows = collect(keep(Arc::clone(&cut), &hot, Keep::All).unwrap(), session.task_ctx()).await.unwrap();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 40_000);
+    }
+}
+
+#[tokio::test]
+async fn parts_of_files_are_left_to_the_scan() {
+    let (session, _store) = table().await;
+    let hot = Arc::new(Hot::new(0, 64 << 20));
+    for sql in [
+        "SELECT SUM(id) FROM t WHERE day > DATE '1970-02-01'",
+        "SELECT id FROM t LIMIT 100",
+        "SELECT id FROM t ORDER BY id LIMIT 100",
+        "SELECT COUNT(*) FROM t JOIN (VALUES (202502)) AS m (month) USING (month)",
+    ] {
+        let plan = planned(&session, sql, Some(&hot)).await;
+        assert!(!shown(&plan).contains("HotExec"), "{sql}: {}", shown(&plan));
+    }
+    // Nor what is read once.
+    let scan = planned(&session, "SELECT id FROM t", None).await;
+    assert!(!shown(&keep(scan, &hot, Keep::Small).unwrap()).contains("HotExec"));
+    // Nor what would find no room.
+    let little = Arc::new(Hot::new(0, 100_000));
+    let plan = planned(&session, "SELECT id FROM t", Some(&little)).await;
+    assert!(!shown(&plan).contains("HotExec"), "{}", shown(&plan));
+}
+
+#[tokio::test]
+async fn only_files_read_to_their_end_are_kept() {
+    let (session, store) = table().await;
+    let hot = Arc::new(Hot::new(0, 64 << 20));
+    let plan = planned(&session, "SELECT id, word FROM t", Some(&hot)).await;
+    let mut rows = plan.execute(0, session.task_ctx()).unwrap();
+    assert_eq!(rows.try_next().await.unwrap().map(|batch| batch.num_rows()), Some(16_384));
+    assert!(hot.columns.underway() > 0);
+    drop(rows);
+    assert_eq!(hot.columns.underway(), 0);
+    delete_files(&store).await;
+    let plan = planned(&session, "SELECT id, word FROM t", Some(&hot)).await;
+    collect(plan, session.task_ctx()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn more_than_a_quarter_of_the_room_is_not_kept_at_a_time() {
+    let (session, store) = table().await;
+    // Numbers of 40,000 rows find room, those of a file are half of it.
+    let hot = Arc::new(Hot::new(0, 340_000));
+    let sql = "SELECT SUM(id) FROM t";
+    let plain = rows(&session, sql, None).await;
+    let plan = planned(&session, sql, Some(&hot)).await;
+    assert!(shown(&plan).contains("HotExec: columns"), "{}", shown(&plan));
+    assert_eq!(answer(&session, plan).await, plain);
+    assert_eq!(hot.columns.underway(), 0);
+    delete_files(&store).await;
+    collect(planned(&session, sql, Some(&hot)).await, session.task_ctx()).await.unwrap_err();
 }

@@ -77,6 +77,7 @@ fn config(result_cache_mib: u64, cached_result_mib: u64) -> QueryConfig {
         result_cache_mib,
         cached_result_mib,
         hot_mib: 0,
+        columns_mib: 0,
         retained_mib: 1,
         target_partitions: 1,
         spill_dir: None,
