@@ -17,7 +17,8 @@ duckdb_own       DuckDB, the Parquet files that Countinghouse wrote; this and th
 datafusion_own   DataFusion, the same files
 
 --growth SMALLER asks what rollups answer of the state of a smaller scale factor too, in turns: such a question takes as long
-over ten times the facts. --memory MIB sets what one statement may hold. After the queries one large question is asked of the
+over ten times the facts. --memory MIB sets what one statement may hold. Facts are read from their files, as the others read
+theirs; --columns MIB lets them stay in memory, decoded, as they do in a server that is not told otherwise. After the queries one large question is asked of the
 facts (queries.py: LARGE), whose groups do not fit into the budget at scale factor 10 and are spilled.
 
 DIR/SCALE keeps data, state and results (result.json, result.md); a second run makes and loads nothing twice. Nothing listens
@@ -561,21 +562,23 @@ def large(place, server, engine):
     return {"groups": row["groups"], "ms": ms, "spilled_mib": most[0] >> 20, "peak_mib": server.peak_mib()}
 
 
-def run(place, scale, seconds, smaller, memory):
+def run(place, scale, seconds, smaller, memory, columns):
     known = prepare(place, scale, seconds)
-    if memory:
-        # The project with another budget.
+    if memory or columns:
+        # The project with other budgets.
         place.project = place.folder / "project"
         shutil.rmtree(place.project, ignore_errors=True)
         shutil.copytree(PROJECT, place.project, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         settings = place.project / "countinghouse.yaml"
-        settings.write_text(settings.read_text().replace(f"memory_mib: {MEMORY_MIB},", f"memory_mib: {memory},", 1))
+        text = settings.read_text().replace(f"memory_mib: {MEMORY_MIB},", f"memory_mib: {memory or MEMORY_MIB},", 1)
+        settings.write_text(text.replace("columns_mib: 0,", f"columns_mib: {columns or 0},", 1))
     with Server(place) as server:
         found, left_out = engines(place, server)
         result = {
             "scale": scale,
             "threads": THREADS,
             "memory_mib": memory or MEMORY_MIB,
+            "columns_mib": columns or 0,
             "processors": os.cpu_count(),
             "machine": platform.machine(),
             "versions": versions(place),
@@ -607,6 +610,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3600, help="longest time of any one step")
     parser.add_argument("--growth", type=float, metavar="SMALLER", help="also ask the state of this scale factor")
     parser.add_argument("--memory", type=int, metavar="MIB", help=f"budget of one statement instead of {MEMORY_MIB} MiB")
+    parser.add_argument("--columns", type=int, metavar="MIB", help="room for decoded columns of facts; none unless given")
     parser.add_argument("--fresh", action="store_true", help="throw away what an earlier run made")
     arguments = parser.parse_args()
     short = lambda scale: int(scale) if scale == int(scale) else scale
@@ -633,7 +637,7 @@ def main():
     if smaller and not smaller.loaded.exists():
         parser.error(f"nothing is loaded at scale factor {short(arguments.growth)} yet")
     try:
-        return run(Place(folder, binary), scale, arguments.seconds, smaller, arguments.memory)
+        return run(Place(folder, binary), scale, arguments.seconds, smaller, arguments.memory, arguments.columns)
     except (Failed, subprocess.SubprocessError) as error:
         said(f"error: {error}")
         return 2

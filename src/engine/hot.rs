@@ -6,8 +6,8 @@
 //!
 //! - [`small`]: a rollup or a dimension has a few thousand rows and is read by nearly every statement. The wanted columns of
 //!   a file are decoded once, by one of those who ask for them, with numbers for the values of each.
-//! - [`columns`]: an extract, or a figure over all facts, reads every row of large files. They go on as they are decoded, and
-//!   each column is kept by itself.
+//! - [`columns`]: an extract, or a figure over many facts, reads most rows of large files. They go on as they are decoded, and
+//!   each column of a file of which all rows came is kept by itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -117,6 +117,10 @@ impl HotExec {
             properties: Arc::clone(scan.properties()),
         })
     }
+
+    fn source(&self) -> Result<(&FileScanConfig, &ParquetSource)> {
+        scan_of(&self.scan).ok_or_else(|| internal_datafusion_err!("a scan of another kind"))
+    }
 }
 
 fn scan_of(node: &Arc<dyn ExecutionPlan>) -> Option<(&FileScanConfig, &ParquetSource)> {
@@ -124,15 +128,15 @@ fn scan_of(node: &Arc<dyn ExecutionPlan>) -> Option<(&FileScanConfig, &ParquetSo
     Some((config, config.file_source().downcast_ref::<ParquetSource>()?))
 }
 
-/// Reads all rows of a file, whatever the condition of its scan: the next statement has another.
+/// Reads one file of a scan.
 fn read(
-    scan: &Arc<dyn ExecutionPlan>,
+    config: &FileScanConfig,
+    source: Arc<dyn FileSource>,
     file: PartitionedFile,
     context: Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream> {
-    let (config, source) = scan_of(scan).ok_or_else(|| internal_datafusion_err!("a scan of another kind"))?;
     let config = FileScanConfigBuilder::from(config.clone())
-        .with_source(Arc::new(source.with_predicate(lit(true))))
+        .with_source(source)
         .with_file_groups(vec![FileGroup::new(vec![file])])
         .with_limit(None)
         .build();

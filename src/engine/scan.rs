@@ -28,6 +28,9 @@ use object_store::ObjectStore;
 
 use crate::warehouse::{DataFile, TableFiles};
 
+/// How many rows a file has, as an extension of a scan's file. Its statistics would be taken for the answer to questions.
+pub(super) struct FileRows(pub(super) u64);
+
 /// A table at a pinned version, cut to some branches.
 #[derive(Debug)]
 pub(super) struct SnapshotTable {
@@ -158,6 +161,7 @@ impl TableProvider for SnapshotTable {
                 PartitionedFile::new(file.path.clone(), file.size)
                     .with_partition_values(values)
                     .with_arrow_schema(Arc::clone(&file_schema))
+                    .with_extension(FileRows(file.rows))
             })
             .collect();
         // As many groups as the bytes are worth: a small table is read by one task.

@@ -101,7 +101,7 @@ impl Rows {
 
 /// How far a running plan is.
 #[derive(Debug, Clone)]
-pub struct Gauge(Arc<dyn ExecutionPlan>);
+pub struct Gauge(pub(super) Arc<dyn ExecutionPlan>);
 
 impl Gauge {
     /// Rows that its scans of files gave, of those in the files: 0 to 1, `None` where it reads no file. A scan that leaves rows

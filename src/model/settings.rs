@@ -81,8 +81,8 @@ static QUERY: Shape = Shape {
         may(
             "columns_mib",
             Kind::Integer(0, 1 << 20),
-            "Room for decoded columns of large files, such as facts, that stay in memory, MiB; 0 keeps none. Full reads whose columns \
-             find room are then not decoded again.",
+            "Room for decoded columns of large files, such as facts, that stay in memory, MiB; 0 keeps none. A scan keeps what it reads \
+             whole, where all of it finds room.",
         )
         .or("1024"),
         may(

@@ -128,7 +128,7 @@ impl Small {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let files = scan_of(&exec.scan).and_then(|(config, _)| config.file_groups.get(partition));
+        let files = exec.source()?.0.file_groups.get(partition);
         let files = files.ok_or_else(|| internal_datafusion_err!("no partition {partition}"))?.clone().into_inner();
         let exec = exec.clone();
         let rows = stream::iter(files).then(move |file| {
@@ -142,7 +142,10 @@ impl Small {
     async fn kept(&self, exec: &HotExec, file: PartitionedFile, context: Arc<TaskContext>) -> Result<Arc<Kept>> {
         let key = (Arc::from(file.object_meta.location.as_ref()), Arc::clone(&self.columns));
         let read = async {
-            let rows: Vec<RecordBatch> = read(&exec.scan, file, context)?.try_collect().await?;
+            let (config, source) = exec.source()?;
+            // All of them: the next statement has other conditions.
+            let all = Arc::new(source.with_predicate(lit(true)));
+            let rows: Vec<RecordBatch> = read(config, all, file, context)?.try_collect().await?;
             let rows = concat_batches(&exec.schema(), &rows)?;
             let codes = rows.columns().iter().map(Codes::of).collect();
             let rows = parts(rows.num_rows()).map(|part| copied(&rows, part)).collect::<Result<_>>()?;
