@@ -4,17 +4,29 @@
 //! is kept. From then on a statement takes from memory those parts of a file that can hold rows for its scan's condition.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{BooleanArray, UInt64Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::{Column as Named, ScalarValue};
+use datafusion::common::{Column as Named, Result, ScalarValue, internal_datafusion_err};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileSource, ParquetSource};
+use datafusion::execution::TaskContext;
 use datafusion::functions_aggregate::min_max::{MaxAccumulator, MinAccumulator};
 use datafusion::logical_expr::Accumulator;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
-use super::*;
+use super::{Hot, HotExec, Key, bounded, read, scan_of};
 use crate::engine::scan::{FileRows, spread};
 
 /// Rows handed on at a time: eight numbers of each are a message of Flight, which then needs no copy.
@@ -157,7 +169,7 @@ impl Wanted {
         let name: Arc<str> = file.object_meta.location.as_ref().into();
         let keys: Vec<Key> = self.columns.iter().map(|(_, column)| (Arc::clone(&name), Arc::clone(column))).collect();
         let kept = keys.iter().map(|key| exec.hot.columns.kept.get(key)).collect::<Option<Vec<_>>>();
-        if let Some(rows) = kept.and_then(|kept| self.from_memory(&kept, condition, &exec.schema())) {
+        if let Some(rows) = kept.and_then(|kept| self.parts(&kept, condition, &exec.schema())) {
             return Ok(stream::iter(rows.into_iter().map(Ok)).boxed());
         }
         let (config, _) = exec.source()?;
@@ -176,7 +188,7 @@ impl Wanted {
     }
 
     /// The parts that can hold rows for the condition. None where the columns do not fit together.
-    fn from_memory(
+    fn parts(
         &self,
         columns: &[Arc<Kept>],
         condition: Option<&PruningPredicate>,

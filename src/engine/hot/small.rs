@@ -1,8 +1,27 @@
 //! Small files: all rows of a file in the columns of a scan.
 
-use datafusion::common::tree_node::TreeNode;
+use std::sync::Arc;
 
-use super::*;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{cast, concat, concat_batches, interleave_record_batch, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, UInt16Type};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileSource, ParquetSource};
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::{Column, lit};
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::{HotExec, Key, read, scan_of};
 
 /// Bytes of all files of a scan that is taken from memory.
 const SMALL: u64 = 8 << 20;
