@@ -191,4 +191,4 @@ impl ExecutionPlan for HotExec {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

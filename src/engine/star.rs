@@ -208,14 +208,15 @@ impl ExecutionPlan for StarExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let dimensions = self.dimensions.get_or_init(|| read(self.arms.clone(), Arc::clone(&context)).boxed().shared());
+        let dimensions = self
+            .dimensions
+            .get_or_init(|| read(self.arms.clone(), Arc::clone(&self.chain), Arc::clone(&context)).boxed().shared());
         let dimensions = dimensions.clone();
-        let (fact, chain) = (Arc::clone(&self.fact), Arc::clone(&self.chain));
+        let fact = Arc::clone(&self.fact);
         let (columns, schema) = (Arc::clone(&self.columns), self.schema());
         let rows = async move {
             match dimensions.await.map_err(DataFusionError::Shared)? {
-                // The dimensions' plans have run: what they hold is made anew.
-                Dimensions::Other => reset_plan_states(chain)?.execute(partition, context),
+                Dimensions::Other(chain) => chain.execute(partition, context),
                 Dimensions::Star(arms) => {
                     let none = arms.iter().any(|arm| !arm.outer && arm.members.num_rows() == 0);
                     let facts = if none { None } else { Some(fact.execute(partition, context)?) };
@@ -250,8 +251,8 @@ type Reading = Shared<BoxFuture<'static, std::result::Result<Dimensions, Arc<Dat
 #[derive(Clone)]
 enum Dimensions {
     Star(Arc<[Members]>),
-    /// Some keys are neither dense nor unique.
-    Other,
+    /// Some keys are neither dense nor unique: the chain, one for all partitions, because they share out the files of a scan.
+    Other(Arc<dyn ExecutionPlan>),
 }
 
 /// A dimension in memory.
@@ -268,7 +269,11 @@ struct Members {
 }
 
 /// Reads all dimensions at once and tells the facts' scans what to skip.
-async fn read(arms: Vec<Arm>, context: Arc<TaskContext>) -> std::result::Result<Dimensions, Arc<DataFusionError>> {
+async fn read(
+    arms: Vec<Arm>,
+    chain: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+) -> std::result::Result<Dimensions, Arc<DataFusionError>> {
     let tasks: Vec<_> =
         arms.iter().map(|arm| SpawnedTask::spawn(Members::read(arm.clone(), Arc::clone(&context)))).collect();
     let mut all = Vec::new();
@@ -276,7 +281,10 @@ async fn read(arms: Vec<Arm>, context: Arc<TaskContext>) -> std::result::Result<
         let members = task.await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
         all.push(members);
     }
-    let Some(all) = all.into_iter().collect::<Option<Vec<_>>>() else { return Ok(Dimensions::Other) };
+    let Some(all) = all.into_iter().collect::<Option<Vec<_>>>() else {
+        // The dimensions' plans have run: what they hold is made anew.
+        return Ok(Dimensions::Other(reset_plan_states(chain)?));
+    };
     for (arm, members) in arms.iter().zip(&all) {
         if let Some((skip, column)) = &arm.skip {
             if let Some(condition) = members.condition(arm, column)? {

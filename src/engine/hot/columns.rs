@@ -172,9 +172,9 @@ impl Wanted {
         if let Some(rows) = kept.and_then(|kept| self.parts(&kept, condition, &exec.schema())) {
             return Ok(stream::iter(rows.into_iter().map(Ok)).boxed());
         }
-        let (config, _) = exec.source()?;
+        let (config, source) = exec.source()?;
         let missing = file.extensions.get::<FileRows>().map(|rows| rows.0);
-        let running = read(config, Arc::clone(config.file_source()), file, context)?;
+        let running = read(config, in_file_order(source)?, file, context)?;
         let reading = Reading { hot: Arc::clone(&exec.hot), rows: missing.map(|_| Vec::new()), bytes: 0, missing };
         let rows = stream::try_unfold((running, reading, keys), |(mut running, mut reading, keys)| async move {
             let Some(batch) = running.try_next().await? else {
@@ -260,6 +260,20 @@ impl PruningStatistics for KeptFile<'_> {
     }
 }
 
+/// A scan's source without the order in which a sort above would best have the parts of a file: columns have one order.
+fn in_file_order(source: &ParquetSource) -> Result<Arc<dyn FileSource>> {
+    let mut plain = ParquetSource::new(source.table_schema().clone())
+        .with_table_parquet_options(source.table_parquet_options().clone());
+    if let Some(reader) = source.parquet_file_reader_factory() {
+        plain = plain.with_parquet_file_reader_factory(Arc::clone(reader));
+    }
+    if let Some(condition) = source.filter() {
+        plain = plain.with_predicate(condition);
+    }
+    let projected = source.projection().map(|columns| plain.try_pushdown_projection(columns)).transpose()?.flatten();
+    projected.ok_or_else(|| internal_datafusion_err!("a scan whose columns cannot be chosen"))
+}
+
 /// What a scan of files needs of a context, with batches of [`ROWS`].
 fn in_large_batches(context: &TaskContext) -> TaskContext {
     let config = context.session_config().clone().with_batch_size(ROWS);
@@ -299,8 +313,13 @@ impl Reading {
         // Files that are read at the same time need no more than a quarter of the room again.
         let columns = &self.hot.columns;
         if columns.underway.fetch_add(size, Ordering::Relaxed) + size > columns.kept.capacity() / 4 {
-            self.rows = None;
+            self.give_up();
         }
+    }
+
+    fn give_up(&mut self) {
+        self.rows = None;
+        self.hot.columns.underway.fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
     }
 
     /// The scan has come to the file's end. Where it left out a part, a row is missing.
@@ -315,6 +334,6 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.hot.columns.underway.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.give_up();
     }
 }

@@ -21,6 +21,11 @@ const URL: &str = "countinghouse://test";
 
 /// Two files of 20,000 rows with few words, many numbers and nulls in both.
 async fn table() -> (SessionState, Arc<InMemory>) {
+    table_of(20_000, 20_000).await
+}
+
+/// The same of so many rows, in row groups of so many.
+pub(in crate::engine) async fn table_of(number: i64, group: usize) -> (SessionState, Arc<InMemory>) {
     let store = Arc::new(InMemory::new());
     let schema = Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, true),
@@ -29,10 +34,11 @@ async fn table() -> (SessionState, Arc<InMemory>) {
         Field::new("month", DataType::Int32, true),
     ]));
     let inner = Arc::new(schema.project(&[0, 1, 2]).unwrap());
-    let pages = WriterProperties::builder().set_data_page_row_count_limit(4000).set_write_batch_size(1000).build();
+    let pages = WriterProperties::builder().set_data_page_row_count_limit(4000).set_write_batch_size(1000);
+    let pages = pages.set_max_row_group_row_count(Some(group)).build();
     let mut files = Vec::new();
     for file in 0..2_i64 {
-        let rows = 0..20_000_i64;
+        let rows = 0..number;
         let columns: Vec<ArrayRef> = vec![
             Arc::new(rows.clone().map(|n| (n % 9 > 0).then_some(n * 70_001 + file)).collect::<Int64Array>()),
             Arc::new(rows.clone().map(|n| (n % 7 > 0).then(|| format!("w{}", n % 40))).collect::<StringArray>()),
@@ -48,7 +54,7 @@ async fn table() -> (SessionState, Arc<InMemory>) {
         files.push(DataFile {
             path,
             size,
-            rows: 20_000,
+            rows: number as u64,
             branch: None,
             month: Some(202_501 + file as i32),
             min: Default::default(),
@@ -302,4 +308,20 @@ async fn progress_counts_rows_from_files_and_from_memory() {
     let hot = Arc::new(Hot::new(64 << 20, 0));
     let plan = planned(&session, "SELECT id, word FROM t", Some(&hot)).await;
     assert_eq!(Gauge(plan).done(), None);
+}
+
+#[tokio::test]
+async fn columns_have_the_order_of_their_file_whatever_a_sort_would_like() {
+    // Row groups of the rows that are handed on at a time: where they are in another order, nothing else shows it.
+    let (session, _store) = table_of(2 * 16_384, 16_384).await;
+    let hot = Arc::new(Hot::new(0, 64 << 20));
+    let sorted = "SELECT day, id FROM t ORDER BY day DESC LIMIT 40000";
+    let scan = planned(&session, sorted, None).await;
+    assert!(shown(&scan).contains("sort_order_for_reorder"), "{}", shown(&scan));
+    let pairs = "SELECT SUM(id * length(word)), COUNT(*) FROM t";
+    let plain = rows(&session, pairs, None).await;
+    rows(&session, "SELECT word FROM t", Some(&hot)).await;
+    rows(&session, "SELECT id FROM t ORDER BY id DESC LIMIT 40000", Some(&hot)).await;
+    rows(&session, "SELECT id FROM t ORDER BY id DESC", Some(&hot)).await;
+    assert_eq!(rows(&session, pairs, Some(&hot)).await, plain);
 }

@@ -100,3 +100,22 @@ async fn one_pass_gives_what_the_joins_give() {
         assert!(is_star || !fuses, "{sql}");
     }
 }
+
+/// Partitions share out the files of a scan as they run: where the chain runs instead, it is one for all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_not_unique_meet_each_row_of_the_files_once() {
+    let (session, _store) = crate::engine::hot::tests::table_of(200_000, 50_000).await;
+    let ids = (0..2000_i64).map(|n| n / 2 * 100 * 70_001);
+    let ids = RecordBatch::try_from_iter([("key", Arc::new(ids.collect::<Int64Array>()) as ArrayRef)]).unwrap();
+    let keys = MemTable::try_new(ids.schema(), vec![vec![ids]]).unwrap();
+    let schema = session.catalog_list().catalog("datafusion").unwrap().schema("public").unwrap();
+    schema.register_table("keys".to_owned(), Arc::new(keys)).unwrap();
+    let sql = "SELECT COUNT(*), SUM(id), COUNT(word) FROM t JOIN keys ON id = key";
+    let plan = session.create_logical_plan(sql).await.unwrap();
+    let physical = session.create_physical_plan(&plan).await.unwrap();
+    let shown = displayable(physical.as_ref()).indent(false).to_string();
+    assert!(shown.contains("file_groups={2 groups"), "{shown}");
+    let (plain, fused, is_fused) = answers(&session, sql).await;
+    assert!(is_fused);
+    assert_eq!(fused, plain);
+}
