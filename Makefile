@@ -178,7 +178,7 @@ fuzz: ## Throw mutated bytes at the SQL gate, the feed reader, the YAML readers 
 	@for target in sql feed yaml ticket; do \
 	  mkdir -p "$(TARGET)/fuzz/$$target"; \
 	  RUSTC_WORKSPACE_WRAPPER="$(abspath tests/fuzz/rustc.sh)" FUZZ_TARGET=$$target \
-	    $(CARGO) test --quiet --locked $(FEATURES) --test fuzz -- "$(TARGET)/fuzz/$$target" "$(abspath tests/fuzz/corpus)/$$target" \
+	    $(CARGO) run --quiet --locked $(FEATURES) --example fuzz -- "$(TARGET)/fuzz/$$target" "$(abspath tests/fuzz/corpus)/$$target" \
 	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 -max_len=8192 -artifact_prefix="$(TARGET)/fuzz/" \
 	    -verbosity=0 -print_final_stats=1 2>&1 | grep -E "panicked|ERROR|SUMMARY|number_of_executed_units|slowest" | sed "s/^/$$target: /"; \
 	done

@@ -1,9 +1,9 @@
 //! Threads that run plans, apart from those that serve.
 //!
 //! A plan computes for long between two points where it can be interrupted. On the server's own threads a few such plans
-//! would stop every timer, and with it deadlines, health and other readers. So plans run here, rows cross over a short
-//! channel, and whoever drops the receiving end stops the plan: at its next batch, or inside a join that finds no match,
-//! where nothing would come up for minutes, at the next chunk of pairs ([`Watched`]).
+//! would stop every timer, and with it deadlines, health and other readers. So plans run here, each partition in a task of its
+//! own, rows cross over a short channel, and whoever drops the receiving end stops the plan: at its next batch, or inside a
+//! join that finds no match, where nothing would come up for minutes, at the next chunk of pairs ([`Watched`]).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -17,24 +17,25 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result as PlanResult, exec_err};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use futures::{FutureExt, Stream, StreamExt};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::{Stream, StreamExt};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::hot;
 use crate::error::{Error, Result};
 
-/// Batches that wait for a slow reader.
+/// Batches of a partition that wait for a slow reader. Once it has taken them, the partition goes on: woken for each it would
+/// take turns with its reader, and on few cores that costs as much as to pass on the rows.
 const WAITING: usize = 2;
 
 /// The threads.
@@ -57,20 +58,40 @@ impl Workers {
         let Some(runtime) = &self.0 else { return exec_err!("the engine has stopped") };
         let stop = Arc::new(AtomicBool::new(false));
         let plan = interruptible(plan, &stop)?;
-        let gauge = Gauge(Arc::clone(&plan));
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let task = runtime.spawn(async move {
-            let mut rows = match execute_stream(plan, context) {
-                Ok(rows) => rows,
-                Err(error) => return drop(sender.send(Err(error)).await),
-            };
-            while let Some(batch) = rows.next().await {
-                if sender.send(batch).await.is_err() {
-                    break;
-                }
+        // Whose partitions come together in the end have no need of a channel before this one.
+        let (plan, wanted) = match plan.downcast_ref::<CoalescePartitionsExec>() {
+            Some(merge) => (Arc::clone(merge.input()), merge.fetch()),
+            None => (plan, None),
+        };
+        let partitions = plan.output_partitioning().partition_count();
+        let (sender, receiver) = mpsc::channel(WAITING * (partitions + 1));
+        let mut tasks = JoinSet::new();
+        for partition in 0..partitions {
+            let rows = pass_on(Arc::clone(&plan), partition, Arc::clone(&context), sender.clone());
+            tasks.spawn_on(rows, runtime.handle());
+        }
+        Ok(Rows { receiver, tasks, left: wanted.unwrap_or(usize::MAX), stop, gauge: Gauge(plan) })
+    }
+}
+
+/// Sends a partition's rows until they end or nobody wants them.
+async fn pass_on(
+    plan: Arc<dyn ExecutionPlan>,
+    partition: usize,
+    context: Arc<TaskContext>,
+    sender: mpsc::Sender<PlanResult<RecordBatch>>,
+) {
+    let mut rows = match plan.execute(partition, context) {
+        Ok(rows) => rows,
+        Err(error) => return drop(sender.send(Err(error)).await),
+    };
+    while let Ok(room) = sender.reserve_many(WAITING).await {
+        for place in room {
+            match rows.next().await {
+                Some(batch) => place.send(batch),
+                None => return,
             }
-        });
-        Ok(Rows { receiver, task: Some(task), stop, gauge })
+        }
     }
 }
 
@@ -87,7 +108,10 @@ impl Drop for Workers {
 #[derive(Debug)]
 pub struct Rows {
     receiver: mpsc::Receiver<PlanResult<RecordBatch>>,
-    task: Option<JoinHandle<()>>,
+    /// One for each partition.
+    tasks: JoinSet<()>,
+    /// Rows that are wanted still.
+    left: usize,
     stop: Arc<AtomicBool>,
     gauge: Gauge,
 }
@@ -96,6 +120,21 @@ impl Rows {
     /// Tells how far the plan is, also while its rows are read elsewhere.
     pub fn gauge(&self) -> Gauge {
         self.gauge.clone()
+    }
+
+    /// What is wanted of a batch. With the last wanted row the plan ends.
+    fn cut(&mut self, batch: RecordBatch) -> RecordBatch {
+        let batch = if batch.num_rows() > self.left { batch.slice(0, self.left) } else { batch };
+        self.left -= batch.num_rows();
+        if self.left == 0 {
+            self.end();
+        }
+        batch
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.tasks.abort_all();
     }
 }
 
@@ -132,23 +171,25 @@ impl Stream for Rows {
     type Item = PlanResult<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(batch) = ready!(self.receiver.poll_recv(context)) {
-            return Poll::Ready(Some(batch));
+        if self.left == 0 {
+            return Poll::Ready(None);
         }
-        // The channel is closed: the plan has ended, or its task has broken off, which must not read as an end.
-        let Some(task) = &mut self.task else { return Poll::Ready(None) };
-        let ended = ready!(task.poll_unpin(context));
-        self.task = None;
-        Poll::Ready(ended.err().map(|error| Err(DataFusionError::Execution(format!("a plan broke off: {error}")))))
+        if let Some(batch) = ready!(self.receiver.poll_recv(context)) {
+            return Poll::Ready(Some(batch.map(|batch| self.cut(batch))));
+        }
+        // The channel is closed: the plan has ended, or a task has broken off, which must not read as an end.
+        while let Some(ended) = ready!(self.tasks.poll_join_next(context)) {
+            if let Err(error) = ended {
+                return Poll::Ready(Some(exec_err!("a plan broke off: {error}")));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
 impl Drop for Rows {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(task) = &self.task {
-            task.abort();
-        }
+        self.end();
     }
 }
 
@@ -241,3 +282,6 @@ impl PhysicalExpr for Watched {
         self.inner.fmt_sql(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

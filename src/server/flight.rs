@@ -40,7 +40,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use prost::Message;
 use tokio::task::JoinSet;
-use tonic::transport::server::Connected;
+use tonic::transport::server::{Connected, TcpConnectInfo};
 use tonic::{Request, Response, Status, Streaming};
 
 use self::gather::Gather;
@@ -138,7 +138,7 @@ fn service(services: Services) -> Direct<FlightServiceServer<Flight>> {
 /// When the transport fails.
 pub async fn serve(
     services: Services,
-    listener: impl Listener<Io: Connected>,
+    listener: impl Listener<Io: Connected<ConnectInfo = TcpConnectInfo>>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let incoming = stream::unfold(listener, |mut listener| async move {

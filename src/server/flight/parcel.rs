@@ -24,6 +24,7 @@ use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
 use tonic::{Response, Status};
 
+use super::gather::{Loans, Peer};
 use crate::error::{Code, Error, Result};
 
 /// Smaller pieces are joined: each costs a frame.
@@ -193,7 +194,12 @@ where
         self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let peer = request.extensions_mut().remove::<Peer>();
+        let loans = peer.map(|Peer { tcp, loans }| {
+            request.extensions_mut().insert(tcp);
+            loans
+        });
         let answer = self.0.call(request);
         answer
             .map(|answer| {
@@ -201,7 +207,7 @@ where
                 if let Some(Carried(parcels)) = answer.extensions_mut().remove()
                     && let Some(parcels) = parcels.lock().unwrap_or_else(PoisonError::into_inner).take()
                 {
-                    *answer.body_mut() = Body::new(Outgoing { parcels, pieces: VecDeque::new(), ended: false });
+                    *answer.body_mut() = Body::new(Outgoing::new(parcels, loans.unwrap_or_default()));
                 }
                 Ok(answer)
             })
@@ -212,12 +218,18 @@ where
 /// The body of an answer.
 struct Outgoing {
     parcels: Parcels,
+    /// Where its connection finds the pieces.
+    loans: Loans,
     /// Of the parcel that is being sent.
     pieces: VecDeque<Bytes>,
     ended: bool,
 }
 
 impl Outgoing {
+    fn new(parcels: Parcels, loans: Loans) -> Self {
+        Self { parcels, loans, pieces: VecDeque::new(), ended: false }
+    }
+
     fn end(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
         self.ended = true;
         let mut trailers = http::HeaderMap::new();
@@ -245,7 +257,9 @@ impl hyper::body::Body for Outgoing {
                 Err(status) => return Poll::Ready(Some(self.end(&status))),
             }
         }
-        Poll::Ready(self.pieces.pop_front().map(|piece| Ok(Frame::data(piece))))
+        let piece = self.pieces.pop_front();
+        let lent = piece.map(|piece| if piece.len() < SMALL { piece } else { self.loans.lend(piece) });
+        Poll::Ready(lent.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {

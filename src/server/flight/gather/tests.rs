@@ -8,6 +8,8 @@ use super::*;
 #[derive(Debug)]
 struct Sink {
     got: Vec<u8>,
+    /// Where the parts of the last write lie.
+    parts: Vec<*const u8>,
     writes: usize,
     flushes: usize,
     takes: usize,
@@ -16,17 +18,27 @@ struct Sink {
 
 impl Sink {
     fn taking(takes: usize) -> Gather<Self> {
-        Gather::new(Self { got: Vec::new(), writes: 0, flushes: 0, takes, stands_still: false })
+        Gather::new(Self { got: Vec::new(), parts: Vec::new(), writes: 0, flushes: 0, takes, stands_still: false })
     }
 }
 
 impl AsyncWrite for Sink {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         if self.stands_still {
             return Poll::Pending;
         }
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         let count = bytes.len().min(self.takes);
         self.writes += 1;
+        self.parts = parts.iter().map(|part| part.as_ptr()).collect();
         self.got.extend_from_slice(&bytes[..count]);
         Poll::Ready(Ok(count))
     }
@@ -53,6 +65,12 @@ impl Wake for Woken {
 fn write(gather: &mut Gather<Sink>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
     let (head, body) = bytes.split_at(bytes.len().min(9));
     Pin::new(gather).poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
+}
+
+fn write_parts(gather: &mut Gather<Sink>, cx: &mut Context<'_>, parts: &[&[u8]]) -> bool {
+    let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let all: usize = parts.iter().map(|part| part.len()).sum();
+    matches!(Pin::new(gather).poll_write_vectored(cx, &slices), Poll::Ready(Ok(count)) if count == all)
 }
 
 #[test]
@@ -94,8 +112,8 @@ fn a_full_room_is_passed_on_and_a_connection_that_stands_still_holds_the_writer(
         let Poll::Ready(Ok(count)) = write(&mut gather, cx, &frame) else { panic!("it takes them") };
         sent += count;
     }
-    assert_eq!(gather.inner.got.len() + gather.waiting.len(), sent);
-    assert!(gather.waiting.len() <= ROOM && gather.inner.got.len() >= sent - ROOM);
+    assert_eq!(gather.inner.got.len() + gather.size, sent);
+    assert!(gather.size <= ROOM && gather.inner.got.len() >= sent - ROOM);
     // One that is larger than the room is taken in pieces.
     let large = vec![8; ROOM + 1];
     assert!(matches!(write(&mut gather, cx, &large), Poll::Ready(Ok(ROOM))));
@@ -105,4 +123,41 @@ fn a_full_room_is_passed_on_and_a_connection_that_stands_still_holds_the_writer(
     gather.inner.stands_still = false;
     assert!(Pin::new(&mut gather).poll_shutdown(cx).is_ready());
     assert_eq!(gather.inner.got.len(), sent + ROOM, "nothing is lost and nothing twice");
+}
+
+#[test]
+fn what_was_lent_waits_where_it_lies_and_all_else_as_a_copy() {
+    let cx = &mut Context::from_waker(Waker::noop());
+    // Parts of calls end anywhere.
+    for takes in [usize::MAX, 10_000, 7] {
+        let mut gather = Sink::taking(takes);
+        let known = Bytes::from_iter((0..65_536).map(|place| (place % 251) as u8));
+        let own = vec![9; 5_000];
+        // Two answers may send the same.
+        let [lent, again] = [gather.loans.lend(known.clone()), gather.loans.lend(known)];
+        // As HTTP/2 writes: the head of a frame with the first bytes, and the rest of the frame.
+        let mut sent = Vec::new();
+        for frame in lent.chunks(16_384) {
+            let head = [b"head", &frame[..247]].concat();
+            assert!(write_parts(&mut gather, cx, &[&head, &frame[247..]]));
+            sent.extend_from_slice(&[&head, &frame[247..]].concat());
+        }
+        assert!(write_parts(&mut gather, cx, &[&own, b"end"]));
+        sent.extend_from_slice(&[&own[..], b"end"].concat());
+        let places: Vec<_> = lent.chunks(16_384).map(|frame| frame[247..].as_ptr()).collect();
+        assert_eq!(gather.loans.all().len(), 2);
+        // They are given back before they are written.
+        drop(lent);
+        assert_eq!(gather.loans.all().len(), 1);
+        drop(again);
+        assert!(gather.loans.all().is_empty());
+        while Pin::new(&mut gather).poll_flush(cx).is_pending() {}
+        assert_eq!(gather.inner.got, sent);
+        assert_eq!((gather.size, gather.waiting.len()), (0, 0));
+        if takes == usize::MAX {
+            let shared: Vec<_> = gather.inner.parts.iter().filter(|part| places.contains(part)).collect();
+            assert_eq!((gather.inner.writes, shared.len()), (1, 4));
+            assert_eq!(gather.inner.parts.len(), 9, "heads and frames, and one copy of what was not lent");
+        }
+    }
 }

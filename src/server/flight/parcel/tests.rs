@@ -13,7 +13,7 @@ fn batch(rows: i64) -> RecordBatch {
 
 /// All that a body sends: its bytes, and its trailers.
 fn sent(parcels: Vec<Result<Parcel, Status>>) -> (Vec<u8>, http::HeaderMap) {
-    let mut body = Outgoing { parcels: stream::iter(parcels).boxed(), pieces: VecDeque::new(), ended: false };
+    let mut body = Outgoing::new(stream::iter(parcels).boxed(), Loans::default());
     let (mut bytes, mut trailers) = (Vec::new(), None);
     let cx = &mut Context::from_waker(std::task::Waker::noop());
     while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(cx) {
