@@ -34,9 +34,9 @@ use tokio::task::JoinSet;
 use super::hot;
 use crate::error::{Error, Result};
 
-/// Batches of a partition that wait for a slow reader. Once it has taken them, the partition goes on: woken for each it would
-/// take turns with its reader, and on few cores that costs as much as to pass on the rows.
-const WAITING: usize = 2;
+/// Batches that a partition finds room for before it makes them: the channel holds so many of each, and as many more. With
+/// room for one at a time it would take turns with its reader, and on few cores that costs as much as to pass on the rows.
+const ROOM: usize = 2;
 
 /// The threads.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Workers {
             None => (plan, None),
         };
         let partitions = plan.output_partitioning().partition_count();
-        let (sender, receiver) = mpsc::channel(WAITING * (partitions + 1));
+        let (sender, receiver) = mpsc::channel(ROOM * (partitions + 1));
         let mut tasks = JoinSet::new();
         for partition in 0..partitions {
             let rows = pass_on(Arc::clone(&plan), partition, Arc::clone(&context), sender.clone());
@@ -85,11 +85,13 @@ async fn pass_on(
         Ok(rows) => rows,
         Err(error) => return drop(sender.send(Err(error)).await),
     };
-    while let Ok(room) = sender.reserve_many(WAITING).await {
+    while let Ok(room) = sender.reserve_many(ROOM).await {
         for place in room {
-            match rows.next().await {
-                Some(batch) => place.send(batch),
-                None => return,
+            let Some(batch) = rows.next().await else { return };
+            let failed = batch.is_err();
+            place.send(batch);
+            if failed || sender.is_closed() {
+                return;
             }
         }
     }
@@ -122,19 +124,26 @@ impl Rows {
         self.gauge.clone()
     }
 
-    /// What is wanted of a batch. With the last wanted row the plan ends.
+    /// What is wanted of a batch.
     fn cut(&mut self, batch: RecordBatch) -> RecordBatch {
         let batch = if batch.num_rows() > self.left { batch.slice(0, self.left) } else { batch };
         self.left -= batch.num_rows();
-        if self.left == 0 {
-            self.end();
-        }
         batch
     }
 
     fn end(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.tasks.abort_all();
+    }
+
+    /// Why a task has broken off; nothing when all have ended.
+    fn poll_broken(&mut self, context: &mut Context<'_>) -> Poll<Option<PlanResult<RecordBatch>>> {
+        while let Some(ended) = ready!(self.tasks.poll_join_next(context)) {
+            if let Err(error) = ended {
+                return Poll::Ready(Some(exec_err!("a plan broke off: {error}")));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -172,18 +181,18 @@ impl Stream for Rows {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.left == 0 {
+            self.end();
             return Poll::Ready(None);
         }
-        if let Some(batch) = ready!(self.receiver.poll_recv(context)) {
-            return Poll::Ready(Some(batch.map(|batch| self.cut(batch))));
+        // Before the others' rows: they may wait for what broke off, or go on for long.
+        if let Poll::Ready(Some(error)) = self.poll_broken(context) {
+            return Poll::Ready(Some(error));
         }
-        // The channel is closed: the plan has ended, or a task has broken off, which must not read as an end.
-        while let Some(ended) = ready!(self.tasks.poll_join_next(context)) {
-            if let Err(error) = ended {
-                return Poll::Ready(Some(exec_err!("a plan broke off: {error}")));
-            }
+        match ready!(self.receiver.poll_recv(context)) {
+            Some(batch) => Poll::Ready(Some(batch.map(|batch| self.cut(batch)))),
+            // The plan has ended, or a task has broken off just now, which must not read as an end.
+            None => self.poll_broken(context),
         }
-        Poll::Ready(None)
     }
 }
 

@@ -39,7 +39,7 @@ impl Loans {
     }
 
     /// A share of the bytes that lie there. They are alive as long as they are known: nothing else can lie in their place.
-    fn share(&self, part: &[u8]) -> Option<Bytes> {
+    pub(super) fn share(&self, part: &[u8]) -> Option<Bytes> {
         let range = part.as_ptr_range();
         let all = self.all();
         let whole = all.iter().find(|bytes| {

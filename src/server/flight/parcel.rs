@@ -30,6 +30,9 @@ use crate::error::{Code, Error, Result};
 /// Smaller pieces are joined: each costs a frame.
 const SMALL: usize = 4 << 10;
 
+/// From here on a piece waits in its connection where it lies: shorter ones would be many, and are copied as cheaply.
+const LENT: usize = 16 << 10;
+
 /// The field of `FlightData` that holds rows.
 const DATA_BODY: u32 = 1000;
 
@@ -258,7 +261,7 @@ impl hyper::body::Body for Outgoing {
             }
         }
         let piece = self.pieces.pop_front();
-        let lent = piece.map(|piece| if piece.len() < SMALL { piece } else { self.loans.lend(piece) });
+        let lent = piece.map(|piece| if piece.len() < LENT { piece } else { self.loans.lend(piece) });
         Poll::Ready(lent.map(|piece| Ok(Frame::data(piece))))
     }
 

@@ -2,8 +2,10 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::ipc::writer::StreamEncoder;
 use arrow_flight::utils::flight_data_to_arrow_batch;
 use hyper::body::Body as _;
+use tonic::transport::server::{Connected, TcpConnectInfo};
 
 use super::*;
+use crate::server::flight::gather::Gather;
 
 fn batch(rows: i64) -> RecordBatch {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter((0..rows).map(|row| (row % 7 != 0).then_some(row))));
@@ -67,4 +69,55 @@ fn a_stream_that_is_cut_is_refused() {
     let mut buffers = StreamEncoder::try_new(&whole.schema()).unwrap().encode(&whole).unwrap();
     buffers.pop();
     assert_eq!(Parcel::of_stream(buffers).unwrap_err().code(), Code::Internal);
+}
+
+/// A service that answers with one message, and tells whose call it was.
+#[derive(Clone)]
+struct Answering(Parcel);
+
+impl Service<http::Request<Body>> for Answering {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Self::Response, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let caller = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let parcels = stream::iter([Ok(self.0.clone())]).boxed();
+        let (_, _, extensions) = carried(Response::new(parcels)).into_parts();
+        let mut answer = http::Response::new(Body::empty());
+        *answer.extensions_mut() = extensions;
+        answer.extensions_mut().insert(caller.unwrap());
+        async { Ok(answer) }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_connection_knows_what_its_answers_send_and_a_call_who_sent_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let connection = Gather::new(listener.accept().await.unwrap().0);
+    let peer = connection.connect_info();
+    let loans = peer.loans.clone();
+    let rows = Bytes::from(vec![7; LENT]);
+    let parcel = Parcel { body: vec![rows.clone(), rows.slice(1..)], ..Parcel::default() };
+    let mut request = http::Request::new(Body::empty());
+    request.extensions_mut().insert(peer);
+    let mut answer = Direct(Answering(parcel)).call(request).await.unwrap();
+    assert_eq!(answer.extensions().get(), Some(&client.local_addr().unwrap()));
+
+    let mut pieces = Vec::new();
+    let cx = &mut Context::from_waker(std::task::Waker::noop());
+    while let Poll::Ready(Some(Ok(frame))) = Pin::new(answer.body_mut()).poll_frame(cx) {
+        pieces.extend(frame.into_data());
+    }
+    let [head, long, short] = &pieces[..] else { panic!("{} pieces", pieces.len()) };
+    assert_eq!((&long[..], &short[..]), (&rows[..], &rows[1..]));
+    assert!(loans.share(head).is_none());
+    assert_eq!(loans.share(&long[9..]).unwrap().as_ptr(), rows[9..].as_ptr());
+    drop(pieces);
+    assert!(loans.share(&rows).is_none(), "it is known no longer than it is sent");
 }
